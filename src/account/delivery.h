@@ -1,0 +1,46 @@
+/* Handing a message to the account of its recipient: what smtp and queue call. The account process runs, or
+ * is started by keeper; it commits before it answers. */
+#ifndef ACCOUNT_DELIVERY_H
+#define ACCOUNT_DELIVERY_H
+#include "base/arena.h"
+#include "base/ipc.h"
+
+struct role;
+struct delivery_client;
+struct delivery_client *delivery_client(struct role *r);
+
+#define DELIVERY_ID_BYTES 16
+#define DELIVERY_TIMEOUT_MS \
+    (60 * 1000) /* under the 10 minutes that a sender waits after DATA (RFC 5321 4.5.3.2.6) */
+
+struct delivery_message {
+    int memfd; /* sealed; the message as it will be stored but for `prefix`; lent */
+    uint64_t size;
+    unsigned char id[DELIVERY_ID_BYTES]; /* random, one a message: makes a repeated attempt harmless */
+    struct str sender;                   /* reverse-path, "" for <>: becomes Return-Path */
+};
+
+enum delivery_fate { DELIVERY_STORED, DELIVERY_TEMPORARY, DELIVERY_PERMANENT };
+
+struct delivery_recipient {
+    int64_t account;
+    struct str address;  /* the account's canonical address */
+    struct str original; /* as in RCPT; becomes Delivered-To */
+    struct str detail;   /* of foo+tag@ */
+    /* out */
+    enum delivery_fate fate;
+    char reply[256]; /* an SMTP reply without code: "4.3.1 Mailbox storage is full" ; enhanced status first */
+};
+
+/* All recipients at once, each account working beside the others; returns when each has its fate. */
+void delivery_deliver(struct delivery_client *c, const struct delivery_message *m,
+                      struct delivery_recipient *to, size_t n);
+
+/* Frames smtp/queue -> account, on a channel that keeper gave. */
+enum delivery_frame {
+    DELIVERY_FRAME_MESSAGE =
+        1, /* 16 bytes id (str), u8 again, str sender, str original, str detail, u64 size; fd memfd */
+    DELIVERY_FRAME_RESULT, /* u8 fate, str reply */
+};
+
+#endif

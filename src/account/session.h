@@ -1,0 +1,29 @@
+/* A logged-in session inside an account process: what the host (account/host.c) gives to the protocol that
+ * serves it. The session runs in a thread of its own until it returns; the host then closes the stream. */
+#ifndef ACCOUNT_SESSION_H
+#define ACCOUNT_SESSION_H
+#include "base/stream.h"
+#include "gate/connection.h"
+#include "mailbox/store.h"
+
+#include <stdatomic.h>
+
+struct account_session {
+    struct stream stream;         /* holds whatever the client sent after its login command already */
+    struct connection connection; /* its fd is the stream's */
+    const struct config *config;
+    struct store *store;
+    struct str address; /* the account's canonical address; lives as long as the process */
+    int64_t account;
+    struct str tag;        /* IMAP: of the LOGIN or AUTHENTICATE command, still to be answered OK */
+    int wake_fd;           /* eventfd, watched in the store: readable after any commit; read it to clear it */
+    atomic_bool *stopping; /* the server is going down: say goodbye at the next command boundary */
+    bool *pop3_locked; /* POP3: set by the host when another POP3 session holds the maildrop (RFC 1939 section
+                          8) */
+};
+
+/* The protocols. Each answers the login first (IMAP: "tag OK [CAPABILITY ...]", POP3: "+OK"). */
+void imap_session_run(struct account_session *s);
+void pop3_session_run(struct account_session *s);
+
+#endif

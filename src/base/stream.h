@@ -1,0 +1,73 @@
+/* A connection as protocol code sees it: blocking, buffered, every wait with a deadline. A stream belongs to
+ * one thread. Plain sockets and socketpairs are served by read(2) and write(2); a role that speaks TLS itself
+ * (relay) puts a transport under it.
+ *
+ * Buffers are taken when needed and given back while the peer is quiet, so that thousands of idle sessions
+ * cost little. */
+#ifndef BASE_STREAM_H
+#define BASE_STREAM_H
+#include "base/buf.h"
+#include "base/clock.h"
+
+#include <sys/types.h>
+
+enum stream_result {
+    STREAM_OK,
+    STREAM_EOF,      /* the peer closed; what came before it was delivered first */
+    STREAM_TIMEOUT,  /* the deadline passed: an ordinary result */
+    STREAM_ERROR,    /* the connection broke; errno is kept in stream.error */
+    STREAM_TOO_LONG, /* a line passed its bound; the stream stands where it stood: see stream_skip_line */
+    STREAM_WOKEN,    /* stream_wait only: the other descriptor became readable */
+};
+
+/* What lies under a stream that is not a bare descriptor. Both return bytes moved, 0 at the end (read), or -1
+ * with errno; EAGAIN means: poll `fd` for *wants (POLLIN or POLLOUT) and call again. */
+struct stream_transport {
+    ssize_t (*read)(void *context, void *to, size_t n, short *wants);
+    ssize_t (*write)(void *context, const void *from, size_t n, short *wants);
+};
+
+struct stream {
+    int fd;                                   /* nonblocking; closed by stream_close */
+    const struct stream_transport *transport; /* NULL: the descriptor itself */
+    void *context;
+    struct buf in, out;
+    size_t in_at; /* bytes of `in` already taken */
+    int error;
+    uint64_t received, sent; /* bytes, for logs and limits */
+};
+
+#define STREAM_READ_CHUNK ((size_t)16384) /* asked of the kernel at a time */
+#define STREAM_OUT_FLUSH  ((size_t)65536) /* more than this waiting is sent without being asked to */
+
+/* Takes over `fd` (made nonblocking). `already` are bytes that were read from it before (copied). */
+void stream_open(struct stream *s, int fd, struct str already);
+void stream_close(struct stream *s); /* frees, closes; does not flush */
+
+/* One line up to and with LF, at most `max` bytes with its line end. *line is without the line end and valid
+ * until the next call on this stream. *bare_lf says that it ended in LF without CR (NULL: do not care). A CR
+ * elsewhere is a byte like another; the protocol decides. At EOF an unfinished line is dropped. */
+enum stream_result stream_read_line(struct stream *s, size_t max, struct deadline d, struct str *line,
+                                    bool *bare_lf);
+
+/* After STREAM_TOO_LONG: drops bytes up to and with the next LF. */
+enum stream_result stream_skip_line(struct stream *s, struct deadline d);
+
+/* All bytes that have arrived, at least one (waits if there are none), without taking them; then
+ * stream_take says how many were used. *bytes is valid until the next call. */
+enum stream_result stream_peek(struct stream *s, struct deadline d, struct str *bytes);
+void stream_take(struct stream *s, size_t n);
+struct str stream_buffered(const struct stream *s); /* what has been read and not taken; never waits */
+
+/* Queues output; sends it when much has gathered or at stream_flush. A write that fails is reported by the
+ * next flush, so protocol code may write several pieces and check once. Sending waits at most for the
+ * deadline given to stream_set_write_deadline (default 5 minutes a call). */
+void stream_write(struct stream *s, struct str bytes);
+void stream_writef(struct stream *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+enum stream_result stream_flush(struct stream *s, struct deadline d);
+
+/* Flushes, then waits until the peer sends something (STREAM_OK), `other_fd` (-1: none) is readable
+ * (STREAM_WOKEN), or the deadline passes. Gives its buffers back while it waits. */
+enum stream_result stream_wait(struct stream *s, int other_fd, struct deadline d);
+
+#endif

@@ -1,0 +1,93 @@
+/* golub.conf: what must be known before a database is open. Sections may come again; a later value wins.
+ * Everything else (domains, accounts, addresses) lives in the directory. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+#include "base/err.h"
+#include "base/log.h"
+
+/* What a listening socket serves. */
+enum service {
+    SERVICE_SMTP,           /* 25: mail from other servers; also submission after STARTTLS and AUTH */
+    SERVICE_SUBMISSION,     /* 587: STARTTLS, then AUTH */
+    SERVICE_SUBMISSIONS,    /* 465: TLS from the first byte */
+    SERVICE_SUBMISSION_ALT, /* 26: as 587 */
+    SERVICE_IMAP,           /* 143 */
+    SERVICE_IMAPS,          /* 993 */
+    SERVICE_POP3,           /* 110 */
+    SERVICE_POP3S,          /* 995 */
+    SERVICE_COUNT
+};
+const char *service_name(enum service s); /* "submission": the key in [listen] too */
+uint16_t service_port(enum service s);    /* its well-known number */
+bool service_is_tls(enum service s);      /* from the first byte */
+bool service_is_smtp(enum service s);     /* smtp role; else login role */
+
+#define CONFIG_LISTENERS_MAX 64
+#define CONFIG_ROUTES_MAX    1024 /* more belong into the directory */
+
+struct config_listener {
+    enum service service;
+    struct str address; /* numeric IPv4 or IPv6; "*" was expanded to 0.0.0.0 and :: */
+    uint16_t port;
+};
+
+struct config_route {
+    struct str domain; /* lower case; "*" is the smarthost for everything else */
+    struct str host;   /* name or numeric address */
+    uint16_t port;
+};
+
+struct config {
+    struct str hostname;   /* how this server calls itself in SMTP, IMAP and trace headers */
+    struct str data;       /* absolute path of the data directory */
+    struct str user;       /* to become when started as root; default "golub" */
+    bool sandbox_required; /* [server] sandbox = require; default "best" */
+    unsigned workers;      /* gates and smtps, each; default: cores, at most CONFIG_WORKERS_MAX */
+
+    struct config_listener listeners[CONFIG_LISTENERS_MAX];
+    size_t listener_count;
+
+    struct str tls_certificate, tls_key; /* PEM paths, absolute */
+
+    bool plain_on_loopback;        /* [login] plain_on_loopback = yes */
+    unsigned failures_before_wait; /* [login] failures = N (default 5): failed passwords of one address before
+                                      it waits */
+
+    struct str dns_server;       /* "" = the system's resolv.conf; else "IP" or "IP@port" */
+    struct str dns_trust_anchor; /* path of a file with DS or DNSKEY records; "" = Debian's root anchor */
+
+    struct config_route routes[CONFIG_ROUTES_MAX];
+    size_t route_count;
+
+    uint64_t message_size_max;  /* [smtp] message_size = bytes (default 50 MiB) */
+    unsigned recipients_max;    /* [smtp] recipients (default 1000; RFC 5321 4.5.3.1.8 asks for 100) */
+    unsigned hops_max;          /* [smtp] hops: Received lines before it is a loop (default 50) */
+    char tag_separator;         /* [smtp] separator (default '+') */
+    unsigned smtp_sessions_max; /* [smtp] sessions: at once, all smtp processes together (default 2000) */
+
+    unsigned queue_lifetime_s;    /* [queue] lifetime (default 5d; suffixes s m h d) */
+    unsigned queue_delay_warn_s;  /* [queue] warn (default 4h; 0 = never) */
+    unsigned queue_retry_first_s; /* [queue] retry (default 5m); doubles up to retry_most (default 4h) */
+    unsigned queue_retry_most_s;
+    unsigned relay_per_destination; /* [queue] connections: to one destination at once (default 8) */
+
+    enum log_level log_level;   /* [log] level = debug|info|warning|error */
+    enum log_format log_format; /* [log] format = text|json */
+
+    struct str text; /* the file's text, to be sent to the roles */
+};
+
+#define CONFIG_WORKERS_MAX 16
+
+/* Parses the text of a config file (pure: no files; `where` names it in messages). Everything it returns
+ * lives until the process ends: config_parse allocates one block and never frees it (reloads are rare). NULL:
+ * *e says which line, which key, and what would be right. Unknown keys and sections are errors. */
+const struct config *config_parse(struct str text, const char *where, struct err *e);
+
+/* Reads the file, then config_parse. Relative paths in it are relative to its folder. */
+const struct config *config_load(const char *path, struct err *e);
+
+/* The route for a domain (lower case), NULL for none: an exact match, then the smarthost "*". */
+const struct config_route *config_route_for(const struct config *c, struct str domain);
+
+#endif

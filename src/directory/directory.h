@@ -1,0 +1,67 @@
+/* The directory as its clients (smtp, login, queue, keeper) see it: whose address is this, is this the
+ * password. Calls block, go to the directory process by IPC, and are safe from any thread. */
+#ifndef DIRECTORY_DIRECTORY_H
+#define DIRECTORY_DIRECTORY_H
+#include "base/arena.h"
+#include "base/ipc.h"
+
+#define ADDRESS_MAX           320 /* 64 + "@" + 255: RFC 5321 section 4.5.3.1 */
+#define DIRECTORY_TARGETS_MAX 500 /* addresses that one alias may lead to, all steps together */
+#define DIRECTORY_DEPTH_MAX   10  /* aliases that lead to aliases */
+
+struct role;
+struct directory; /* a client */
+struct directory *directory_client(struct role *r);
+
+/* --- whose address --- */
+enum directory_fate {
+    DIRECTORY_LOCAL,   /* every target is listed: local accounts and remote addresses */
+    DIRECTORY_REMOTE,  /* the domain is not ours: one remote target, the address itself */
+    DIRECTORY_UNKNOWN, /* our domain, no such address: 550 5.1.1 */
+    DIRECTORY_LOOP, /* aliases that go round, or more than the bounds above: 550 5.4.6 with the words in err
+                     */
+};
+
+struct directory_target {
+    bool is_local;
+    int64_t account;    /* local */
+    struct str address; /* local: the account's canonical address; remote: where to send */
+    struct str detail;  /* "tag" of foo+tag@, "" for none */
+};
+
+struct directory_answer {
+    enum directory_fate fate;
+    struct directory_target *targets;
+    size_t count;
+};
+
+/* `address` as it stood in RCPT: local-part@domain, quotes removed, A-label or U-label domain, any case; or
+ * "postmaster" alone (RFC 5321 section 4.5.1). False: no answer (ERR_TEMPORARY). */
+bool directory_resolve(struct directory *d, struct str address, struct arena *a, struct directory_answer *out,
+                       struct err *e);
+
+/* --- passwords --- */
+enum directory_verdict {
+    DIRECTORY_GOOD,
+    DIRECTORY_WRONG, /* unknown user, wrong password, disabled account: nobody outside learns which */
+    DIRECTORY_WAIT,  /* too many failures from this address: *wait_s seconds to go */
+    DIRECTORY_NO_ANSWER,
+};
+
+struct directory_login {
+    int64_t account;
+    char address[ADDRESS_MAX + 1]; /* the account's canonical address */
+    unsigned wait_s;
+};
+
+/* `user` as typed: NAME@DOMAIN, any case (an alias of one account serves as well). `peer` is the client's
+ * address, for throttling. Takes the same time whether the user exists or not. */
+enum directory_verdict directory_verify(struct directory *d, struct str user, struct str password,
+                                        const char *peer, struct directory_login *out);
+
+/* May this account send as this address: its own, an alias that leads to it alone, or a tagged form of those.
+ */
+bool directory_may_send_as(struct directory *d, int64_t account, struct str address, bool *may,
+                           struct err *e);
+
+#endif

@@ -1,0 +1,43 @@
+/* DNS as its clients (relay, smtp) see it. Blocking, validated where the zone is signed. */
+#ifndef DNS_DNS_H
+#define DNS_DNS_H
+#include "base/arena.h"
+#include "base/ipc.h"
+
+struct role;
+struct dns; /* a client; safe from any thread */
+struct dns *dns_client(struct role *r);
+
+enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28, DNS_TLSA = 52 };
+
+enum dns_status {
+    DNS_FOUND,
+    DNS_NO_DATA,   /* the name is there, without such records */
+    DNS_NO_NAME,   /* NXDOMAIN */
+    DNS_TEMPORARY, /* SERVFAIL, time-out, bogus DNSSEC */
+};
+
+struct dns_record {
+    struct str data; /* A, AAAA: numeric text. MX, PTR: the name, lower case, without final dot ("" for null
+                        MX's root). TXT: strings joined. TLSA: raw rdata */
+    uint16_t preference; /* MX */
+};
+
+struct dns_answer {
+    enum dns_status status;
+    bool secure; /* DNSSEC proved it */
+    struct dns_record *records;
+    size_t count;
+};
+
+#define DNS_TIMEOUT_MS  (20 * 1000)
+#define DNS_RECORDS_MAX 100
+
+void dns_lookup(struct dns *d, enum dns_type type, struct str name, struct arena *a, struct dns_answer *out);
+
+enum dns_frame {
+    DNS_FRAME_LOOKUP = 1, /* u32 type, str name */
+    DNS_FRAME_ANSWER,     /* u8 status, u8 secure, u32 n, n x (u32 preference, str data) */
+};
+
+#endif

@@ -1,0 +1,52 @@
+/* A client's connection as it travels from gate to smtp and login, and from login through keeper to an
+ * account. gate knows no mail protocol; who serves a connection knows no TLS. */
+#ifndef GATE_CONNECTION_H
+#define GATE_CONNECTION_H
+#include "base/ipc.h"
+#include "config/config.h"
+
+#define CONNECTION_ADDRESS_MAX 46 /* INET6_ADDRSTRLEN */
+#define TLS_NAME_MAX           40
+#define TLS_EXPORTER_BYTES     32
+
+struct tls_info {
+    bool on;
+    char version[TLS_NAME_MAX];                 /* "TLSv1.3" */
+    char cipher[TLS_NAME_MAX];                  /* "TLS_AES_256_GCM_SHA384" */
+    unsigned char exporter[TLS_EXPORTER_BYTES]; /* tls-exporter of RFC 9266, for channel binding */
+    bool has_exporter;
+};
+
+struct connection {
+    int fd; /* the socket, or one end of a socketpair whose other end gate encrypts */
+    enum service service;
+    char peer[CONNECTION_ADDRESS_MAX]; /* numeric; IPv4-mapped addresses are written as IPv4 */
+    uint16_t peer_port;
+    char local[CONNECTION_ADDRESS_MAX];
+    uint16_t local_port;
+    struct tls_info tls;
+};
+
+/* Frames on the channels gate -> smtp and gate -> login. */
+enum gate_frame {
+    GATE_FRAME_CONNECTION = 1, /* gate to service: a connection, fd */
+    GATE_FRAME_STARTTLS,       /* service to gate: fds: the client's socket, gate's end of a new socketpair */
+};
+
+/* Both halves of the wire form, for every frame that carries a connection. The descriptor is lent by put and
+ * taken by get. get returns false for anything that is not a well-formed connection with its descriptor. */
+void connection_put(struct ipc_frame *f, const struct connection *c);
+bool connection_get(struct ipc_frame *f, struct ipc_reader *r, struct connection *c);
+
+/* STARTTLS: hands the socket to the gate behind `gate_channel`, waits for its handshake, and replaces c->fd
+ * (the old one is closed) and c->tls. Nothing may be buffered from the plain connection: the caller has
+ * already dropped what came before (RFC 3207 section 4.2, RFC 9051 section 6.2.1), and the reply to STARTTLS
+ * has been flushed. Before the first protocol byte gate writes a preface on the socketpair: u32 length
+ * (little endian), then the tls_info fields as in connection_put; length 0 means that the handshake failed.
+ * False: the connection is of no more use (close it). */
+bool connection_starttls(int gate_channel, struct connection *c, struct deadline d, struct err *e);
+
+/* 127.0.0.0/8 or ::1 */
+bool connection_is_loopback(const struct connection *c);
+
+#endif

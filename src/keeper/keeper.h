@@ -1,0 +1,46 @@
+/* keeper as its clients see it: it knows which accounts are awake, forks an account process for one that is
+ * not, and hands things to it. */
+#ifndef KEEPER_KEEPER_H
+#define KEEPER_KEEPER_H
+#include "gate/connection.h"
+
+struct role;
+struct keeper; /* a client; safe from any thread */
+struct keeper *keeper_client(struct role *r);
+
+/* A channel on which the account takes deliveries (account/delivery.h). -1: ERR_TEMPORARY. */
+int keeper_open_delivery(struct keeper *k, int64_t account, struct str address, struct deadline d,
+                         struct err *e);
+
+/* Hands a logged-in connection over: after true it belongs to the account, which answers the login command.
+ * The descriptor is lent; the caller closes it. */
+struct keeper_login {
+    struct connection *connection;
+    bool is_pop3;
+    int64_t account;
+    struct str address;
+    struct str tag;      /* IMAP */
+    struct str buffered; /* bytes already read from the client, at most KEEPER_BUFFERED_MAX */
+};
+#define KEEPER_BUFFERED_MAX 65536
+bool keeper_hand_over(struct keeper *k, const struct keeper_login *l, struct deadline d, struct err *e);
+
+/* Frames client -> keeper. Replies: KEEPER_FRAME_DONE with the fd where one was asked for, or
+ * KEEPER_FRAME_FAILED, str why. */
+enum keeper_frame {
+    KEEPER_FRAME_DELIVERY = 1, /* u64 account, str address */
+    KEEPER_FRAME_LOGIN, /* u64 account, str address, u8 is_pop3, str tag, str buffered, connection, fd */
+    KEEPER_FRAME_DONE,
+    KEEPER_FRAME_FAILED,
+};
+
+/* Frames keeper <-> account on the account's control socket. */
+enum keeper_account_frame {
+    ACCOUNT_FRAME_DELIVERY = 1, /* fd: a delivery channel */
+    ACCOUNT_FRAME_SESSION,      /* as KEEPER_FRAME_LOGIN without account and address; fd */
+    ACCOUNT_FRAME_IDLE, /* account: nothing to do for a while; u64: how many things keeper has handed to it */
+    ACCOUNT_FRAME_LEAVE, /* keeper: that number is right, exit */
+    ACCOUNT_FRAME_STOP,  /* keeper: the server is going down */
+};
+
+#endif

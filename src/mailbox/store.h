@@ -1,0 +1,223 @@
+/* One account's mail: folders, messages, flags, over SQL. A store is opened by the account process and shared
+ * by its threads; each call takes a database connection from a small pool for as long as it lasts and commits
+ * before it returns true. Nothing here knows a protocol, but the words are those of IMAP (RFC 9051), which
+ * JMAP and POP3 share. All names are UTF-8, NFC; the hierarchy delimiter is '/'. INBOX is always spelled
+ * "INBOX".
+ *
+ * Every change takes the next value of the account's one modseq counter; expunged rows stay as tombstones, so
+ * that any view can be brought up to date from the modseq that it has seen. */
+#ifndef MAILBOX_STORE_H
+#define MAILBOX_STORE_H
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+#define MAILBOX_NAME_MAX      1024 /* bytes of a whole path */
+#define MAILBOX_DEPTH_MAX     32
+#define MAILBOX_COUNT_MAX     20000
+#define MAILBOX_DELIMITER     '/'
+#define KEYWORD_MAX           128 /* bytes of one keyword */
+#define KEYWORDS_MAX          64  /* keywords on one message */
+#define STORE_CONNECTIONS_MAX 4   /* database connections of one account; further callers wait */
+#define BODY_CHUNK \
+    ((size_t)256 * 1024) /* stored bodies are cut at this many raw bytes, each compressed alone */
+
+struct store;
+/* `dir` is the account's folder (made if missing, mode 0700). A new account gets INBOX, Drafts, Sent,
+ * Archive, Junk and Trash, with their roles (RFC 6154), subscribed. */
+struct store *store_open(const char *dir, struct err *e);
+void store_close(struct store *s);
+
+/* --- folders --- */
+enum mailbox_role {
+    MAILBOX_NO_ROLE,
+    MAILBOX_INBOX,
+    MAILBOX_DRAFTS,
+    MAILBOX_SENT,
+    MAILBOX_ARCHIVE,
+    MAILBOX_JUNK,
+    MAILBOX_TRASH,
+};
+
+struct mailbox {
+    int64_t id;
+    struct str name; /* whole path: "Work/2026" */
+    enum mailbox_role role;
+    bool selectable; /* false: a deleted folder that still has children (\Noselect) */
+    bool subscribed;
+    bool has_children;
+    uint32_t uidvalidity, uidnext;
+    uint32_t first_recent; /* messages with this uid and above have been shown to no session (\Recent) */
+    uint64_t highestmodseq;
+    uint32_t messages, unseen, deleted;
+    uint64_t size; /* bytes of all messages */
+};
+
+struct mailbox_list {
+    struct mailbox *v; /* ordered by name, INBOX first */
+    size_t n;
+};
+
+enum store_result {
+    STORE_OK,
+    STORE_NONE,    /* no such mailbox or message */
+    STORE_EXISTS,  /* a mailbox of that name is there already */
+    STORE_INVALID, /* a name or keyword that is not allowed; the words say why */
+    STORE_LIMIT,   /* a bound above, or the quota */
+    STORE_FAILED,  /* temporary or internal: disk full, broken database; see err.kind */
+};
+
+enum store_result store_mailbox_list(struct store *s, struct arena *a, struct mailbox_list *out,
+                                     struct err *e);
+enum store_result store_mailbox_find(struct store *s, struct str name, struct arena *a, struct mailbox *out,
+                                     struct err *e);
+enum store_result store_mailbox_by_id(struct store *s, int64_t id, struct arena *a, struct mailbox *out,
+                                      struct err *e);
+/* Missing parents are made too. A trailing delimiter is ignored (RFC 9051 section 6.3.4). */
+enum store_result store_mailbox_create(struct store *s, struct str name, enum mailbox_role role,
+                                       struct err *e);
+/* INBOX cannot be deleted. With children it stays as not selectable; then it is STORE_INVALID until they go.
+ */
+enum store_result store_mailbox_delete(struct store *s, struct str name, struct err *e);
+/* With its children. Renaming INBOX moves its messages to a new mailbox and leaves INBOX empty
+ * (section 6.3.6). */
+enum store_result store_mailbox_rename(struct store *s, struct str from, struct str to, struct err *e);
+/* Names may be subscribed to that do not exist, and stay subscribed when the mailbox goes (section 6.3.7). */
+enum store_result store_subscribe(struct store *s, struct str name, bool subscribed, struct err *e);
+enum store_result store_subscriptions(struct store *s, struct arena *a, struct str **names, size_t *n,
+                                      struct err *e);
+/* Marks everything there is now as shown: what RFC 3501 calls no longer \Recent. Writes only if that changes
+ * something. */
+enum store_result store_claim_recent(struct store *s, int64_t mailbox, uint32_t *first_recent, struct err *e);
+
+/* --- flags --- system flags are bits; keywords a list of names in their first spelling, compared without
+ * case, sorted, separated by one space. */
+enum message_flag {
+    FLAG_SEEN = 1 << 0,
+    FLAG_ANSWERED = 1 << 1,
+    FLAG_FLAGGED = 1 << 2,
+    FLAG_DELETED = 1 << 3,
+    FLAG_DRAFT = 1 << 4,
+};
+#define FLAG_ALL 0x1fu
+
+enum flag_change { FLAGS_REPLACE, FLAGS_ADD, FLAGS_REMOVE };
+
+/* --- messages --- */
+struct message_row {
+    int64_t id; /* of this message in this mailbox; never used again */
+    uint32_t uid;
+    uint32_t flags;
+    uint64_t modseq;
+    struct str keywords;
+    int64_t received; /* INTERNALDATE: seconds since 1970 UTC */
+    int16_t zone;     /* minutes east of UTC that it was given in */
+    uint64_t size;    /* RFC822.SIZE: raw bytes */
+    int64_t body;
+};
+
+/* What a session keeps of its mailbox: small rows in the order of uids. */
+struct view_row {
+    uint32_t uid;
+    uint32_t flags;
+    uint64_t modseq;
+    struct str keywords; /* in the arena given */
+};
+struct view {
+    struct view_row *v; /* malloc'd, grown by store_view_*; freed by view_free */
+    size_t n, cap;
+    uint64_t modseq; /* everything up to and with this is in it */
+};
+void view_free(struct view *v);
+/* All of a mailbox (one consistent read). */
+enum store_result store_view_load(struct store *s, int64_t mailbox, struct arena *keywords, struct view *v,
+                                  struct err *e);
+
+struct view_changes {
+    struct view_row *changed;
+    size_t changed_count; /* new or changed flags, by uid; new ones have uid >= old uidnext */
+    uint32_t *expunged;
+    size_t expunged_count; /* uids, ascending */
+    uint64_t modseq;       /* now seen up to here */
+};
+/* What happened in a mailbox after `since`. STORE_NONE: the mailbox was deleted. Lives in `a`. */
+enum store_result store_view_changes(struct store *s, int64_t mailbox, uint64_t since, struct arena *a,
+                                     struct view_changes *out, struct err *e);
+/* Cheap (no SQL): the mailbox's highest modseq as last committed by this process; 0: unknown, ask
+ * store_view_changes. */
+uint64_t store_highestmodseq(struct store *s, int64_t mailbox);
+/* `event_fd` (an eventfd) is written to after every commit that changed any mailbox, until unwatched. */
+void store_watch(struct store *s, int event_fd);
+void store_unwatch(struct store *s, int event_fd);
+
+/* --- adding --- */
+struct store_append {
+    int64_t mailbox;
+    struct str prefix; /* trace headers to stand on top (may be empty) */
+    struct str bytes;  /* the message as received; CRLF line ends */
+    uint32_t flags;
+    struct str keywords;
+    int64_t received;
+    int16_t zone;
+    struct str delivery; /* 16 bytes that name this delivery, or empty: see `again` */
+    bool again; /* it may have been stored already: if a recent row has this delivery id, that row is the
+                   answer */
+    /* out */
+    enum store_result result;
+    uint32_t uid, uidvalidity;
+    struct err err;
+};
+/* One transaction for all; an item that fails alone has its own result. Returns STORE_FAILED when nothing was
+ * stored. */
+enum store_result store_append(struct store *s, struct store_append *items, size_t n, struct err *e);
+
+/* --- changing --- `uids` are ascending; those that are not there are passed over. */
+struct flag_store {
+    enum flag_change how;
+    uint32_t flags;
+    struct str keywords;
+    uint64_t unchanged_since; /* UINT64_MAX: always (RFC 7162 section 3.1.3) */
+};
+/* Rows whose flags really changed come back in `changed` (for the session's own FETCH answers), rows newer
+ * than unchanged_since in `modified`. Either may be NULL. */
+enum store_result store_flags(struct store *s, int64_t mailbox, const uint32_t *uids, size_t n,
+                              const struct flag_store *f, struct arena *a, struct view_changes *changed,
+                              uint32_t **modified, size_t *modified_count, struct err *e);
+/* Removes those of `uids` (NULL: all) that are \Deleted; with `regardless` whether or not they are. */
+enum store_result store_expunge(struct store *s, int64_t mailbox, const uint32_t *uids, size_t n,
+                                bool regardless, struct arena *a, uint32_t **expunged, size_t *expunged_count,
+                                struct err *e);
+/* New uids in the order of the old ones; flags, keywords and dates are kept. `move` removes them from `from`
+ * in the same transaction. All or nothing. */
+enum store_result store_copy(struct store *s, int64_t from, const uint32_t *uids, size_t n, int64_t to,
+                             bool move, struct arena *a, uint32_t **from_uids, uint32_t **to_uids,
+                             size_t *count, uint32_t *uidvalidity, struct err *e);
+
+/* --- reading --- */
+enum fetch_want {
+    WANT_ENVELOPE = 1 << 0,  /* the three texts are computed once, on arrival, and stored ready to send */
+    WANT_STRUCTURE = 1 << 1, /* BODYSTRUCTURE, with extension data */
+    WANT_PARTS = 1 << 2,     /* the packed part table of message/parts.h: where each part's bytes lie */
+};
+struct fetch_row {
+    struct message_row row;
+    struct str envelope, structure, parts; /* as wanted; valid until the next row */
+};
+/* Reads rows in order of uid, a database connection being held from open to close. `uids` as above, NULL with
+ * n = 0: all. Slices live until the next store_fetch_next. */
+struct store_fetch;
+enum store_result store_fetch_open(struct store *s, int64_t mailbox, const uint32_t *uids, size_t n,
+                                   unsigned want, struct store_fetch **out, struct err *e);
+bool store_fetch_next(struct store_fetch *f, const struct fetch_row **row);
+enum store_result store_fetch_close(struct store_fetch *f,
+                                    struct err *e); /* STORE_FAILED if it ended in an error */
+/* Raw bytes [offset, offset + n) of the current row's body appended to `out`; less at its end. Only the
+ * chunks that hold them are read. */
+enum store_result store_fetch_body(struct store_fetch *f, uint64_t offset, uint64_t n, struct buf *out,
+                                   struct err *e);
+
+/* The one message as a row (STORE_NONE if it is not there). */
+enum store_result store_message(struct store *s, int64_t mailbox, uint32_t uid, struct arena *a,
+                                struct message_row *out, struct err *e);
+
+#endif

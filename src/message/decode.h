@@ -1,0 +1,37 @@
+/* From bytes on the wire to text: transfer encodings (RFC 2045), charsets (ICU), encoded words (RFC 2047).
+ * All take what they can from broken input and never fail. */
+#ifndef MESSAGE_DECODE_H
+#define MESSAGE_DECODE_H
+#include "base/buf.h"
+#include "message/mime.h"
+
+void decode_quoted_printable(struct str in, struct buf *out);
+void decode_base64(struct str in, struct buf *out); /* skips what is not base64, stops at padding */
+void decode_transfer(struct str in, enum mime_encoding e, struct buf *out);
+
+/* `charset` as it stands in mail (aliases, any case); unknown ones are read as Windows-1252, bytes that do
+ * not fit become U+FFFD. Output is valid UTF-8. */
+void decode_charset(struct str in, struct str charset, struct buf *utf8);
+bool decode_knows_charset(struct str charset);
+
+/* Encoded words of a (folded) header value to UTF-8; raw 8-bit is taken as UTF-8 if valid, else Windows-1252.
+ */
+void decode_words(struct str value, struct buf *utf8);
+
+/* Case-folded NFKC-ish form for comparing (i;unicode-casemap, RFC 5051): both sides of a search go through
+ * it. */
+void decode_fold(struct str utf8, struct buf *folded);
+bool decode_is_utf8(struct str s);
+
+/* The text of one text/ part, decoded to UTF-8. html: tags, comments, script and style are left out and
+ * entities resolved. */
+void decode_text_part(struct str message, const struct mime_part *part, struct buf *utf8);
+
+/* Modified UTF-7 of IMAP mailbox names (RFC 3501 section 5.1.3). False: not valid. */
+bool decode_mutf7(struct str in, struct buf *utf8);
+void encode_mutf7(struct str utf8, struct buf *out);
+
+/* A header value for a field of ours: as is when ASCII, else encoded words, folded at 76. */
+void encode_words(struct str utf8, struct buf *out);
+
+#endif
