@@ -1,9 +1,7 @@
 #include "base/arena.h"
 
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
+#include "check.h"
+
 #include <string.h>
 
 static void hands_out_zeroed_aligned_memory(void **state)

@@ -1,9 +1,7 @@
 #include "base/buf.h"
 
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
+#include "check.h"
+
 #include <stdlib.h>
 
 static void never_grows_past_its_maximum(void **state)

@@ -1,9 +1,6 @@
 #include "base/str.h"
 
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
+#include "check.h"
 
 static void finds_and_slices_within_bounds(void **state)
 {

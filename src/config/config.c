@@ -1,0 +1,462 @@
+#include "config/config.h"
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "config/ini.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define CONFIG_FILE_MAX ((size_t)1 << 20) /* a thousand routes fit ten times */
+
+static const struct {
+    const char *name;
+    uint16_t port;
+    bool is_tls, is_smtp;
+} SERVICES[SERVICE_COUNT] = {
+    [SERVICE_SMTP] = {"smtp", 25, false, true},
+    [SERVICE_SUBMISSION] = {"submission", 587, false, true},
+    [SERVICE_SUBMISSIONS] = {"submissions", 465, true, true},
+    [SERVICE_SUBMISSION_ALT] = {"submission_alt", 26, false, true},
+    [SERVICE_IMAP] = {"imap", 143, false, false},
+    [SERVICE_IMAPS] = {"imaps", 993, true, false},
+    [SERVICE_POP3] = {"pop3", 110, false, false},
+    [SERVICE_POP3S] = {"pop3s", 995, true, false},
+};
+
+const char *service_name(enum service s)
+{
+    return SERVICES[s].name;
+}
+
+uint16_t service_port(enum service s)
+{
+    return SERVICES[s].port;
+}
+
+bool service_is_tls(enum service s)
+{
+    return SERVICES[s].is_tls;
+}
+
+bool service_is_smtp(enum service s)
+{
+    return SERVICES[s].is_smtp;
+}
+
+/* What is being read: the config so far, and what only makes sense once all lines are known. */
+struct reading {
+    struct config *c;
+    struct arena *a;
+    struct str folder; /* of the config file: relative paths start here */
+    struct str addresses[CONFIG_LISTENERS_MAX];
+    size_t address_count;
+    uint32_t port_base;
+    bool has_port_base;
+    int64_t ports[SERVICE_COUNT]; /* -1: by default, 0: none */
+    struct str section;           /* of the line at hand */
+};
+
+typedef bool value_fn(struct reading *r, void *to, struct str value, struct err *e);
+
+static bool take_text(struct reading *r, void *to, struct str value, struct err *e)
+{
+    if (value.n == 0)
+        return err_set(e, ERR_PERMANENT, "the value is empty");
+    *(struct str *)to = arena_copy(r->a, value);
+    return true;
+}
+
+static bool take_path(struct reading *r, void *to, struct str value, struct err *e)
+{
+    if (value.n == 0)
+        return err_set(e, ERR_PERMANENT, "the path is empty");
+    *(struct str *)to = value.p[0] == '/'
+                            ? arena_copy(r->a, value)
+                            : arena_printf(r->a, "%.*s/%.*s", STR_ARGS(r->folder), STR_ARGS(value));
+    return true;
+}
+
+static bool take_yes(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)r;
+    if (!str_eq_nocase(value, STR("yes")) && !str_eq_nocase(value, STR("no")))
+        return err_set(e, ERR_PERMANENT, "it is yes or no");
+    *(bool *)to = str_eq_nocase(value, STR("yes"));
+    return true;
+}
+
+static bool take_sandbox(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)r;
+    if (!str_eq(value, STR("best")) && !str_eq(value, STR("require")))
+        return err_set(e, ERR_PERMANENT,
+                       "it is best (what the kernel offers) or require (Landlock or nothing)");
+    *(bool *)to = str_eq(value, STR("require"));
+    return true;
+}
+
+static bool take_count(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)r;
+    uint32_t n;
+    if (!str_to_u32(value, &n) || n == 0 || n > 10 * 1000 * 1000)
+        return err_set(e, ERR_PERMANENT, "it is a number from 1 to 10000000");
+    *(unsigned *)to = n;
+    return true;
+}
+
+static bool take_workers(struct reading *r, void *to, struct str value, struct err *e)
+{
+    uint32_t n;
+    (void)r;
+    if (!str_to_u32(value, &n) || n == 0 || n > CONFIG_WORKERS_MAX)
+        return err_set(e, ERR_PERMANENT, "it is a number from 1 to %d", CONFIG_WORKERS_MAX);
+    *(unsigned *)to = n;
+    return true;
+}
+
+/* Splits a number from its one-letter unit. */
+static bool take_unit(struct str value, const char *units, uint64_t *number, char *unit)
+{
+    *unit = '\0';
+    if (value.n > 1 && strchr(units, ascii_lower(value.p[value.n - 1]))) {
+        *unit = ascii_lower(value.p[value.n - 1]);
+        value.n--;
+    }
+    return str_to_u64(value, number);
+}
+
+static bool take_bytes(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)r;
+    uint64_t n;
+    char unit;
+    bool good = take_unit(value, "kmg", &n, &unit) && n > 0 && n < (uint64_t)1 << 32;
+    uint64_t bytes = good ? n << (unit == 'k' ? 10 : unit == 'm' ? 20 : unit == 'g' ? 30 : 0) : 0;
+    if (!good || bytes > (uint64_t)1 << 31)
+        return err_set(e, ERR_PERMANENT, "it is a number of bytes up to 2g, such as 52428800 or 50m");
+    *(uint64_t *)to = bytes;
+    return true;
+}
+
+static bool take_seconds(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)r;
+    uint64_t n;
+    char unit;
+    bool good = take_unit(value, "smhd", &n, &unit) && n <= 366 * 86400;
+    uint64_t s = good ? n * (unit == 'd' ? 86400u : unit == 'h' ? 3600u : unit == 'm' ? 60u : 1u) : 0;
+    if (!good || s > 366 * 86400)
+        return err_set(e, ERR_PERMANENT, "it is a time of at most a year, such as 90s, 5m, 4h or 5d");
+    *(unsigned *)to = (unsigned)s;
+    return true;
+}
+
+static bool take_separator(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)r;
+    if (value.n != 1 || !strchr("+-=_.#", value.p[0]))
+        return err_set(e, ERR_PERMANENT, "it is one of + - = _ . #");
+    *(char *)to = value.p[0];
+    return true;
+}
+
+static bool take_level(struct reading *r, void *to, struct str value, struct err *e)
+{
+    static const char *const NAMES[] = {"debug", "info", "warning", "error"};
+    (void)r;
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (str_eq(value, str_from_c(NAMES[i]))) {
+            *(enum log_level *)to = (enum log_level)i;
+            return true;
+        }
+    return err_set(e, ERR_PERMANENT, "it is debug, info, warning or error");
+}
+
+static bool take_format(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)r;
+    if (!str_eq(value, STR("text")) && !str_eq(value, STR("json")))
+        return err_set(e, ERR_PERMANENT, "it is text or json");
+    *(enum log_format *)to = str_eq(value, STR("json")) ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+    return true;
+}
+
+static bool is_numeric_address(struct str s)
+{
+    char text[INET6_ADDRSTRLEN], bytes[16];
+    if (s.n >= sizeof text)
+        return false;
+    memcpy(text, s.p, s.n);
+    text[s.n] = '\0';
+    return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+}
+
+/* The server may carry a port: 127.0.0.1@5353, as unbound writes it. */
+static bool take_dns_server(struct reading *r, void *to, struct str value, struct err *e)
+{
+    struct str port = value, address;
+    uint32_t number = 53;
+    if (str_cut(&port, '@', &address) && (!str_to_u32(port, &number) || number == 0 || number > UINT16_MAX))
+        return err_set(e, ERR_PERMANENT, "the port after @ is a number from 1 to 65535");
+    if (!is_numeric_address(address))
+        return err_set(e, ERR_PERMANENT, "it is a numeric address, with @port if that is not 53");
+    return take_text(r, to, value, e);
+}
+
+static bool take_addresses(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)to;
+    r->address_count = 0;
+    while (value.n > 0) {
+        struct str one;
+        str_cut(&value, ' ', &one);
+        one = str_trim(one);
+        if (one.n == 0)
+            continue;
+        bool any = str_eq(one, STR("*"));
+        if (!any && !is_numeric_address(one))
+            return err_set(e, ERR_PERMANENT, "\"%.*s\" is no numeric address; use * for all", STR_ARGS(one));
+        if (r->address_count + 2 > CONFIG_LISTENERS_MAX)
+            return err_set(e, ERR_PERMANENT, "too many addresses");
+        r->addresses[r->address_count++] = any ? STR("0.0.0.0") : arena_copy(r->a, one);
+        if (any)
+            r->addresses[r->address_count++] = STR("::");
+    }
+    return r->address_count > 0 || err_set(e, ERR_PERMANENT, "there is no address; use * for all");
+}
+
+static bool take_port_base(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)to;
+    if (!str_to_u32(value, &r->port_base) || r->port_base > UINT16_MAX - 4190)
+        return err_set(e, ERR_PERMANENT, "it is a number from 0 to %d", UINT16_MAX - 4190);
+    r->has_port_base = true;
+    return true;
+}
+
+static bool take_port(struct reading *r, void *to, struct str value, struct err *e)
+{
+    uint32_t port = 0;
+    (void)r;
+    if (!str_eq(value, STR("none")) && (!str_to_u32(value, &port) || port == 0 || port > UINT16_MAX))
+        return err_set(e, ERR_PERMANENT, "it is a port from 1 to 65535, or none");
+    *(int64_t *)to = port;
+    return true;
+}
+
+struct setting {
+    const char *section, *key;
+    value_fn *take;
+    size_t at; /* offset in struct config */
+};
+
+#define IN_CONFIG(member) offsetof(struct config, member)
+static const struct setting SETTINGS[] = {
+    {"server", "hostname", take_text, IN_CONFIG(hostname)},
+    {"server", "data", take_path, IN_CONFIG(data)},
+    {"server", "user", take_text, IN_CONFIG(user)},
+    {"server", "sandbox", take_sandbox, IN_CONFIG(sandbox_required)},
+    {"server", "workers", take_workers, IN_CONFIG(workers)},
+    {"listen", "address", take_addresses, 0},
+    {"listen", "port_base", take_port_base, 0},
+    {"tls", "certificate", take_path, IN_CONFIG(tls_certificate)},
+    {"tls", "key", take_path, IN_CONFIG(tls_key)},
+    {"login", "plain_on_loopback", take_yes, IN_CONFIG(plain_on_loopback)},
+    {"login", "failures", take_count, IN_CONFIG(failures_before_wait)},
+    {"dns", "server", take_dns_server, IN_CONFIG(dns_server)},
+    {"dns", "trust_anchor", take_path, IN_CONFIG(dns_trust_anchor)},
+    {"smtp", "message_size", take_bytes, IN_CONFIG(message_size_max)},
+    {"smtp", "recipients", take_count, IN_CONFIG(recipients_max)},
+    {"smtp", "hops", take_count, IN_CONFIG(hops_max)},
+    {"smtp", "separator", take_separator, IN_CONFIG(tag_separator)},
+    {"smtp", "sessions", take_count, IN_CONFIG(smtp_sessions_max)},
+    {"queue", "lifetime", take_seconds, IN_CONFIG(queue_lifetime_s)},
+    {"queue", "warn", take_seconds, IN_CONFIG(queue_delay_warn_s)},
+    {"queue", "retry", take_seconds, IN_CONFIG(queue_retry_first_s)},
+    {"queue", "retry_most", take_seconds, IN_CONFIG(queue_retry_most_s)},
+    {"queue", "connections", take_count, IN_CONFIG(relay_per_destination)},
+    {"log", "level", take_level, IN_CONFIG(log_level)},
+    {"log", "format", take_format, IN_CONFIG(log_format)},
+};
+
+static bool is_known_section(struct str section)
+{
+    if (str_starts(section, STR("route ")))
+        return true;
+    for (size_t i = 0; i < sizeof SETTINGS / sizeof *SETTINGS; i++)
+        if (str_eq(section, str_from_c(SETTINGS[i].section)))
+            return true;
+    return false;
+}
+
+static struct config_route *route_of(struct reading *r, struct str section)
+{
+    struct str domain = str_trim(str_from_offset(section, STR("route").n));
+    for (size_t i = 0; i < r->c->route_count; i++)
+        if (str_eq_nocase(r->c->routes[i].domain, domain))
+            return &r->c->routes[i];
+    if (r->c->route_count == CONFIG_ROUTES_MAX)
+        return NULL;
+    char *lower = mem_copy_c(domain.p, domain.n);
+    for (size_t i = 0; i < domain.n; i++)
+        lower[i] = ascii_lower(lower[i]);
+    struct config_route *route = &r->c->routes[r->c->route_count++];
+    *route = (struct config_route){.domain = str_from(lower, domain.n), .port = 25};
+    return route;
+}
+
+static bool take_route(struct reading *r, const struct ini_line *l, struct err *e)
+{
+    struct config_route *route = route_of(r, l->section);
+    int64_t port;
+    if (!route)
+        return err_set(e, ERR_PERMANENT, "more than %d routes", CONFIG_ROUTES_MAX);
+    if (str_eq(l->key, STR("host")))
+        return take_text(r, &route->host, l->value, e);
+    if (!str_eq(l->key, STR("port")))
+        return err_set(e, ERR_PERMANENT, "a route has the keys host and port");
+    if (!take_port(r, &port, l->value, e) || port == 0)
+        return err_set(e, ERR_PERMANENT, "it is a port from 1 to 65535");
+    route->port = (uint16_t)port;
+    return true;
+}
+
+static bool take_line(struct reading *r, const struct ini_line *l, struct err *e)
+{
+    if (l->key.n == 0)
+        return is_known_section(l->section) ||
+               err_set(e, ERR_PERMANENT, "golub has no such section; see golub.conf(5)");
+    if (str_starts(l->section, STR("route ")))
+        return take_route(r, l, e);
+    for (size_t i = 0; i < sizeof SETTINGS / sizeof *SETTINGS; i++)
+        if (str_eq(l->section, str_from_c(SETTINGS[i].section)) &&
+            str_eq(l->key, str_from_c(SETTINGS[i].key)))
+            return SETTINGS[i].take(r, (char *)r->c + SETTINGS[i].at, l->value, e);
+    for (enum service s = 0; str_eq(l->section, STR("listen")) && s < SERVICE_COUNT; s++)
+        if (str_eq(l->key, str_from_c(SERVICES[s].name)))
+            return take_port(r, &r->ports[s], l->value, e);
+    return err_set(e, ERR_PERMANENT, "golub has no such setting; see golub.conf(5)");
+}
+
+static bool make_listeners(struct reading *r, struct err *e)
+{
+    struct config *c = r->c;
+    if (r->address_count == 0 && !take_addresses(r, NULL, r->has_port_base ? STR("127.0.0.1") : STR("*"), e))
+        return false;
+    for (enum service s = 0; s < SERVICE_COUNT; s++) {
+        int64_t port = r->ports[s] >= 0 ? r->ports[s] : (int64_t)r->port_base + SERVICES[s].port;
+        for (size_t i = 0; port > 0 && i < r->address_count; i++) {
+            if (c->listener_count == CONFIG_LISTENERS_MAX)
+                return err_set(e, ERR_PERMANENT, "more than %d listening sockets", CONFIG_LISTENERS_MAX);
+            c->listeners[c->listener_count++] =
+                (struct config_listener){.service = s, .address = r->addresses[i], .port = (uint16_t)port};
+        }
+    }
+    return true;
+}
+
+static bool is_complete(const struct config *c, struct err *e)
+{
+    if (c->hostname.n == 0)
+        return err_set(e, ERR_PERMANENT, "[server] hostname is missing: the name of this server in DNS");
+    if (c->tls_certificate.n == 0 || c->tls_key.n == 0)
+        return err_set(e, ERR_PERMANENT, "[tls] needs certificate and key: paths of PEM files");
+    for (size_t i = 0; i < c->route_count; i++)
+        if (c->routes[i].host.n == 0)
+            return err_set(e, ERR_PERMANENT, "[route %.*s] needs a host", STR_ARGS(c->routes[i].domain));
+    return true;
+}
+
+static struct str folder_of(const char *where)
+{
+    struct str path = str_from_c(where);
+    size_t slash = str_rfind_byte(path, '/');
+    return slash == STR_NONE ? STR(".") : slash == 0 ? STR("/") : str_slice(path, 0, slash);
+}
+
+static unsigned cores(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > CONFIG_WORKERS_MAX ? CONFIG_WORKERS_MAX : (unsigned)n;
+}
+
+const struct config *config_parse(struct str text, const char *where, struct err *e)
+{
+    struct arena *a = MEM_NEW(struct arena); /* lives as long as the config: until the process ends */
+    struct config *c = ARENA_NEW(a, struct config);
+    struct reading r = {.c = c, .a = a, .folder = arena_copy(a, folder_of(where))};
+    for (enum service s = 0; s < SERVICE_COUNT; s++)
+        r.ports[s] = -1;
+    *c = (struct config){
+        .user = STR("golub"),
+        .workers = cores(),
+        .failures_before_wait = 5,
+        .data = r.folder,
+        .message_size_max = (uint64_t)50 << 20, /* what Gmail and Outlook.com take, doubled for base64 */
+        .recipients_max = 1000,                 /* ten times what RFC 5321 section 4.5.3.1.8 asks for */
+        .hops_max = 50, /* half of section 6.3's "at least 100": loops end sooner; Postfix too */
+        .tag_separator = '+',
+        .smtp_sessions_max = 2000,
+        .queue_lifetime_s = 5 * 86400,
+        .queue_delay_warn_s = 4 * 3600, /* RFC 5321 section 4.5.4.1 */
+        .queue_retry_first_s = 5 * 60,
+        .queue_retry_most_s = 4 * 3600,
+        .relay_per_destination = 8,
+        .log_level = LOG_LEVEL_INFO,
+        .log_format = LOG_FORMAT_TEXT,
+        .text = arena_copy(a, text),
+    };
+    struct ini ini = ini_open(c->text);
+    struct ini_line l;
+    enum ini_result got;
+    while ((got = ini_next(&ini, &l, e)) == INI_LINE)
+        if (!take_line(&r, &l, e)) {
+            err_prefix(e, "%s: line %u: [%.*s]%s%.*s", where, l.number, STR_ARGS(l.section),
+                       l.key.n ? " " : "", STR_ARGS(l.key));
+            return NULL;
+        }
+    if (got == INI_BAD || !make_listeners(&r, e) || !is_complete(c, e)) {
+        err_prefix(e, "%s", where);
+        return NULL;
+    }
+    return c;
+}
+
+const struct config *config_load(const char *path, struct err *e)
+{
+    CLEAN_FREE char *full = realpath(path, NULL);
+    CLEAN_CLOSE int fd = full ? open(full, O_RDONLY | O_CLOEXEC) : -1;
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        err_set(e, ERR_PERMANENT, "%s: %s; `golub init` makes one", path, strerror(errno));
+        return NULL;
+    }
+    if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > CONFIG_FILE_MAX) {
+        err_set(e, ERR_PERMANENT, "%s: not a file of at most %zu bytes", path, CONFIG_FILE_MAX);
+        return NULL;
+    }
+    CLEAN_FREE char *text = mem_new((size_t)st.st_size + 1, 1);
+    ssize_t n = read(fd, text, (size_t)st.st_size);
+    if (n < 0) {
+        err_set(e, ERR_PERMANENT, "%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    return config_parse(str_from(text, (size_t)n), full, e);
+}
+
+const struct config_route *config_route_for(const struct config *c, struct str domain)
+{
+    const struct config_route *smarthost = NULL;
+    for (size_t i = 0; i < c->route_count; i++) {
+        if (str_eq_nocase(c->routes[i].domain, domain))
+            return &c->routes[i];
+        if (str_eq(c->routes[i].domain, STR("*")))
+            smarthost = &c->routes[i];
+    }
+    return smarthost;
+}

@@ -1,0 +1,110 @@
+#include "config/config.h"
+
+#include "check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LEAST "[server]\nhostname = mail.example.org\n[tls]\ncertificate = tls/server.pem\nkey = /etc/k.pem\n"
+
+static const struct config *parse(const char *text, struct err *e)
+{
+    return config_parse(str_from_c(text), "/srv/golub/golub.conf", e);
+}
+
+static void ten_lines_are_enough(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    const struct config *c = parse(LEAST, &e);
+    assert_non_null(c);
+    assert_true(str_eq(c->data, STR("/srv/golub")));
+    assert_true(str_eq(c->tls_certificate, STR("/srv/golub/tls/server.pem")));
+    assert_true(str_eq(c->tls_key, STR("/etc/k.pem")));
+    assert_int_equal(c->listener_count, 2 * SERVICE_COUNT);
+    assert_int_equal(c->listeners[0].port, 25);
+    assert_false(c->plain_on_loopback);
+    assert_int_equal(c->queue_lifetime_s, 5 * 86400);
+    assert_null(config_route_for(c, STR("example.net")));
+}
+
+static void sections_come_again_and_later_values_win(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    const struct config *c = parse(LEAST "[listen]\nport_base = 23000\nsmtp = 2525 ; odd\npop3 = none\n"
+                                         "[login]\nplain_on_loopback = no\n"
+                                         "[login]\nplain_on_loopback = yes        # passwords without TLS\n"
+                                         "[route Sink.test]\nhost = 127.0.0.1\nport = 2527\n"
+                                         "[route *]\nhost = smart.example.org\n[queue]\nretry = 90s\n"
+                                         "[smtp]\nmessage_size = 10m\n[log]\nformat = json\nlevel = debug\n",
+                                   &e);
+    assert_non_null(c);
+    assert_int_equal(c->listener_count, SERVICE_COUNT - 1);
+    assert_true(str_eq(c->listeners[0].address, STR("127.0.0.1")));
+    assert_int_equal(c->listeners[0].port, 2525);
+    assert_int_equal(c->listeners[1].port, 23587);
+    assert_true(c->plain_on_loopback);
+    assert_int_equal(config_route_for(c, STR("sink.test"))->port, 2527);
+    assert_true(str_eq(config_route_for(c, STR("other.test"))->host, STR("smart.example.org")));
+    assert_int_equal(c->queue_retry_first_s, 90);
+    assert_int_equal(c->message_size_max, 10 << 20);
+    assert_int_equal(c->log_format, LOG_FORMAT_JSON);
+}
+
+static void a_route_for_a_long_domain_is_not_cut(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    char text[2000];
+    char label[64];
+    memset(label, 'a', 63);
+    label[63] = '\0';
+    snprintf(text, sizeof text, "%s[route %s.%s.%s.test]\nhost = 127.0.0.1\n", LEAST, label, label, label);
+    const struct config *c = parse(text, &e);
+    assert_non_null(c);
+    assert_int_equal(c->routes[0].domain.n, 3 * 64 + 4);
+}
+
+static void errors_name_the_line_and_the_way_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *words;
+    } BAD[] = {
+        {"[server]\nhostname mail\n", "golub.conf: line 2: expected \"key = value\""},
+        {"[server]\n\nhostnam = x\n", "line 3: [server] hostnam: golub has no such setting"},
+        {"[sever]\n", "line 1: [sever]: golub has no such section"},
+        {"[server\n", "line 1: a section ends with ']'"},
+        {"[tls]\ncertificate = a\nkey = b\n", "[server] hostname is missing"},
+        {"[server]\nhostname = a\n", "[tls] needs certificate and key"},
+        {LEAST "[smtp]\nrecipients = many\n", "line 7: [smtp] recipients: it is a number"},
+        {LEAST "[smtp]\nmessage_size = 5000000000g\n", "up to 2g"},
+        {LEAST "[queue]\nlifetime = 400d\n", "at most a year"},
+        {LEAST "[listen]\naddress = localhost\n", "no numeric address"},
+        {LEAST "[listen]\nimap = 70000\n", "it is a port from 1 to 65535, or none"},
+        {LEAST "[route a.test]\nport = 25\n", "[route a.test] needs a host"},
+        {LEAST "[dns]\nserver = ns.example.org\n", "numeric address"},
+        {LEAST "[login]\nplain_on_loopback = maybe\n", "it is yes or no"},
+    };
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        struct err e = ERR_INIT;
+        assert_null(parse(BAD[i].text, &e));
+        if (!strstr(e.text, BAD[i].words))
+            fail_msg("case %zu: expected \"%s\" in \"%s\"", i, BAD[i].words, e.text);
+    }
+    struct err e = ERR_INIT;
+    assert_null(config_parse(STR("[server]\nhost\0name = x\n"), "x", &e));
+    assert_non_null(strstr(e.text, "NUL"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ten_lines_are_enough),
+        cmocka_unit_test(sections_come_again_and_later_values_win),
+        cmocka_unit_test(a_route_for_a_long_domain_is_not_cut),
+        cmocka_unit_test(errors_name_the_line_and_the_way_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
