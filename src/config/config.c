@@ -302,9 +302,9 @@ static struct config_route *route_of(struct reading *r, struct str section)
             return &r->c->routes[i];
     if (r->c->route_count == CONFIG_ROUTES_MAX)
         return NULL;
-    char *lower = mem_copy_c(domain.p, domain.n);
+    char *lower = arena_new(r->a, domain.n, 1);
     for (size_t i = 0; i < domain.n; i++)
-        lower[i] = ascii_lower(lower[i]);
+        lower[i] = ascii_lower(domain.p[i]);
     struct config_route *route = &r->c->routes[r->c->route_count++];
     *route = (struct config_route){.domain = str_from(lower, domain.n), .port = 25};
     return route;
@@ -385,10 +385,24 @@ static unsigned cores(void)
     return n < 1 ? 1 : n > CONFIG_WORKERS_MAX ? CONFIG_WORKERS_MAX : (unsigned)n;
 }
 
+/* A config and all that it points to. */
+struct owned_config {
+    struct arena memory;
+    struct config config;
+};
+
+void config_free(const struct config *c)
+{
+    struct owned_config *owned = (void *)((char *)(uintptr_t)c - offsetof(struct owned_config, config));
+    arena_free(&owned->memory);
+    free(owned);
+}
+
 const struct config *config_parse(struct str text, const char *where, struct err *e)
 {
-    struct arena *a = MEM_NEW(struct arena); /* lives as long as the config: until the process ends */
-    struct config *c = ARENA_NEW(a, struct config);
+    struct owned_config *owned = MEM_NEW(struct owned_config);
+    struct arena *a = &owned->memory;
+    struct config *c = &owned->config;
     struct reading r = {.c = c, .a = a, .folder = arena_copy(a, folder_of(where))};
     for (enum service s = 0; s < SERVICE_COUNT; s++)
         r.ports[s] = -1;
@@ -422,6 +436,7 @@ const struct config *config_parse(struct str text, const char *where, struct err
         }
     if (got == INI_BAD || !make_listeners(&r, e) || !is_complete(c, e)) {
         err_prefix(e, "%s", where);
+        config_free(c);
         return NULL;
     }
     return c;

@@ -79,10 +79,12 @@ struct config {
 
 #define CONFIG_WORKERS_MAX 16
 
-/* Parses the text of a config file (pure: no files; `where` names it in messages). Everything it returns
- * lives until the process ends: config_parse allocates one block and never frees it (reloads are rare). NULL:
- * *e says which line, which key, and what would be right. Unknown keys and sections are errors. */
+/* Parses the text of a config file (pure: no files; `where` names it in messages). NULL: *e says which line,
+ * which key, and what would be right. Unknown keys and sections are errors. */
 const struct config *config_parse(struct str text, const char *where, struct err *e);
+
+/* Roles never call it: a session may hold an old config, and reloads are rare. */
+void config_free(const struct config *c);
 
 /* Reads the file, then config_parse. Relative paths in it are relative to its folder. */
 const struct config *config_load(const char *path, struct err *e);

@@ -17,5 +17,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < c->route_count; i++)
         if (c->routes[i].host.n == 0 || config_route_for(c, c->routes[i].domain) != &c->routes[i])
             abort();
+    config_free(c);
     return 0;
 }

@@ -26,6 +26,7 @@ static void ten_lines_are_enough(void **state)
     assert_false(c->plain_on_loopback);
     assert_int_equal(c->queue_lifetime_s, 5 * 86400);
     assert_null(config_route_for(c, STR("example.net")));
+    config_free(c);
 }
 
 static void sections_come_again_and_later_values_win(void **state)
@@ -50,6 +51,7 @@ static void sections_come_again_and_later_values_win(void **state)
     assert_int_equal(c->queue_retry_first_s, 90);
     assert_int_equal(c->message_size_max, 10 << 20);
     assert_int_equal(c->log_format, LOG_FORMAT_JSON);
+    config_free(c);
 }
 
 static void a_route_for_a_long_domain_is_not_cut(void **state)
@@ -64,6 +66,7 @@ static void a_route_for_a_long_domain_is_not_cut(void **state)
     const struct config *c = parse(text, &e);
     assert_non_null(c);
     assert_int_equal(c->routes[0].domain.n, 3 * 64 + 4);
+    config_free(c);
 }
 
 static void errors_name_the_line_and_the_way_out(void **state)
