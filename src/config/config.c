@@ -432,6 +432,7 @@ const struct config *config_parse(struct str text, const char *where, struct err
         if (!take_line(&r, &l, e)) {
             err_prefix(e, "%s: line %u: [%.*s]%s%.*s", where, l.number, STR_ARGS(l.section),
                        l.key.n ? " " : "", STR_ARGS(l.key));
+            config_free(c);
             return NULL;
         }
     if (got == INI_BAD || !make_listeners(&r, e) || !is_complete(c, e)) {
