@@ -52,6 +52,7 @@ enum role_frame {
     ROLE_FRAME_TLS,     /* gate: fds: memfd certificate chain PEM, memfd key PEM; str ticket key (80 bytes) */
     ROLE_FRAME_STOP,    /* finish what is under way, take nothing new, exit */
     ROLE_FRAME_CONNECT, /* on broker: u32 kind, u32 index -> reply ROLE_FRAME_CHANNEL with fd, or without */
+    ROLE_FRAME_READY,   /* on broker: the role is in its sandbox and serves; no reply */
 };
 
 /* A channel to a service; -1 when the supervisor is gone or refuses. Safe from any thread. `index` picks one

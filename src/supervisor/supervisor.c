@@ -1,0 +1,421 @@
+#include "supervisor/supervisor.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/sandbox.h"
+#include "config/config.h"
+#include "supervisor/child.h"
+#include "supervisor/listeners.h"
+#include "supervisor/material.h"
+#include "supervisor/notify.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define CHILDREN_MAX  (2 * CONFIG_WORKERS_MAX + ROLE_COUNT)
+#define STOP_GRACE_MS (20 * 1000) /* a large message over a slow line may be half way; systemd gives 90 s */
+
+/* The order of starting; stopping has two steps: first who takes and makes work, then who serves them. */
+static const struct {
+    enum role_kind kind;
+    bool per_worker, stops_first;
+} ROLES[] = {
+    {ROLE_DIRECTORY, false, false}, {ROLE_DNS, false, false},  {ROLE_KEEPER, false, true},
+    {ROLE_QUEUE, false, false},     {ROLE_RELAY, false, true}, {ROLE_SMTP, true, true},
+    {ROLE_LOGIN, false, true},      {ROLE_GATE, true, false},
+};
+
+struct supervisor {
+    const char *config_path;
+    role_main_fn *const *mains;
+    const struct config *config;
+    struct loop *loop;
+    int signals;
+    struct listeners listeners;
+    struct material material;
+    uid_t uid;
+    gid_t gid;
+    struct child children[CHILDREN_MAX];
+    size_t count;
+    bool has_started; /* every role was ready once */
+    bool stopping;
+    int exit_code;
+};
+
+/* What a broker channel and a restart timer are about. */
+struct child_of {
+    struct supervisor *s;
+    struct child *c;
+};
+
+static void start_child(struct supervisor *s, struct child *c);
+
+/* --- gates get sockets and certificates --- */
+
+static void send_listeners(struct supervisor *s, struct child *gate)
+{
+    for (size_t at = 0; at < s->listeners.n || at == 0;) {
+        size_t n = s->listeners.n - at < IPC_FDS_MAX ? s->listeners.n - at : IPC_FDS_MAX;
+        CLEAN_FRAME struct ipc_frame f;
+        ipc_frame_init(&f, ROLE_FRAME_LISTENERS);
+        ipc_put_u8(&f, at == 0);
+        ipc_put_u32(&f, (uint32_t)n);
+        for (size_t i = at; i < at + n; i++) {
+            ipc_put_u32(&f, s->listeners.v[i].where.service);
+            ipc_put_fd(&f, s->listeners.v[i].fd);
+        }
+        child_send(gate, &f);
+        if (n == 0)
+            return;
+        at += n;
+    }
+}
+
+static void send_material(struct supervisor *s, struct child *gate)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, ROLE_FRAME_TLS);
+    ipc_put_str(&f, str_from(s->material.ticket_key, sizeof s->material.ticket_key));
+    ipc_put_fd(&f, s->material.certificate);
+    ipc_put_fd(&f, s->material.key);
+    child_send(gate, &f);
+}
+
+static void send_config(struct supervisor *s, struct child *c)
+{
+    CLEAN_CLOSE int fd = material_memfd("golub.conf", s->config->text);
+    if (fd < 0)
+        return;
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, ROLE_FRAME_CONFIG);
+    ipc_put_str(&f, str_from_c(s->config_path));
+    ipc_put_fd(&f, fd);
+    child_send(c, &f);
+}
+
+/* --- connecting roles --- */
+
+static struct child *choose(struct supervisor *s, uint32_t kind, uint32_t index)
+{
+    static uint32_t turn;
+    struct child *of_kind[CHILDREN_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if ((uint32_t)s->children[i].kind == kind)
+            of_kind[n++] = &s->children[i];
+    if (n == 0 || (index != ROLE_ANY && index >= n))
+        return NULL;
+    return of_kind[index == ROLE_ANY ? turn++ % n : index];
+}
+
+static void connect_child(struct supervisor *s, struct child *asking, struct loop_channel *broker,
+                          struct ipc_frame *f)
+{
+    struct ipc_reader in = ipc_read(f);
+    uint32_t kind = ipc_get_u32(&in), index = ipc_get_u32(&in);
+    bool may = ipc_done(&in) && kind < ROLE_COUNT && role_may_connect(asking->kind, (enum role_kind)kind);
+    struct child *to = may ? choose(s, kind, index) : NULL;
+    int ends[2] = {-1, -1};
+    CLEAN_FRAME struct ipc_frame answer;
+    ipc_frame_init(&answer, ROLE_FRAME_CHANNEL);
+    answer.id = f->id;
+    if (!may)
+        LOG_ERROR("role.connect.refused", F_C("from", role_name(asking->kind)), F_INT("to", kind));
+    else if (to && !s->stopping && ipc_pair(ends))
+        ipc_put_fd(&answer, ends[0]);
+    if (ends[1] >= 0)
+        child_give_channel(to, ends[1], asking->kind, asking->index);
+    ipc_send(loop_channel_fd(broker), &answer, deadline_in(1000));
+    mem_clean_close(&ends[0]);
+}
+
+static void all_are_ready(struct supervisor *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (!s->children[i].ready)
+            return;
+    if (!s->has_started) {
+        LOG_INFO("ready", F_STR("hostname", s->config->hostname), F_INT("listeners", s->listeners.n));
+        notify("READY=1");
+    }
+    s->has_started = true;
+}
+
+static void broker_frame(void *context, struct loop_channel *broker, struct ipc_frame *f)
+{
+    struct child_of *of = context;
+    if (f->type == ROLE_FRAME_CONNECT) {
+        connect_child(of->s, of->c, broker, f);
+    } else if (f->type == ROLE_FRAME_READY) {
+        of->c->ready = true;
+        all_are_ready(of->s);
+    }
+}
+
+static void broker_closed(void *context, struct loop_channel *broker)
+{
+    struct child_of *of = context;
+    if (of->c->broker == broker)
+        of->c->broker = NULL;
+    free(of);
+}
+
+static void start_child(struct supervisor *s, struct child *c)
+{
+    struct err e = ERR_INIT;
+    int broker;
+    struct child_start start = {s->mains[c->kind], s->config, s->uid, s->gid};
+    if (!child_start(c, &start, &broker, &e)) {
+        LOG_ERROR("role.start", F_C("role", role_name(c->kind)), F_C("error", e.text));
+        s->exit_code = 1;
+        loop_stop(s->loop);
+        return;
+    }
+    struct child_of *of = MEM_NEW(struct child_of);
+    *of = (struct child_of){s, c};
+    c->broker = loop_channel(s->loop, broker, broker_frame, broker_closed, of);
+    if (c->kind == ROLE_GATE) {
+        send_material(s, c);
+        send_listeners(s, c);
+    }
+    child_give_waiting(c);
+}
+
+/* --- dying and stopping --- */
+
+static void start_again(void *context)
+{
+    struct child_of *of = context;
+    if (!of->s->stopping && of->c->pid == 0)
+        start_child(of->s, of->c);
+    free(of);
+}
+
+static void stop_kind(struct supervisor *s, bool first)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, ROLE_FRAME_STOP);
+    for (size_t r = 0; r < sizeof ROLES / sizeof *ROLES; r++)
+        for (size_t i = 0; i < s->count; i++)
+            if (s->children[i].kind == ROLES[r].kind && ROLES[r].stops_first == first)
+                child_send(&s->children[i], &f);
+}
+
+static size_t running(const struct supervisor *s, bool first_only)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->count; i++)
+        for (size_t r = 0; r < sizeof ROLES / sizeof *ROLES; r++)
+            n += s->children[i].pid > 0 && s->children[i].kind == ROLES[r].kind &&
+                 (ROLES[r].stops_first || !first_only);
+    return n;
+}
+
+static void kill_all(void *context)
+{
+    struct supervisor *s = context;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->children[i].pid > 0) {
+            LOG_WARNING("role.killed", F_C("role", role_name(s->children[i].kind)),
+                        F_C("why", "did not stop in time"));
+            kill(s->children[i].pid, SIGKILL);
+        }
+}
+
+static void stop(struct supervisor *s)
+{
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    LOG_INFO("stopping", F_INT("roles", s->count));
+    notify("STOPPING=1");
+    for (size_t i = 0; i < s->listeners.n; i++)
+        close(s->listeners.v[i].fd);
+    s->listeners.n = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->children[i].kind == ROLE_GATE)
+            send_listeners(s, &s->children[i]); /* an empty set: nobody new comes in */
+    loop_timer(s->loop, STOP_GRACE_MS, kill_all, s);
+    stop_kind(s, true);
+    if (running(s, true) == 0)
+        stop_kind(s, false);
+}
+
+static void child_ended(struct supervisor *s, struct child *c, int status)
+{
+    bool was_ready = c->ready;
+    if (!s->stopping)
+        LOG_ERROR("role.died", F_C("role", role_name(c->kind)), F_INT("pid", c->pid),
+                  F_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
+                  F_INT("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0));
+    if (c->broker)
+        loop_channel_close(c->broker);
+    c->ready = false;
+    int64_t pause = child_died(c);
+    if (s->stopping) {
+        if (running(s, false) == 0)
+            loop_stop(s->loop);
+        else if (running(s, true) == 0)
+            stop_kind(s, false);
+    } else if (!s->has_started && !was_ready) {
+        LOG_ERROR("start.failed", F_C("role", role_name(c->kind)), F_C("why", "see its last log line"));
+        s->exit_code = 1;
+        stop(s);
+        if (running(s, false) == 0)
+            loop_stop(s->loop);
+    } else {
+        struct child_of *of = MEM_NEW(struct child_of);
+        *of = (struct child_of){s, c};
+        loop_timer(s->loop, pause, start_again, of);
+    }
+}
+
+static void reap(struct supervisor *s)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        for (size_t i = 0; i < s->count; i++)
+            if (s->children[i].pid == pid)
+                child_ended(s, &s->children[i], status);
+}
+
+/* --- reloading --- */
+
+static void reload(struct supervisor *s)
+{
+    struct err e = ERR_INIT;
+    struct listeners fresh;
+    const struct config *c = config_load(s->config_path, &e);
+    if (!c || !material_read(&s->material, c, &e) || !listeners_bind(&fresh, &s->listeners, c, &e)) {
+        LOG_ERROR("reload.refused", F_C("error", e.text), F_C("now", "going on with the old config"));
+        return;
+    }
+    s->config = c;
+    s->listeners = fresh;
+    log_configure(c->log_level, c->log_format);
+    for (size_t i = 0; i < s->count; i++) {
+        send_config(s, &s->children[i]);
+        if (s->children[i].kind == ROLE_GATE) {
+            send_material(s, &s->children[i]);
+            send_listeners(s, &s->children[i]);
+        }
+    }
+    LOG_INFO("reloaded", F_C("config", s->config_path));
+}
+
+static void signal_ready(void *context, uint32_t events)
+{
+    struct supervisor *s = context;
+    struct signalfd_siginfo info;
+    (void)events;
+    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGCHLD)
+            reap(s);
+        else if (info.ssi_signo == SIGHUP)
+            reload(s);
+        else
+            stop(s);
+    }
+}
+
+/* --- starting --- */
+
+/* Whom the roles become when the server was started as root: the user of the config, or else whoever owns the
+ * data. */
+static bool choose_user(struct supervisor *s, struct err *e)
+{
+    if (geteuid() != 0)
+        return true;
+    CLEAN_FREE char *name = mem_copy_c(s->config->user.p, s->config->user.n);
+    CLEAN_FREE char *data = mem_copy_c(s->config->data.p, s->config->data.n);
+    struct stat st;
+    if (stat(data, &st) < 0)
+        return err_set(e, ERR_PERMANENT, "data directory %s: %s; `golub init` makes one", data,
+                       strerror(errno));
+    const struct passwd *user = getpwnam(name);
+    s->uid = user && user->pw_uid == st.st_uid ? user->pw_uid : st.st_uid;
+    s->gid = user && user->pw_uid == st.st_uid ? user->pw_gid : st.st_gid;
+    if (s->uid == 0)
+        LOG_WARNING("server.stays-root", F_C("why", "the data directory belongs to root"),
+                    F_C("do", "make a system user golub and give it the data directory: chown -R golub"));
+    return true;
+}
+
+static void raise_file_limit(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+static void take_signals(struct supervisor *s)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    loop_watch(s->loop, s->signals, EPOLLIN, signal_ready, s);
+}
+
+static bool prepare(struct supervisor *s, struct err *e)
+{
+    s->config = config_load(s->config_path, e);
+    if (!s->config)
+        return false;
+    log_configure(s->config->log_level, s->config->log_format);
+    int abi = sandbox_landlock_abi();
+    if (abi == 0 && s->config->sandbox_required)
+        return err_set(e, ERR_PERMANENT, "[server] sandbox = require, but this kernel has no Landlock");
+    if (abi == 0)
+        LOG_WARNING("sandbox.no-landlock", F_C("now", "seccomp alone"),
+                    F_C("do", "use a kernel from 5.13 on"));
+    return choose_user(s, e) && material_read(&s->material, s->config, e) &&
+           listeners_bind(&s->listeners, NULL, s->config, e);
+}
+
+int supervisor_main(const char *config_path, role_main_fn *const mains[ROLE_COUNT])
+{
+    struct supervisor *s = MEM_NEW(struct supervisor);
+    struct err e = ERR_INIT;
+    CLEAN_FREE char *path = realpath(config_path, NULL);
+    *s = (struct supervisor){
+        .config_path = path ? path : config_path, .mains = mains, .material = {.certificate = -1, .key = -1}};
+    umask(077);
+    log_identify("supervisor");
+    raise_file_limit();
+    if (!prepare(s, &e)) {
+        LOG_ERROR("start.failed", F_C("error", e.text));
+        free(s);
+        return 1;
+    }
+    role_title(ROLE_SUPERVISOR, NULL);
+    s->loop = loop_new();
+    take_signals(s);
+    for (size_t r = 0; r < sizeof ROLES / sizeof *ROLES; r++)
+        for (uint32_t i = 0; i < (ROLES[r].per_worker ? s->config->workers : 1); i++)
+            s->children[s->count++] = (struct child){.kind = ROLES[r].kind, .index = i, .control = -1};
+    for (size_t i = 0; i < s->count; i++)
+        start_child(s, &s->children[i]);
+    loop_run(s->loop);
+    LOG_INFO("stopped", F_INT("code", s->exit_code));
+    int code = s->exit_code;
+    loop_free(s->loop);
+    free(s);
+    return code;
+}
