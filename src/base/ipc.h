@@ -70,6 +70,10 @@ enum ipc_result ipc_receive_now(int channel, struct ipc_frame *f);
 /* Sends a request under a new id and waits for the reply with that id; replies to older requests, given up
  * on, are dropped. One call at a time on a channel. */
 enum ipc_result ipc_call(int channel, struct ipc_frame *request, struct ipc_frame *reply, struct deadline d);
+/* The same; *sent says whether the request reached the peer, so that a caller knows whether it may be
+ * repeated. */
+enum ipc_result ipc_call_sent(int channel, struct ipc_frame *request, struct ipc_frame *reply,
+                              struct deadline d, bool *sent);
 
 /* --- pool: many threads of one process calling one service ---
  * Each call takes a free channel (or opens one through `connect`), so calls run side by side without anybody
@@ -79,7 +83,7 @@ enum ipc_result ipc_call(int channel, struct ipc_frame *request, struct ipc_fram
 struct ipc_pool;
 typedef int ipc_connect_fn(void *context, struct deadline d); /* a channel, or -1 */
 struct ipc_pool *ipc_pool_new(const char *service, unsigned max, ipc_connect_fn *connect, void *context);
-void ipc_pool_free(struct ipc_pool *p);
+void ipc_pool_free(struct ipc_pool *p); /* no call may be under way */
 /* True with *reply filled (caller frees), or false with ERR_TEMPORARY: "<service> does not answer". */
 bool ipc_pool_call(struct ipc_pool *p, struct ipc_frame *request, struct ipc_frame *reply, struct deadline d,
                    struct err *e);

@@ -34,11 +34,14 @@ struct stream {
     struct buf in, out;
     size_t in_at; /* bytes of `in` already taken */
     int error;
-    uint64_t received, sent; /* bytes, for logs and limits */
+    enum stream_result write_failed; /* of a write; told by every flush from then on */
+    bool may_have_more;              /* a read is worth trying before a wait */
+    uint64_t received, sent;         /* bytes, for logs and limits */
 };
 
 #define STREAM_READ_CHUNK ((size_t)16384) /* asked of the kernel at a time */
 #define STREAM_OUT_FLUSH  ((size_t)65536) /* more than this waiting is sent without being asked to */
+#define STREAM_WRITE_MS   (5 * 60 * 1000) /* such sending waits so long for a peer that does not read */
 
 /* Takes over `fd` (made nonblocking). `already` are bytes that were read from it before (copied). */
 void stream_open(struct stream *s, int fd, struct str already);
@@ -53,15 +56,17 @@ enum stream_result stream_read_line(struct stream *s, size_t max, struct deadlin
 /* After STREAM_TOO_LONG: drops bytes up to and with the next LF. */
 enum stream_result stream_skip_line(struct stream *s, struct deadline d);
 
-/* All bytes that have arrived, at least one (waits if there are none), without taking them; then
- * stream_take says how many were used. *bytes is valid until the next call. */
+/* The bytes that have been read and not taken, without taking them; reads, and waits for at least one, only
+ * if there are none. Then stream_take says how many were used: peeking again without taking gives the same
+ * bytes. *bytes is valid until the next call. */
 enum stream_result stream_peek(struct stream *s, struct deadline d, struct str *bytes);
 void stream_take(struct stream *s, size_t n);
 struct str stream_buffered(const struct stream *s); /* what has been read and not taken; never waits */
 
-/* Queues output; sends it when much has gathered or at stream_flush. A write that fails is reported by the
- * next flush, so protocol code may write several pieces and check once. Sending waits at most for the
- * deadline given to stream_set_write_deadline (default 5 minutes a call). */
+/* Queues output; sends it when much has gathered, at stream_flush, and when a read has to wait (so answers to
+ * pipelined commands leave together). A write that fails is reported by the next flush, and by every later
+ * one, so protocol code may write several pieces and check once. Sending within stream_write waits at most
+ * STREAM_WRITE_MS. */
 void stream_write(struct stream *s, struct str bytes);
 void stream_writef(struct stream *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 enum stream_result stream_flush(struct stream *s, struct deadline d);

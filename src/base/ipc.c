@@ -1,0 +1,349 @@
+#include "base/ipc.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HEADER_BYTES ((size_t)12)
+#define PACKET_MAX   (HEADER_BYTES + IPC_PAYLOAD_MAX)
+
+/* One whole frame and a few small ones in each direction; the kernel doubles it for its own bookkeeping. */
+#define SOCKET_BUFFER (2 * (int)PACKET_MAX)
+
+/* The kernel is out of buffers or holds too many descriptors in flight: nothing to poll for, so try again
+ * after this. */
+#define SEND_PAUSE_NS (1000 * 1000)
+
+/* --- little endian --- */
+
+static void store(unsigned char *to, uint64_t v, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        to[i] = (unsigned char)(v >> (8 * i));
+}
+
+static uint64_t load(const char *from, size_t bytes)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < bytes; i++)
+        v |= (uint64_t)(unsigned char)from[i] << (8 * i);
+    return v;
+}
+
+/* --- frames --- */
+
+void ipc_frame_init(struct ipc_frame *f, uint16_t type)
+{
+    f->type = type;
+    f->id = 0;
+    f->nfds = 0;
+    f->owns_fds = false;
+    buf_init(&f->payload, IPC_PAYLOAD_MAX);
+}
+
+static void close_fds(struct ipc_frame *f)
+{
+    for (size_t i = 0; i < f->nfds; i++)
+        if (f->fds[i] >= 0)
+            close(f->fds[i]);
+    f->nfds = 0;
+}
+
+void ipc_frame_free(struct ipc_frame *f)
+{
+    if (f->owns_fds)
+        close_fds(f);
+    f->nfds = 0;
+    if (f->payload.n > 0)
+        mem_wipe(f->payload.p, f->payload.n); /* passwords travel in frames */
+    buf_free(&f->payload);
+}
+
+int ipc_frame_take_fd(struct ipc_frame *f, size_t i)
+{
+    if (i >= f->nfds)
+        return -1;
+    int fd = f->fds[i];
+    f->fds[i] = -1;
+    return fd;
+}
+
+/* --- fields --- */
+
+static void put_number(struct ipc_frame *f, uint64_t v, size_t bytes)
+{
+    unsigned char wire[8];
+    store(wire, v, bytes);
+    buf_add(&f->payload, str_from(wire, bytes));
+}
+
+void ipc_put_u8(struct ipc_frame *f, uint8_t v)
+{
+    put_number(f, v, 1);
+}
+
+void ipc_put_u32(struct ipc_frame *f, uint32_t v)
+{
+    put_number(f, v, 4);
+}
+
+void ipc_put_u64(struct ipc_frame *f, uint64_t v)
+{
+    put_number(f, v, 8);
+}
+
+void ipc_put_str(struct ipc_frame *f, struct str v)
+{
+    if (v.n > IPC_PAYLOAD_MAX) {
+        f->payload.overflow = true; /* ipc_send refuses the frame */
+        return;
+    }
+    put_number(f, v.n, 4);
+    buf_add(&f->payload, v);
+}
+
+void ipc_put_fd(struct ipc_frame *f, int fd)
+{
+    if (f->nfds == IPC_FDS_MAX) {
+        f->payload.overflow = true;
+        return;
+    }
+    f->fds[f->nfds++] = fd;
+}
+
+struct ipc_reader ipc_read(const struct ipc_frame *f)
+{
+    return (struct ipc_reader){.rest = buf_str(&f->payload)};
+}
+
+static struct str take_bytes(struct ipc_reader *r, size_t n)
+{
+    if (r->bad || r->rest.n < n) {
+        r->bad = true;
+        return STR("");
+    }
+    struct str taken = str_slice(r->rest, 0, n);
+    r->rest = str_from_offset(r->rest, n);
+    return taken;
+}
+
+static uint64_t get_number(struct ipc_reader *r, size_t bytes)
+{
+    struct str s = take_bytes(r, bytes);
+    return s.n == bytes ? load(s.p, bytes) : 0;
+}
+
+uint8_t ipc_get_u8(struct ipc_reader *r)
+{
+    return (uint8_t)get_number(r, 1);
+}
+
+uint32_t ipc_get_u32(struct ipc_reader *r)
+{
+    return (uint32_t)get_number(r, 4);
+}
+
+uint64_t ipc_get_u64(struct ipc_reader *r)
+{
+    return get_number(r, 8);
+}
+
+struct str ipc_get_str(struct ipc_reader *r)
+{
+    return take_bytes(r, ipc_get_u32(r));
+}
+
+bool ipc_done(const struct ipc_reader *r)
+{
+    return !r->bad && r->rest.n == 0;
+}
+
+/* --- packets --- */
+
+bool ipc_parse(struct str packet, struct ipc_frame *f)
+{
+    if (packet.n < HEADER_BYTES || packet.n > PACKET_MAX)
+        return false;
+    if (load(packet.p, 4) != packet.n - HEADER_BYTES || load(packet.p + 6, 2) != 0)
+        return false;
+    ipc_frame_init(f, (uint16_t)load(packet.p + 4, 2));
+    f->id = (uint32_t)load(packet.p + 8, 4);
+    buf_add(&f->payload, str_from_offset(packet, HEADER_BYTES));
+    return true;
+}
+
+bool ipc_pair(int ends[2])
+{
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return false;
+    for (int i = 0; i < 2; i++) /* fails only for what is no socket; the kernel cuts it to its own maximum */
+        setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &(int){SOCKET_BUFFER}, sizeof(int));
+    return true;
+}
+
+static enum ipc_result await(int channel, short wants, struct deadline d)
+{
+    struct pollfd p = {.fd = channel, .events = wants};
+    for (;;) {
+        int n = poll(&p, 1, deadline_left_ms(d));
+        if (n > 0)
+            return p.revents & POLLNVAL ? IPC_BAD : IPC_OK;
+        if (n == 0 && deadline_passed(d))
+            return IPC_TIMEOUT;
+        if (n < 0 && errno != EINTR)
+            return IPC_BAD;
+    }
+}
+
+/* Room for the descriptors of one frame, aligned as the kernel wants it. */
+union control {
+    char bytes[CMSG_SPACE(sizeof(int) * IPC_FDS_MAX)];
+    struct cmsghdr align;
+};
+
+enum ipc_result ipc_send(int channel, const struct ipc_frame *f, struct deadline d)
+{
+    if (f->payload.overflow || f->nfds > IPC_FDS_MAX)
+        return IPC_BAD;
+    unsigned char header[HEADER_BYTES];
+    store(header, f->payload.n, 4);
+    store(header + 4, f->type, 4); /* and the zero */
+    store(header + 8, f->id, 4);
+    struct iovec parts[2] = {{header, sizeof header}, {f->payload.p, f->payload.n}};
+    struct msghdr m = {.msg_iov = parts, .msg_iovlen = f->payload.n ? 2 : 1};
+    union control control = {.bytes = {0}};
+    if (f->nfds > 0) {
+        m.msg_control = control.bytes;
+        m.msg_controllen = CMSG_SPACE(sizeof(int) * f->nfds);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int) * f->nfds);
+        memcpy(CMSG_DATA(c), f->fds, sizeof(int) * f->nfds);
+    }
+    while (sendmsg(channel, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        enum ipc_result waited = IPC_OK;
+        switch (errno) {
+        case EINTR: break;
+        case EAGAIN: waited = await(channel, POLLOUT, d); break;
+        case ENOBUFS:
+        case ETOOMANYREFS:
+            nanosleep(&(struct timespec){.tv_nsec = SEND_PAUSE_NS}, NULL);
+            waited = deadline_passed(d) ? IPC_TIMEOUT : IPC_OK;
+            break;
+        case EPIPE:
+        case ECONNRESET:
+        case ENOTCONN: return IPC_EOF;
+        default: return IPC_BAD;
+        }
+        if (waited != IPC_OK)
+            return waited;
+    }
+    return IPC_OK;
+}
+
+/* Where packets are received before they are copied into a frame of their size: one system call a packet,
+ * and no 128 KiB taken and given back for each. Threads that receive at the same moment use the heap. */
+static char shared_area[PACKET_MAX];
+static atomic_flag shared_area_taken = ATOMIC_FLAG_INIT;
+
+static void collect_fds(struct msghdr *m, struct ipc_frame *f)
+{
+    f->nfds = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < n && f->nfds < IPC_FDS_MAX; i++) /* the control buffer holds no more */
+            memcpy(&f->fds[f->nfds++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+    }
+}
+
+static enum ipc_result receive_into(int channel, char *area, struct ipc_frame *f)
+{
+    struct iovec part = {area, PACKET_MAX};
+    union control control;
+    struct msghdr m;
+    ssize_t n;
+    do {
+        m = (struct msghdr){.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = control.bytes,
+                            .msg_controllen = sizeof control.bytes};
+        n = recvmsg(channel, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN ? IPC_AGAIN : errno == ECONNRESET || errno == ENOTCONN ? IPC_EOF : IPC_BAD;
+    struct ipc_frame received;
+    collect_fds(&m, &received);
+    bool good = n > 0 && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && ipc_parse(str_from(area, (size_t)n), f);
+    mem_wipe(area, (size_t)n);
+    if (!good) {
+        close_fds(&received);
+        return n == 0 ? IPC_EOF : IPC_BAD;
+    }
+    f->owns_fds = true;
+    f->nfds = received.nfds;
+    memcpy(f->fds, received.fds, sizeof(int) * received.nfds);
+    return IPC_OK;
+}
+
+enum ipc_result ipc_receive_now(int channel, struct ipc_frame *f)
+{
+    bool mine = !atomic_flag_test_and_set_explicit(&shared_area_taken, memory_order_acquire);
+    char *area = mine ? shared_area : mem_resize(NULL, PACKET_MAX, 1);
+    enum ipc_result r = receive_into(channel, area, f);
+    if (mine)
+        atomic_flag_clear_explicit(&shared_area_taken, memory_order_release);
+    else
+        free(area);
+    return r;
+}
+
+/* Waits first: who asks has most often just sent a request, so that nothing can be there yet. */
+enum ipc_result ipc_receive(int channel, struct ipc_frame *f, struct deadline d)
+{
+    for (;;) {
+        enum ipc_result r = await(channel, POLLIN, d);
+        if (r == IPC_OK)
+            r = ipc_receive_now(channel, f);
+        if (r != IPC_AGAIN)
+            return r;
+    }
+}
+
+/* --- calls --- */
+
+static enum ipc_result receive_reply(int channel, uint32_t id, struct ipc_frame *reply, struct deadline d)
+{
+    for (;;) {
+        enum ipc_result r = ipc_receive(channel, reply, d);
+        if (r != IPC_OK || reply->id == id)
+            return r;
+        ipc_frame_free(reply); /* the answer to a request that was given up on */
+        if (deadline_passed(d))
+            return IPC_TIMEOUT;
+    }
+}
+
+enum ipc_result ipc_call_sent(int channel, struct ipc_frame *request, struct ipc_frame *reply,
+                              struct deadline d, bool *sent)
+{
+    static atomic_uint last_id;
+    request->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
+    enum ipc_result r = ipc_send(channel, request, d);
+    *sent = r == IPC_OK;
+    return *sent ? receive_reply(channel, request->id, reply, d) : r;
+}
+
+enum ipc_result ipc_call(int channel, struct ipc_frame *request, struct ipc_frame *reply, struct deadline d)
+{
+    bool sent;
+    return ipc_call_sent(channel, request, reply, d, &sent);
+}
