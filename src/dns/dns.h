@@ -35,6 +35,9 @@ struct dns_answer {
 
 void dns_lookup(struct dns *d, enum dns_type type, struct str name, struct arena *a, struct dns_answer *out);
 
+/* The role: libunbound behind IPC. */
+int dns_main(struct role *r);
+
 enum dns_frame {
     DNS_FRAME_LOOKUP = 1, /* u32 type, str name */
     DNS_FRAME_ANSWER,     /* u8 status, u8 secure, u32 n, n x (u32 preference, str data) */
