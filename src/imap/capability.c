@@ -1,0 +1,70 @@
+#include "imap/capability.h"
+
+enum when {
+    ALWAYS,
+    BEFORE,          /* only until somebody is logged in */
+    AFTER,           /* only then */
+    WITH_STARTTLS,   /* before login, where TLS can be started */
+    WITH_PASSWORD,   /* before login, where a password may be sent */
+    WITHOUT_PASSWORD /* before login, where it may not */
+};
+
+/* What a client may want to know before it logs in is told then already: some never ask again. */
+static const struct {
+    const char *name;
+    enum when when;
+} CAPABILITIES[] = {
+    {"IMAP4rev1", ALWAYS},
+    {"LITERAL+", ALWAYS},        /* RFC 7888 */
+    {"SASL-IR", BEFORE},         /* RFC 4959 */
+    {"ID", ALWAYS},              /* RFC 2971 */
+    {"ENABLE", ALWAYS},          /* RFC 5161 */
+    {"IDLE", ALWAYS},            /* RFC 2177 */
+    {"STARTTLS", WITH_STARTTLS}, /* RFC 3501 section 6.2.1 */
+    {"LOGINDISABLED", WITHOUT_PASSWORD},
+    {"AUTH=PLAIN", WITH_PASSWORD}, /* RFC 4616 */
+    {"AUTH=LOGIN", WITH_PASSWORD},
+    {"NAMESPACE", AFTER},          /* RFC 2342 */
+    {"CHILDREN", AFTER},           /* RFC 3348 */
+    {"SPECIAL-USE", AFTER},        /* RFC 6154 */
+    {"CREATE-SPECIAL-USE", AFTER}, /* RFC 6154 section 3 */
+    {"UNSELECT", AFTER},           /* RFC 3691 */
+    {"UIDPLUS", AFTER},            /* RFC 4315 */
+    {"MOVE", AFTER},               /* RFC 6851 */
+};
+
+static bool applies(enum when when, bool logged_in, bool can_starttls, bool can_login)
+{
+    switch (when) {
+    case ALWAYS: return true;
+    case BEFORE: return !logged_in;
+    case AFTER: return logged_in;
+    case WITH_STARTTLS: return !logged_in && can_starttls;
+    case WITH_PASSWORD: return !logged_in && can_login;
+    case WITHOUT_PASSWORD: return !logged_in && !can_login;
+    }
+    return false;
+}
+
+static void add(struct buf *out, bool logged_in, bool can_starttls, bool can_login)
+{
+    bool first = true;
+    for (size_t i = 0; i < sizeof CAPABILITIES / sizeof *CAPABILITIES; i++) {
+        if (!applies(CAPABILITIES[i].when, logged_in, can_starttls, can_login))
+            continue;
+        if (!first)
+            buf_add_byte(out, ' ');
+        buf_add_c(out, CAPABILITIES[i].name);
+        first = false;
+    }
+}
+
+void imap_add_capability_before_login(struct buf *out, bool can_starttls, bool can_login)
+{
+    add(out, false, can_starttls, can_login);
+}
+
+void imap_add_capability_after_login(struct buf *out)
+{
+    add(out, true, false, true);
+}

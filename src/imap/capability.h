@@ -1,0 +1,13 @@
+/* What the server says that it can do (RFC 3501 section 7.2.1): one table for before and after login. */
+#ifndef IMAP_CAPABILITY_H
+#define IMAP_CAPABILITY_H
+#include "base/buf.h"
+
+/* "IMAP4rev1 SASL-IR ..." for the greeting, CAPABILITY and after STARTTLS. `can_starttls`: TLS is not on and
+ * may be had; `can_login`: a password may be sent now (else LOGINDISABLED, RFC 3501 section 6.2.3). */
+void imap_add_capability_before_login(struct buf *out, bool can_starttls, bool can_login);
+
+/* The same once somebody is logged in. */
+void imap_add_capability_after_login(struct buf *out);
+
+#endif
