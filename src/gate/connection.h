@@ -38,6 +38,11 @@ enum gate_frame {
 void connection_put(struct ipc_frame *f, const struct connection *c);
 bool connection_get(struct ipc_frame *f, struct ipc_reader *r, struct connection *c);
 
+/* The part of it that STARTTLS sends by itself. */
+void tls_info_put(struct ipc_frame *f, const struct tls_info *tls);
+bool tls_info_get(struct ipc_reader *r, struct tls_info *tls);
+#define CONNECTION_PREFACE_MAX 256 /* bytes of tls_info_put: two names, an exporter, their lengths */
+
 /* STARTTLS: hands the socket to the gate behind `gate_channel`, waits for its handshake, and replaces c->fd
  * (the old one is closed) and c->tls. Nothing may be buffered from the plain connection: the caller has
  * already dropped what came before (RFC 3207 section 4.2, RFC 9051 section 6.2.1), and the reply to STARTTLS
