@@ -5,6 +5,9 @@
 #include "gate/connection.h"
 
 struct role;
+/* The role. Link keeper_role_dep: it brings the account process that keeper forks. */
+int keeper_main(struct role *r);
+
 struct keeper; /* a client; safe from any thread */
 struct keeper *keeper_client(struct role *r);
 
@@ -13,7 +16,9 @@ int keeper_open_delivery(struct keeper *k, int64_t account, struct str address, 
                          struct err *e);
 
 /* Hands a logged-in connection over: after true it belongs to the account, which answers the login command.
- * The descriptor is lent; the caller closes it. */
+ * The descriptor is lent; the caller closes it. False with ERR_TEMPORARY: it was refused, and the caller says
+ * so to the client. False with ERR_INTERNAL: nobody knows whether the account has it (keeper was too slow, or
+ * died), so the caller must close it without another word, for the account may be speaking already. */
 struct keeper_login {
     struct connection *connection;
     bool is_pop3;

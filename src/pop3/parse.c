@@ -1,0 +1,98 @@
+#include "pop3/parse.h"
+
+enum arguments {
+    NOTHING,
+    TEXT,         /* the rest of the line, at least one byte */
+    MAYBE_NUMBER, /* a message, or none for all */
+    NUMBER,       /* a message */
+    NUMBER_AND_LINES,
+    MECHANISM, /* none, or a mechanism, or that and an initial response */
+    WHATEVER,  /* the command is refused anyway */
+};
+
+static const struct {
+    struct str word;
+    enum pop3_verb verb;
+    enum arguments arguments;
+} COMMANDS[] = {
+    {STR_INIT("APOP"), POP3_APOP, WHATEVER},       {STR_INIT("AUTH"), POP3_AUTH, MECHANISM},
+    {STR_INIT("CAPA"), POP3_CAPA, NOTHING},        {STR_INIT("DELE"), POP3_DELE, NUMBER},
+    {STR_INIT("LIST"), POP3_LIST, MAYBE_NUMBER},   {STR_INIT("NOOP"), POP3_NOOP, NOTHING},
+    {STR_INIT("PASS"), POP3_PASS, TEXT},           {STR_INIT("QUIT"), POP3_QUIT, NOTHING},
+    {STR_INIT("RETR"), POP3_RETR, NUMBER},         {STR_INIT("RSET"), POP3_RSET, NOTHING},
+    {STR_INIT("STAT"), POP3_STAT, NOTHING},        {STR_INIT("STLS"), POP3_STLS, NOTHING},
+    {STR_INIT("TOP"), POP3_TOP, NUMBER_AND_LINES}, {STR_INIT("UIDL"), POP3_UIDL, MAYBE_NUMBER},
+    {STR_INIT("USER"), POP3_USER, TEXT},
+};
+
+/* The bytes up to the next space, which is stepped over; the last word has none. */
+static struct str take_word(struct str *rest)
+{
+    struct str word;
+    if (!str_cut(rest, ' ', &word)) {
+        word = *rest;
+        *rest = STR("");
+    }
+    return word;
+}
+
+static bool fail(const char **problem, const char *text)
+{
+    *problem = text;
+    return false;
+}
+
+/* Trailing spaces are forgiven where no text is awaited: old clients pad. */
+static bool take_arguments(struct str rest, enum arguments arguments, struct pop3_command *out,
+                           const char **problem)
+{
+    if (arguments == TEXT) {
+        out->text = rest;
+        return rest.n > 0 || fail(problem, "an argument is missing");
+    }
+    if (arguments == WHATEVER)
+        return true;
+    rest = str_trim(rest);
+    if (arguments == NOTHING)
+        return rest.n == 0 || fail(problem, "no argument belongs here");
+    if (arguments == MECHANISM) {
+        out->text = take_word(&rest);
+        out->has_response = rest.n > 0;
+        out->response = rest;
+        return str_find_byte(rest, ' ') == STR_NONE || fail(problem, "one initial response at most");
+    }
+    struct str number = take_word(&rest);
+    if (number.n == 0)
+        return arguments == MAYBE_NUMBER || fail(problem, "a message number is missing");
+    out->has_number = true;
+    if (!str_to_u32(number, &out->number) || out->number == 0)
+        return fail(problem, "that is no message number");
+    if (arguments == NUMBER_AND_LINES)
+        return str_to_u32(rest, &out->lines) || fail(problem, "a number of lines is missing");
+    return rest.n == 0 || fail(problem, "one message number at most");
+}
+
+bool pop3_parse(struct str line, struct pop3_command *out, const char **problem)
+{
+    *out = (struct pop3_command){.verb = POP3_UNKNOWN};
+    /* CR and NUL have no place in a line: what one side takes for a line end must be one for all. */
+    if (str_find_byte(line, '\r') != STR_NONE || str_find_byte(line, '\0') != STR_NONE)
+        return fail(problem, "a control character stands in the line");
+    struct str rest = line, word = take_word(&rest);
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
+        if (str_eq_nocase(word, COMMANDS[i].word)) {
+            out->verb = COMMANDS[i].verb;
+            return take_arguments(rest, COMMANDS[i].arguments, out, problem);
+        }
+    return fail(problem, "unknown command");
+}
+
+void pop3_add_capabilities(struct buf *out, struct pop3_offer offer)
+{
+    buf_add(out, STR("TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n"));
+    if (offer.starttls)
+        buf_add(out, STR("STLS\r\n"));
+    if (offer.login)
+        buf_add(out, STR("USER\r\nSASL PLAIN\r\n"));
+    buf_add(out, STR("IMPLEMENTATION golub\r\n.\r\n"));
+}
