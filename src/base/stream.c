@@ -153,7 +153,8 @@ static char *read_room(struct stream *s, size_t *room)
         s->in_at = 0;
     }
     size_t there = s->in.cap - s->in.n;
-    *room = there >= READ_ROOM_LEAST ? there : STREAM_READ_CHUNK;
+    bool small = s->in.n + READ_ROOM_LEAST <= STREAM_READ_CHUNK; /* one chunk in all is enough for it */
+    *room = there >= READ_ROOM_LEAST ? there : STREAM_READ_CHUNK - (small ? s->in.n : 0);
     return buf_room(&s->in, *room);
 }
 

@@ -1,0 +1,317 @@
+#include "base/stream.h"
+
+#include "check.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct deadline soon(void)
+{
+    return deadline_in(30);
+}
+
+static struct deadline later(void)
+{
+    return deadline_in(20 * 1000);
+}
+
+/* A stream and its peer. */
+struct pair {
+    struct stream s;
+    int peer;
+};
+
+static struct pair pair_open(struct str already)
+{
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    struct pair p = {.peer = ends[1]};
+    stream_open(&p.s, ends[0], already);
+    return p;
+}
+
+static void pair_close(struct pair *p)
+{
+    stream_close(&p->s);
+    if (p->peer >= 0)
+        close(p->peer);
+}
+
+static void says(struct pair *p, const char *text)
+{
+    assert_int_equal(write(p->peer, text, strlen(text)), strlen(text));
+}
+
+static void expect_line(struct pair *p, const char *want, bool want_bare)
+{
+    struct str line;
+    bool bare;
+    assert_int_equal(stream_read_line(&p->s, 100, later(), &line, &bare), STREAM_OK);
+    assert_true(str_eq(line, str_from_c(want)));
+    assert_int_equal(bare, want_bare);
+}
+
+static void reads_lines_however_they_arrive(void **state)
+{
+    (void)state;
+    struct pair p = pair_open(STR("EHLO a\r\nMA"));
+    says(&p, "IL\r\n\r\nbare\nin\rside\r\nrest");
+    expect_line(&p, "EHLO a", false);
+    expect_line(&p, "MAIL", false);
+    expect_line(&p, "", false);
+    expect_line(&p, "bare", true);
+    expect_line(&p, "in\rside", false);
+    struct str line;
+    assert_int_equal(stream_read_line(&p.s, 100, soon(), &line, NULL), STREAM_TIMEOUT);
+    close(p.peer);
+    p.peer = -1;
+    assert_int_equal(stream_read_line(&p.s, 100, later(), &line, NULL), STREAM_EOF);
+    assert_int_equal(p.s.received, 34);
+    pair_close(&p);
+}
+
+static void a_line_ends_at_its_bound(void **state)
+{
+    (void)state;
+    struct pair p = pair_open(STR(""));
+    struct str line;
+    says(&p, "1234567\r\n12345678\r\nafter\r\n");
+    assert_int_equal(stream_read_line(&p.s, 9, later(), &line, NULL), STREAM_OK);
+    assert_int_equal(stream_read_line(&p.s, 9, later(), &line, NULL), STREAM_TOO_LONG);
+    assert_int_equal(stream_read_line(&p.s, 9, later(), &line, NULL), STREAM_TOO_LONG); /* it stands */
+    assert_int_equal(stream_skip_line(&p.s, later()), STREAM_OK);
+    expect_line(&p, "after", false);
+    says(&p, "no end");
+    assert_int_equal(stream_skip_line(&p.s, soon()), STREAM_TIMEOUT);
+    pair_close(&p);
+}
+
+static void long_lines_cross_many_reads(void **state)
+{
+    (void)state;
+    struct pair p = pair_open(STR("x\r\n"));
+    enum { LINE = 60000 };
+    char *sent = malloc(LINE + 2);
+    memset(sent, 'a', LINE);
+    memcpy(sent + LINE, "\r\n", 2);
+    expect_line(&p, "x", false);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(write(p.peer, sent, LINE + 2), LINE + 2);
+        struct str line;
+        assert_int_equal(stream_read_line(&p.s, LINE + 2, later(), &line, NULL), STREAM_OK);
+        assert_true(str_eq(line, str_from(sent, LINE)));
+    }
+    free(sent);
+    pair_close(&p);
+}
+
+static void peeks_and_takes(void **state)
+{
+    (void)state;
+    struct pair p = pair_open(STR(""));
+    struct str bytes;
+    assert_int_equal(stream_peek(&p.s, soon(), &bytes), STREAM_TIMEOUT);
+    says(&p, "hello");
+    assert_int_equal(stream_peek(&p.s, later(), &bytes), STREAM_OK);
+    assert_true(str_eq(bytes, STR("hello")));
+    stream_take(&p.s, 2);
+    assert_int_equal(stream_peek(&p.s, later(), &bytes), STREAM_OK);
+    assert_true(str_eq(bytes, STR("llo")));
+    assert_true(str_eq(stream_buffered(&p.s), STR("llo")));
+    stream_take(&p.s, 100);
+    assert_int_equal(stream_buffered(&p.s).n, 0);
+    pair_close(&p);
+}
+
+static void answers_leave_in_one_write(void **state)
+{
+    (void)state;
+    struct pair p = pair_open(STR("one\r\n"));
+    char got[64];
+    stream_write(&p.s, STR("250-a\r\n"));
+    stream_writef(&p.s, "250 %d\r\n", 7);
+    assert_int_equal(recv(p.peer, got, sizeof got, MSG_DONTWAIT), -1);
+    expect_line(&p, "one", false); /* was there: nothing is sent */
+    assert_int_equal(recv(p.peer, got, sizeof got, MSG_DONTWAIT), -1);
+    struct str line;
+    assert_int_equal(stream_read_line(&p.s, 100, soon(), &line, NULL), STREAM_TIMEOUT); /* has to wait */
+    assert_int_equal(recv(p.peer, got, sizeof got, MSG_DONTWAIT), 14);
+    assert_int_equal(stream_flush(&p.s, later()), STREAM_OK);
+    assert_int_equal(p.s.sent, 14);
+    pair_close(&p);
+}
+
+static void *drain(void *context)
+{
+    int fd = *(int *)context;
+    char bytes[10000];
+    uint64_t sum = 0, at = 0;
+    for (ssize_t n; (n = read(fd, bytes, sizeof bytes)) > 0;)
+        for (ssize_t i = 0; i < n; i++)
+            sum += (unsigned char)bytes[i] * (++at % 1000);
+    uint64_t *result = malloc(sizeof *result);
+    *result = sum;
+    return result;
+}
+
+static void much_output_keeps_its_order(void **state)
+{
+    (void)state;
+    struct pair p = pair_open(STR(""));
+    pthread_t reader;
+    assert_int_equal(pthread_create(&reader, NULL, drain, &p.peer), 0);
+    enum { PIECE = 100 * 1000 };
+    char *piece = malloc(PIECE);
+    uint64_t sum = 0, at = 0;
+    for (size_t round = 0; round < 40; round++) {
+        size_t n = round % 3 == 0 ? PIECE : round * 100;
+        for (size_t i = 0; i < n; i++) {
+            piece[i] = (char)rand();
+            sum += (unsigned char)piece[i] * (++at % 1000);
+        }
+        stream_write(&p.s, str_from(piece, n));
+    }
+    assert_int_equal(stream_flush(&p.s, later()), STREAM_OK);
+    assert_int_equal(p.s.sent, at);
+    shutdown(p.s.fd, SHUT_WR);
+    void *got;
+    pthread_join(reader, &got);
+    assert_true(*(uint64_t *)got == sum);
+    free(got);
+    free(piece);
+    pair_close(&p);
+}
+
+static void a_peer_that_does_not_read_times_out(void **state)
+{
+    (void)state;
+    struct pair p = pair_open(STR(""));
+    static char big[60000];
+    enum stream_result r = STREAM_OK;
+    for (int i = 0; i < 100 && r == STREAM_OK; i++) {
+        stream_write(&p.s, str_from(big, sizeof big));
+        r = stream_flush(&p.s, soon());
+    }
+    assert_int_equal(r, STREAM_TIMEOUT);
+    stream_write(&p.s, STR("x"));
+    assert_int_equal(stream_flush(&p.s, later()), STREAM_TIMEOUT); /* there would be a hole */
+    pair_close(&p);
+}
+
+static void a_broken_connection_is_told(void **state)
+{
+    (void)state;
+    struct pair p = pair_open(STR(""));
+    close(p.peer);
+    p.peer = -1;
+    stream_write(&p.s, STR("x"));
+    assert_int_equal(stream_flush(&p.s, later()), STREAM_ERROR);
+    assert_int_equal(p.s.error, EPIPE);
+    assert_int_equal(stream_flush(&p.s, later()), STREAM_ERROR);
+    pair_close(&p);
+}
+
+static void waits_for_either_side_without_buffers(void **state)
+{
+    (void)state;
+    struct pair p = pair_open(STR(""));
+    int wake = eventfd(0, EFD_CLOEXEC);
+    char got[8];
+    stream_write(&p.s, STR("+ idle"));
+    assert_int_equal(stream_wait(&p.s, wake, soon()), STREAM_TIMEOUT);
+    assert_int_equal(recv(p.peer, got, sizeof got, MSG_DONTWAIT), 6);
+    assert_null(p.s.in.p);
+    assert_null(p.s.out.p);
+    assert_int_equal(eventfd_write(wake, 1), 0);
+    assert_int_equal(stream_wait(&p.s, wake, later()), STREAM_WOKEN);
+    says(&p, "DONE\r\nnext\r\n");
+    assert_int_equal(stream_wait(&p.s, wake, later()), STREAM_OK);
+    expect_line(&p, "DONE", false);
+    assert_int_equal(stream_wait(&p.s, -1, soon()), STREAM_OK); /* "next" is buffered */
+    expect_line(&p, "next", false);
+    assert_int_equal(stream_wait(&p.s, -1, soon()), STREAM_TIMEOUT);
+    close(p.peer);
+    p.peer = -1;
+    struct str line;
+    assert_int_equal(stream_wait(&p.s, -1, later()), STREAM_OK);
+    assert_int_equal(stream_read_line(&p.s, 10, later(), &line, NULL), STREAM_EOF);
+    close(wake);
+    pair_close(&p);
+}
+
+/* A transport that holds bytes which poll cannot see, as TLS does, and wants to write before it reads. */
+struct fake_tls {
+    int fd;
+    char held[64];
+    size_t n;
+    int refusals;
+};
+
+static ssize_t fake_read(void *context, void *to, size_t n, short *wants)
+{
+    struct fake_tls *t = context;
+    if (t->refusals > 0) {
+        t->refusals--;
+        *wants = 4; /* POLLOUT: always possible here */
+        errno = EAGAIN;
+        return -1;
+    }
+    if (t->n == 0) {
+        ssize_t got = read(t->fd, t->held, sizeof t->held);
+        if (got <= 0)
+            return got;
+        t->n = (size_t)got;
+    }
+    (void)n;
+    *(char *)to = t->held[0]; /* a byte at a time */
+    memmove(t->held, t->held + 1, --t->n);
+    return 1;
+}
+
+static ssize_t fake_write(void *context, const void *from, size_t n, short *wants)
+{
+    (void)wants;
+    return write(((struct fake_tls *)context)->fd, from, n > 3 ? 3 : n);
+}
+
+static void a_transport_is_asked_before_the_kernel(void **state)
+{
+    (void)state;
+    static const struct stream_transport FAKE = {fake_read, fake_write};
+    struct pair p = pair_open(STR(""));
+    struct fake_tls tls = {.fd = p.s.fd, .refusals = 2};
+    p.s.transport = &FAKE;
+    p.s.context = &tls;
+    says(&p, "a\r\nb\r\n");
+    expect_line(&p, "a", false);
+    assert_int_equal(stream_wait(&p.s, -1, soon()), STREAM_OK);
+    expect_line(&p, "b", false);
+    assert_int_equal(stream_wait(&p.s, -1, soon()), STREAM_TIMEOUT);
+    stream_write(&p.s, STR("12345678"));
+    assert_int_equal(stream_flush(&p.s, later()), STREAM_OK);
+    char got[8];
+    assert_int_equal(recv(p.peer, got, sizeof got, MSG_WAITALL), 8);
+    pair_close(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_lines_however_they_arrive),
+        cmocka_unit_test(a_line_ends_at_its_bound),
+        cmocka_unit_test(long_lines_cross_many_reads),
+        cmocka_unit_test(peeks_and_takes),
+        cmocka_unit_test(answers_leave_in_one_write),
+        cmocka_unit_test(much_output_keeps_its_order),
+        cmocka_unit_test(a_peer_that_does_not_read_times_out),
+        cmocka_unit_test(a_broken_connection_is_told),
+        cmocka_unit_test(waits_for_either_side_without_buffers),
+        cmocka_unit_test(a_transport_is_asked_before_the_kernel),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
