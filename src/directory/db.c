@@ -1,0 +1,346 @@
+/* Opening the directory, its tables, domains and accounts. Aliases: db_alias.c; answers: resolve.c. */
+#include "directory/db.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "directory/address.h"
+#include "directory/db_parts.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Ids are AUTOINCREMENT because an account's id names its mailbox folder: a new account must never find the
+ * mail of a removed one. alias_target.target is what is sent to, its key what is compared. */
+static const struct sql_migration MIGRATIONS[] = {
+    {"CREATE TABLE domain ("
+     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+     " name TEXT NOT NULL UNIQUE,"
+     " created INTEGER NOT NULL);"
+     "CREATE TABLE account ("
+     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+     " domain INTEGER NOT NULL REFERENCES domain (id),"
+     " address TEXT NOT NULL UNIQUE,"
+     " password TEXT NOT NULL,"
+     " enabled INTEGER NOT NULL,"
+     " created INTEGER NOT NULL);"
+     "CREATE INDEX account_domain ON account (domain);"
+     "CREATE TABLE alias ("
+     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+     " domain INTEGER NOT NULL REFERENCES domain (id),"
+     " address TEXT NOT NULL UNIQUE,"
+     " created INTEGER NOT NULL);"
+     "CREATE INDEX alias_domain ON alias (domain);"
+     "CREATE TABLE alias_target ("
+     " alias INTEGER NOT NULL REFERENCES alias (id) ON DELETE CASCADE,"
+     " key TEXT NOT NULL,"
+     " target TEXT NOT NULL,"
+     " PRIMARY KEY (alias, key));"
+     "CREATE INDEX alias_target_key ON alias_target (key);"},
+};
+static const struct sql_schema SCHEMA = {"directory", MIGRATIONS, sizeof MIGRATIONS / sizeof MIGRATIONS[0]};
+
+static const struct sql_statement DOMAIN_INSERT = {
+    "INSERT INTO domain (name, created) VALUES ($1, $2) ON CONFLICT DO NOTHING"};
+static const struct sql_statement DOMAIN_DELETE = {"DELETE FROM domain WHERE id = $1"};
+static const struct sql_statement DOMAIN_ID = {"SELECT id FROM domain WHERE name = $1"};
+static const struct sql_statement DOMAIN_FIRST_ID = {"SELECT min(id) FROM domain"};
+static const struct sql_statement DOMAIN_IN_USE = {"SELECT (SELECT count(*) FROM account WHERE domain = $1) "
+                                                   "+ (SELECT count(*) FROM alias WHERE domain = $1)"};
+static const struct sql_statement DOMAIN_LIST = {
+    "SELECT name, created, (SELECT count(*) FROM account WHERE domain = domain.id),"
+    " (SELECT count(*) FROM alias WHERE domain = domain.id) FROM domain ORDER BY id"};
+static const struct sql_statement ACCOUNT_INSERT = {
+    "INSERT INTO account (domain, address, password, enabled, created) VALUES ($1, $2, $3, 1, $4)"
+    " ON CONFLICT DO NOTHING"};
+static const struct sql_statement ACCOUNT_FIND = {
+    "SELECT id, address, password, enabled, created FROM account WHERE address = $1"};
+static const struct sql_statement ACCOUNT_LIST = {
+    "SELECT account.id, address, password, enabled, account.created FROM account"
+    " JOIN domain ON domain.id = account.domain ORDER BY domain.name, address"};
+static const struct sql_statement ACCOUNT_SET_HASH = {"UPDATE account SET password = $2 WHERE address = $1"};
+static const struct sql_statement ACCOUNT_SET_ENABLED = {
+    "UPDATE account SET enabled = $2 WHERE address = $1"};
+static const struct sql_statement ACCOUNT_DELETE = {"DELETE FROM account WHERE id = $1"};
+/* Where an alias of the same name goes on, only its own copy for the account ends. */
+static const struct sql_statement TARGET_DELETE = {
+    "DELETE FROM alias_target WHERE key = $1 AND (alias = (SELECT id FROM alias WHERE address = $1)"
+    " OR NOT EXISTS (SELECT 1 FROM alias WHERE address = $1))"};
+
+const char *directory_db_folder(struct str data, struct arena *a)
+{
+    return arena_printf(a, "%.*s/directory", STR_ARGS(data)).p;
+}
+
+struct directory_db *directory_db_open(struct str data, char separator, struct err *e)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    const char *folder = directory_db_folder(data, &a);
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+        err_set(e, ERR_TEMPORARY, "making the folder %s: %s", folder, strerror(errno));
+        return NULL;
+    }
+    struct sql *sql = sql_open(arena_printf(&a, "%s/directory.db", folder).p, &SCHEMA, e);
+    if (!sql)
+        return NULL;
+    struct directory_db *db = MEM_NEW(struct directory_db);
+    *db = (struct directory_db){.sql = sql, .separator = separator};
+    return db;
+}
+
+void directory_db_close(struct directory_db *db)
+{
+    if (!db)
+        return;
+    sql_close(db->sql);
+    free(db);
+}
+
+void directory_db_clean(struct directory_db **db)
+{
+    directory_db_close(*db);
+}
+
+bool directory_db_end(struct directory_db *db, bool good, struct err *e)
+{
+    if (good)
+        good = sql_commit(db->sql, e);
+    if (!good)
+        sql_rollback(db->sql);
+    return good;
+}
+
+bool directory_db_domain_id(struct directory_db *db, struct str name, int64_t *id, struct err *e)
+{
+    int found = sql_one_int(db->sql, &DOMAIN_ID, SQL(sql_text(name)), id, e);
+    if (found == 0)
+        err_set(e, ERR_PERMANENT, "%.*s is not one of our domains: golub domain add %.*s", STR_ARGS(name),
+                STR_ARGS(name));
+    return found == 1;
+}
+
+/* --- domains --- */
+
+static bool is_first_domain(struct directory_db *db, int64_t id, bool *first, struct err *e)
+{
+    int64_t lowest = 0;
+    int found = sql_one_int(db->sql, &DOMAIN_FIRST_ID, SQL_NONE, &lowest, e);
+    *first = found == 1 && lowest == id;
+    return found >= 0;
+}
+
+static bool insert_account(struct directory_db *db, int64_t domain, struct str address, struct str hash,
+                           struct err *e)
+{
+    int64_t changed = 0;
+    if (!sql_exec(db->sql, &ACCOUNT_INSERT,
+                  SQL(sql_int(domain), sql_text(address), sql_text(hash), sql_int(clock_wall())), &changed,
+                  e))
+        return false;
+    if (changed == 0)
+        return err_set(e, ERR_PERMANENT, "the account %.*s exists already", STR_ARGS(address));
+    return true;
+}
+
+static bool add_domain(struct directory_db *db, struct str name, struct arena *a, struct err *e)
+{
+    int64_t changed = 0, id;
+    bool first;
+    if (!sql_exec(db->sql, &DOMAIN_INSERT, SQL(sql_text(name), sql_int(clock_wall())), &changed, e))
+        return false;
+    if (changed == 0)
+        return err_set(e, ERR_PERMANENT, "%.*s is one of our domains already", STR_ARGS(name));
+    id = sql_last_id(db->sql);
+    if (!is_first_domain(db, id, &first, e))
+        return false;
+    return !first || insert_account(db, id, arena_printf(a, "postmaster@%.*s", STR_ARGS(name)), STR(""), e);
+}
+
+bool directory_domain_add(struct directory_db *db, struct str name, struct err *e)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct str canonical;
+    if (!directory_domain_read(name, &a, &canonical, e))
+        return false;
+    if (canonical.p[0] == '[')
+        return err_set(e, ERR_PERMANENT, "%.*s is an address, not a domain", STR_ARGS(canonical));
+    return sql_begin_write(db->sql, e) && directory_db_end(db, add_domain(db, canonical, &a, e), e);
+}
+
+static bool remove_domain(struct directory_db *db, struct str name, struct err *e)
+{
+    int64_t id, used = 0;
+    bool first;
+    if (!directory_db_domain_id(db, name, &id, e) || !is_first_domain(db, id, &first, e))
+        return false;
+    if (first)
+        return err_set(e, ERR_PERMANENT,
+                       "%.*s is the first domain: postmaster@%.*s must exist (RFC 5321 4.5.1)",
+                       STR_ARGS(name), STR_ARGS(name));
+    if (sql_one_int(db->sql, &DOMAIN_IN_USE, SQL(sql_int(id)), &used, e) < 0)
+        return false;
+    if (used > 0)
+        return err_set(e, ERR_PERMANENT, "%.*s still has %lld accounts and addresses: remove them first",
+                       STR_ARGS(name), (long long)used);
+    return sql_exec(db->sql, &DOMAIN_DELETE, SQL(sql_int(id)), NULL, e);
+}
+
+bool directory_domain_remove(struct directory_db *db, struct str name, struct err *e)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct str canonical;
+    return directory_domain_read(name, &a, &canonical, e) && sql_begin_write(db->sql, e) &&
+           directory_db_end(db, remove_domain(db, canonical, e), e);
+}
+
+/* Room for one more in an array in an arena that has n: doubles at powers of two. */
+void *directory_db_grow(struct arena *a, void *v, size_t n, size_t size)
+{
+    if (n != 0 && (n & (n - 1)) != 0)
+        return v;
+    void *grown = arena_new(a, n ? 2 * n : 1, size);
+    if (n > 0)
+        memcpy(grown, v, n * size);
+    return grown;
+}
+
+bool directory_domain_list(struct directory_db *db, struct arena *a, struct directory_domain **v, size_t *n,
+                           struct err *e)
+{
+    struct sql_rows rows;
+    *v = NULL;
+    *n = 0;
+    if (!sql_query(db->sql, &DOMAIN_LIST, SQL_NONE, &rows, e))
+        return false;
+    while (sql_next(&rows)) {
+        *v = directory_db_grow(a, *v, *n, sizeof **v);
+        (*v)[(*n)++] = (struct directory_domain){
+            .name = arena_copy(a, sql_get_str(&rows, 0)),
+            .created = sql_get_int(&rows, 1),
+            .accounts = sql_get_int(&rows, 2),
+            .aliases = sql_get_int(&rows, 3),
+        };
+    }
+    return sql_end(&rows, e);
+}
+
+/* --- accounts --- */
+
+static struct directory_account account_of_row(const struct sql_rows *rows, struct arena *a)
+{
+    return (struct directory_account){
+        .id = sql_get_int(rows, 0),
+        .address = arena_copy(a, sql_get_str(rows, 1)),
+        .hash = arena_copy(a, sql_get_str(rows, 2)),
+        .enabled = sql_get_int(rows, 3) != 0,
+        .created = sql_get_int(rows, 4),
+    };
+}
+
+int directory_db_account(struct directory_db *db, struct str key, struct arena *a,
+                         struct directory_account *out, struct err *e)
+{
+    struct sql_rows rows;
+    if (!sql_query(db->sql, &ACCOUNT_FIND, SQL(sql_text(key)), &rows, e))
+        return -1;
+    bool found = sql_next(&rows);
+    if (found)
+        *out = account_of_row(&rows, a);
+    return sql_end(&rows, e) ? found : -1;
+}
+
+static bool no_such_account(struct str key, struct err *e)
+{
+    return err_set(e, ERR_PERMANENT, "there is no account %.*s: see golub account list", STR_ARGS(key));
+}
+
+bool directory_account_find(struct directory_db *db, struct str address, struct arena *a,
+                            struct directory_account *out, struct err *e)
+{
+    struct directory_address read;
+    if (!directory_address_read(address, a, &read, e))
+        return false;
+    int found = directory_db_account(db, read.key, a, out, e);
+    return found == 0 ? no_such_account(read.key, e) : found == 1;
+}
+
+bool directory_account_add(struct directory_db *db, struct str address, struct str hash, int64_t *id,
+                           struct err *e)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct directory_address read;
+    int64_t domain;
+    if (!directory_address_read(address, &a, &read, e) || !sql_begin_write(db->sql, e))
+        return false;
+    bool good =
+        directory_db_domain_id(db, read.domain, &domain, e) && insert_account(db, domain, read.key, hash, e);
+    *id = good ? sql_last_id(db->sql) : 0;
+    return directory_db_end(db, good, e);
+}
+
+bool directory_account_list(struct directory_db *db, struct arena *a, struct directory_account **v, size_t *n,
+                            struct err *e)
+{
+    struct sql_rows rows;
+    *v = NULL;
+    *n = 0;
+    if (!sql_query(db->sql, &ACCOUNT_LIST, SQL_NONE, &rows, e))
+        return false;
+    while (sql_next(&rows)) {
+        *v = directory_db_grow(a, *v, *n, sizeof **v);
+        (*v)[(*n)++] = account_of_row(&rows, a);
+    }
+    return sql_end(&rows, e);
+}
+
+static bool update_account(struct directory_db *db, const struct sql_statement *update, struct str address,
+                           struct sql_value value, struct err *e)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct directory_address read;
+    int64_t changed = 0;
+    if (!directory_address_read(address, &a, &read, e) ||
+        !sql_exec(db->sql, update, SQL(sql_text(read.key), value), &changed, e))
+        return false;
+    return changed > 0 || no_such_account(read.key, e);
+}
+
+bool directory_account_set_hash(struct directory_db *db, struct str address, struct str hash, struct err *e)
+{
+    return update_account(db, &ACCOUNT_SET_HASH, address, sql_text(hash), e);
+}
+
+bool directory_account_enable(struct directory_db *db, struct str address, bool enabled, struct err *e)
+{
+    return update_account(db, &ACCOUNT_SET_ENABLED, address, sql_int(enabled), e);
+}
+
+static bool remove_account(struct directory_db *db, const struct directory_address *address, struct arena *a,
+                           int64_t *id, struct err *e)
+{
+    struct directory_account account;
+    int64_t domain;
+    bool first;
+    int found = directory_db_account(db, address->key, a, &account, e);
+    if (found != 1)
+        return found == 0 ? no_such_account(address->key, e) : false;
+    if (!directory_db_domain_id(db, address->domain, &domain, e) || !is_first_domain(db, domain, &first, e))
+        return false;
+    if (first && str_starts(address->key, STR("postmaster@")))
+        return err_set(e, ERR_PERMANENT,
+                       "%.*s must exist (RFC 5321 4.5.1); to read its mail elsewhere: "
+                       "golub address add %.*s NAME@DOMAIN",
+                       STR_ARGS(address->key), STR_ARGS(address->key));
+    *id = account.id;
+    return sql_exec(db->sql, &ACCOUNT_DELETE, SQL(sql_int(account.id)), NULL, e) &&
+           sql_exec(db->sql, &TARGET_DELETE, SQL(sql_text(address->key)), NULL, e) &&
+           directory_db_drop_empty_aliases(db, e);
+}
+
+bool directory_account_remove(struct directory_db *db, struct str address, int64_t *id, struct err *e)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct directory_address read;
+    return directory_address_read(address, &a, &read, e) && sql_begin_write(db->sql, e) &&
+           directory_db_end(db, remove_account(db, &read, &a, id, e), e);
+}

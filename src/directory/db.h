@@ -1,0 +1,90 @@
+/* The directory's database, DATA/directory/directory.db: which domains are ours, who has an account, and
+ * where addresses lead. The directory role reads it; the commands (golub account ...) change it beside the
+ * running role, each through its own connection.
+ *
+ * Functions return false with words for the administrator: ERR_PERMANENT where the request is at fault
+ * (exists already, is not there, refused), else as base/sql.h. Addresses go in as typed (directory/address.h)
+ * and come out canonical. A database belongs to one thread at a time. */
+#ifndef DIRECTORY_DB_H
+#define DIRECTORY_DB_H
+#include "base/arena.h"
+#include "base/sql.h"
+#include "directory/directory.h"
+
+struct directory_db {
+    struct sql *sql;
+    char separator; /* of foo+tag@; 0: none */
+};
+
+/* The folder that the database lives in, alone, so that the directory role's sandbox can name it and nothing
+ * else. In `a`. */
+const char *directory_db_folder(struct str data, struct arena *a);
+
+/* Opens or makes it (folder 0700) below the data directory `data`. */
+struct directory_db *directory_db_open(struct str data, char separator, struct err *e);
+void directory_db_close(struct directory_db *db);
+void directory_db_clean(struct directory_db **db);
+#define CLEAN_DIRECTORY_DB __attribute__((cleanup(directory_db_clean)))
+
+/* --- domains --- */
+struct directory_domain {
+    struct str name;
+    int64_t created; /* seconds since 1970 UTC */
+    int64_t accounts, aliases;
+};
+/* The first domain also gets the account postmaster@ without a password: where mail for postmaster and abuse
+ * at any of our domains goes that nobody else takes (RFC 5321 section 4.5.1, RFC 2142). */
+bool directory_domain_add(struct directory_db *db, struct str name, struct err *e);
+/* Only an empty one, and not the first. */
+bool directory_domain_remove(struct directory_db *db, struct str name, struct err *e);
+bool directory_domain_list(struct directory_db *db, struct arena *a, struct directory_domain **v, size_t *n,
+                           struct err *e); /* the first one first */
+
+/* --- accounts --- */
+struct directory_account {
+    int64_t id; /* never used again */
+    struct str address;
+    struct str hash; /* "" for none: nobody can log in */
+    bool enabled;
+    int64_t created;
+};
+bool directory_account_add(struct directory_db *db, struct str address, struct str hash, int64_t *id,
+                           struct err *e);
+bool directory_account_find(struct directory_db *db, struct str address, struct arena *a,
+                            struct directory_account *out, struct err *e);
+bool directory_account_list(struct directory_db *db, struct arena *a, struct directory_account **v, size_t *n,
+                            struct err *e); /* by domain and name */
+bool directory_account_set_hash(struct directory_db *db, struct str address, struct str hash, struct err *e);
+/* A disabled account cannot log in; its mail is still taken. */
+bool directory_account_enable(struct directory_db *db, struct str address, bool enabled, struct err *e);
+/* Also as a target of aliases; those that led to it alone go with it. The postmaster of the first domain
+ * stays. The mailbox folder DATA/account/ID is the caller's to delete. */
+bool directory_account_remove(struct directory_db *db, struct str address, int64_t *id, struct err *e);
+
+/* --- aliases --- an address that leads to others. `@domain` catches what else is unknown there. An alias
+ * goes before an account of the same name, and may name itself among its targets: then the account gets a
+ * copy. */
+struct directory_alias {
+    struct str address, target;
+};
+/* Adds targets to an alias, new or not. Targets in our domains must lead somewhere. */
+bool directory_alias_add(struct directory_db *db, struct str address, const struct str *targets, size_t n,
+                         struct err *e);
+/* n = 0: the alias whole. */
+bool directory_alias_remove(struct directory_db *db, struct str address, const struct str *targets, size_t n,
+                            struct err *e);
+bool directory_alias_list(struct directory_db *db, struct arena *a, struct directory_alias **v, size_t *n,
+                          struct err *e);
+
+/* --- answers (resolve.c) --- */
+/* As directory_resolve. With LOOP, and when it returns false, *e has the words. */
+bool directory_db_resolve(struct directory_db *db, struct str address, struct arena *a,
+                          struct directory_answer *out, struct err *e);
+bool directory_db_may_send_as(struct directory_db *db, int64_t account, struct str address, bool *may,
+                              struct err *e);
+/* Whose password `user` asks to be checked against: the account of that address, or the one account that an
+ * alias leads to; no tags, no catch-all. found = false: nobody's. */
+bool directory_db_login(struct directory_db *db, struct str user, struct arena *a, bool *found,
+                        struct directory_account *out, struct err *e);
+
+#endif

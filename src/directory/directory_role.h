@@ -1,0 +1,6 @@
+/* The directory's process. */
+#ifndef DIRECTORY_ROLE_H
+#define DIRECTORY_ROLE_H
+struct role;
+int directory_main(struct role *r);
+#endif

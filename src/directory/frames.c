@@ -1,0 +1,38 @@
+#include "directory/frames.h"
+
+void directory_answer_put(struct ipc_frame *f, const struct directory_answer *answer, struct str words)
+{
+    ipc_put_u8(f, (uint8_t)answer->fate);
+    ipc_put_str(f, words);
+    ipc_put_u32(f, (uint32_t)answer->count);
+    for (size_t i = 0; i < answer->count; i++) {
+        const struct directory_target *t = &answer->targets[i];
+        ipc_put_u8(f, t->is_local);
+        ipc_put_u64(f, (uint64_t)t->account);
+        ipc_put_str(f, t->address);
+        ipc_put_str(f, t->detail);
+    }
+}
+
+bool directory_answer_get(const struct ipc_frame *f, struct arena *a, struct directory_answer *answer,
+                          struct str *words)
+{
+    struct ipc_reader r = ipc_read(f);
+    uint8_t fate = ipc_get_u8(&r);
+    *words = arena_copy(a, ipc_get_str(&r));
+    uint32_t n = ipc_get_u32(&r);
+    if (r.bad || fate > DIRECTORY_LOOP || n > DIRECTORY_TARGETS_MAX)
+        return false;
+    *answer =
+        (struct directory_answer){(enum directory_fate)fate, ARENA_ARRAY(a, struct directory_target, n), n};
+    for (uint32_t i = 0; i < n; i++) {
+        struct directory_target *t = &answer->targets[i];
+        t->is_local = ipc_get_u8(&r) != 0;
+        t->account = (int64_t)ipc_get_u64(&r);
+        t->address = arena_copy(a, ipc_get_str(&r));
+        t->detail = arena_copy(a, ipc_get_str(&r));
+        if (r.bad || t->address.n == 0 || t->address.n > ADDRESS_MAX || (t->is_local && t->account <= 0))
+            return false;
+    }
+    return ipc_done(&r);
+}

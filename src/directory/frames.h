@@ -1,0 +1,22 @@
+/* The frames between the directory and its clients. */
+#ifndef DIRECTORY_FRAMES_H
+#define DIRECTORY_FRAMES_H
+#include "directory/directory.h"
+
+enum directory_frame {
+    DIRECTORY_FRAME_RESOLVE = 1, /* str address */
+    DIRECTORY_FRAME_ANSWER,      /* u8 fate, str words (LOOP), u32 n, n x (u8 is_local, u64 account, str
+                                    address, str detail) */
+    DIRECTORY_FRAME_VERIFY,      /* str user, str password, str peer; from smtp and login only */
+    DIRECTORY_FRAME_VERDICT,     /* u8 verdict, u64 account, str address, u32 wait in seconds */
+    DIRECTORY_FRAME_MAY_SEND,    /* u64 account, str address */
+    DIRECTORY_FRAME_MAY,         /* u8 may */
+    DIRECTORY_FRAME_FAILED,      /* str why: no answer now */
+};
+
+/* An answer as it travels. get: false for what is no well-formed answer; strings are copied into `a`. */
+void directory_answer_put(struct ipc_frame *f, const struct directory_answer *answer, struct str words);
+bool directory_answer_get(const struct ipc_frame *f, struct arena *a, struct directory_answer *answer,
+                          struct str *words);
+
+#endif
