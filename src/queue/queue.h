@@ -34,17 +34,25 @@ bool queue_enqueue(struct queue_client *q, const struct queue_message *m, int64_
  * by enqueueing with recipients whose `account` is QUEUE_REFUSED and whose `detail` is the reply. */
 #define QUEUE_REFUSED (-1)
 
+/* The role: what waits to leave, in DATA/queue/queue.db. */
+int queue_main(struct role *r);
+
+/* Bounds of what an enqueue may hold; beyond is ERR_PERMANENT. */
+#define QUEUE_RECIPIENTS_MAX 100000 /* far over any config: an alias may lead to many */
+#define QUEUE_REPLY_MAX      500    /* bytes of a host's reply that are kept, its lines joined by spaces */
+#define QUEUE_JOB_RECIPIENTS 100    /* RFC 5321 section 4.5.3.1.8: what every server must take at once */
+
 enum queue_frame {
-    QUEUE_FRAME_ENQUEUE =
-        1, /* smtp: 16 bytes id (str), str sender, u8 is_8bit, u64 size, u32 n, n x (str address,
-              u64 account, str original, str detail); fd memfd. More recipients than fit a frame:
-              `more` u8 at the end is 1 and further frames QUEUE_FRAME_RECIPIENTS follow */
-    QUEUE_FRAME_RECIPIENTS, /* u32 n, n x as above, u8 more */
-    QUEUE_FRAME_ENQUEUED,   /* u64 queue id, or with u64 0: str why */
-    QUEUE_FRAME_READY,      /* relay: u32 how many jobs it takes at once */
+    QUEUE_FRAME_ENQUEUE = 1, /* smtp: 16 bytes id (str), str sender, u8 is_8bit, u64 size, u32 n, str list: n
+                                x (str address, u64 account, str original, str detail); fd memfd. A list that
+                                does not fit is "" and stands in a second memfd instead, sealed too */
+    QUEUE_FRAME_ENQUEUED,    /* u64 queue id, or with u64 0: str why */
+    QUEUE_FRAME_READY,       /* relay: u32 how many jobs it takes at once */
     QUEUE_FRAME_JOB, /* queue: u64 job, u64 message, str destination domain, str sender, u8 is_8bit, u64 size,
                         u32 n, n x (u64 recipient row, str address); fd memfd */
-    QUEUE_FRAME_RESULT,   /* relay: u64 job, u32 n, n x (u64 recipient row, u8 fate, str host, str reply) */
+    QUEUE_FRAME_RESULT,   /* relay: u64 job, u32 n, n x (u64 recipient row, u8 fate, str host, str reply). A
+                             recipient that is missing was not tried and is due again at once. `reply` is the
+                             host's own ("550 5.1.1 No such user") or relay's, without code ("4.4.1 ...") */
     QUEUE_FRAME_RECORDED, /* queue: u64 job: the result is on disk; only then does relay take the next message
                              of that connection, so that a crash can repeat at most the one in flight */
 };

@@ -1,0 +1,89 @@
+/* The queue on disk: DATA/queue/queue.db, its tables and every statement on them. A message is there from the
+ * commit that its ENQUEUED answer tells of until the commit in which the fate of its last recipient is
+ * recorded. What the server remembers beside it is only a copy, so that it may be killed at any moment. */
+#ifndef QUEUE_DB_H
+#define QUEUE_DB_H
+#include "base/sql.h"
+#include "config/config.h"
+#include "queue/admin.h"
+#include "queue/queue.h"
+
+#define QUEUE_DELIVERY_BYTES 16
+
+/* `account` of a recipient that is an address not yet looked up: where a report of ours goes. */
+#define QUEUE_RESOLVE (-2)
+
+/* The destination of recipients that do not leave by relay. No domain is called that. */
+#define QUEUE_LOCAL_DOMAIN STR("")
+
+/* NULL: *e says why. `make`: the folder and the database are made if need be, and the schema brought up to
+ * date; else they must be there. */
+struct sql *queue_db_open(const struct config *c, bool make, struct err *e);
+/* DATA/queue, where nothing else lies; free() it. */
+char *queue_db_folder(const struct config *c);
+
+/* --- in --- within a transaction of the caller's */
+struct queue_row_message {
+    int64_t id;
+    struct str delivery; /* QUEUE_DELIVERY_BYTES */
+    struct str sender;
+    uint64_t size;
+    bool is_8bit;
+    int64_t arrived;
+};
+struct queue_row_recipient {
+    int64_t id, message;
+    struct str address;
+    int64_t account;
+    struct str original, detail;
+    struct str domain; /* lower case; QUEUE_LOCAL_DOMAIN */
+    unsigned attempts;
+    bool warned;
+    int64_t next_attempt;
+};
+/* Both set `id`. */
+bool queue_db_add_message(struct sql *db, struct queue_row_message *m, struct str bytes, struct err *e);
+bool queue_db_add_recipient(struct sql *db, struct queue_row_recipient *r, struct err *e);
+
+/* --- out --- */
+/* What is waiting for `domain` and due at `now`, in order of (next_attempt, id), beginning after
+ * (after_at, after_id), at most `limit` recipients. `each` must not touch the database. */
+struct queue_due {
+    struct str domain;
+    int64_t now, after_at, after_id;
+    int64_t limit;
+};
+typedef void queue_db_due_fn(void *context, const struct queue_row_message *m,
+                             const struct queue_row_recipient *r);
+bool queue_db_due(struct sql *db, const struct queue_due *q, queue_db_due_fn *each, void *context,
+                  struct err *e);
+
+/* When the first recipient of `domain` that waits for a moment after `after` is due: 1 and *at, 0 none, -1.
+ */
+int queue_db_next_at(struct sql *db, struct str domain, int64_t after, int64_t *at, struct err *e);
+
+/* The first destination that anybody waits for after `after` in byte order, into *domain (appended): 1, 0
+ * none, -1. The local one sorts first: `first` asks for it too. */
+int queue_db_next_domain(struct sql *db, struct str after, bool first, struct buf *domain, struct err *e);
+
+/* The message's bytes as a sealed memfd; -1: *e. */
+int queue_db_bytes(struct sql *db, int64_t message, uint64_t size, struct err *e);
+/* Its first bytes, where the header is. */
+bool queue_db_start(struct sql *db, int64_t message, struct buf *out, struct err *e);
+
+/* --- what became of a recipient --- within a transaction. *there is false when it is gone (dropped by a
+ * command) or no longer waiting. */
+struct queue_row_attempt {
+    int64_t recipient, message, at;
+    struct str host, reply;
+};
+bool queue_db_sent(struct sql *db, const struct queue_row_attempt *a, bool *there, struct err *e);
+bool queue_db_failed(struct sql *db, const struct queue_row_attempt *a, bool *there, struct err *e);
+bool queue_db_deferred(struct sql *db, const struct queue_row_attempt *a, int64_t next_attempt, bool warned,
+                       bool *there, struct err *e);
+/* The recipient without a trace, because others stand in its place. */
+bool queue_db_replace(struct sql *db, int64_t recipient, bool *there, struct err *e);
+/* Removes the message if nobody waits for it any more. */
+bool queue_db_finish(struct sql *db, int64_t message, struct err *e);
+
+#endif
