@@ -13,7 +13,7 @@
 #include "base/str.h"
 
 #define THROTTLE_FIRST_MS  2000             /* the first wait: a person hardly notices */
-#define THROTTLE_MOST_MS   (15 * 60 * 1000) /* the longest: about a hundred guesses a day */
+#define THROTTLE_MOST_MS   (15 * 60 * 1000) /* the longest: fewer than 200 guesses a day */
 #define THROTTLE_FORGET_MS (10 * 60 * 1000) /* one failure is forgotten in this time without another */
 #define THROTTLE_AT_ONCE                                                   \
     32 /* attempts of one client being checked at once: bounds a volley of \
