@@ -1,0 +1,299 @@
+#include "base/sql.h"
+
+#include "base/mem.h"
+#include "check.h"
+#include "folder.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+static const struct sql_migration V1[] = {
+    {"CREATE TABLE item(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, data BLOB) STRICT;"
+     "CREATE TABLE part(item INTEGER NOT NULL REFERENCES item(id), n INTEGER NOT NULL) STRICT;"},
+    {"ALTER TABLE item ADD COLUMN size INTEGER NOT NULL DEFAULT 7;"},
+    {"THIS IS NO SQL"},
+};
+static const struct sql_schema ONE = {"test", V1, 1};
+static const struct sql_schema TWO = {"test", V1, 2};
+static const struct sql_schema BROKEN = {"test", V1, 3};
+
+static const struct sql_statement INSERT = {"INSERT INTO item(name, data) VALUES($1, $2)"};
+static const struct sql_statement INSERT_RETURNING = {
+    "INSERT INTO item(name, data) VALUES($1, $2) RETURNING id"};
+static const struct sql_statement INSERT_PART = {"INSERT INTO part(item, n) VALUES($1, 1)"};
+static const struct sql_statement COUNT = {"SELECT count(*) FROM item"};
+static const struct sql_statement NAMES = {"SELECT id, name, data FROM item ORDER BY id"};
+static const struct sql_statement BY_NAME = {"SELECT id FROM item WHERE name = $1"};
+static const struct sql_statement SIZE = {"SELECT size FROM item WHERE name = $1"};
+static const struct sql_statement DELETE_ALL = {"DELETE FROM item"};
+static const struct sql_statement NO_SQL = {"SELECT FROM WHERE"};
+static const struct sql_statement OVERFLOWS = {
+    "SELECT abs(-9223372036854775807 - (id > 1)) FROM item ORDER BY id"};
+
+struct fixture {
+    struct folder folder;
+    char path[200];
+    struct sql *db;
+};
+
+static int set_up(void **state)
+{
+    static struct fixture f;
+    folder_make(&f.folder);
+    snprintf(f.path, sizeof f.path, "%s/test.db", f.folder.path);
+    struct err e = ERR_INIT;
+    f.db = sql_open(f.path, &ONE, &e);
+    assert_non_null(f.db);
+    *state = &f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    sql_close(f->db);
+    folder_remove(&f->folder);
+    return 0;
+}
+
+static int64_t count(struct sql *db)
+{
+    int64_t n = -1;
+    assert_int_equal(sql_one_int(db, &COUNT, SQL_NONE, &n, NULL), 1);
+    return n;
+}
+
+static bool insert(struct sql *db, const char *name, struct err *e)
+{
+    return sql_exec(db, &INSERT, SQL(sql_text(str_from_c(name)), sql_null()), NULL, e);
+}
+
+static void values_come_back_as_they_went_in(void **state)
+{
+    struct fixture *f = *state;
+    struct str with_nul = STR("a\0b\xff");
+    struct err e = ERR_INIT;
+    assert_true(sql_exec(f->db, &INSERT, SQL(sql_text(STR("one")), sql_blob(with_nul)), NULL, &e));
+    assert_true(sql_exec(f->db, &INSERT, SQL(sql_text(STR("two")), sql_null()), NULL, &e));
+    assert_true(sql_exec(f->db, &INSERT,
+                         SQL(sql_text((struct str){NULL, 0}), sql_blob((struct str){NULL, 0})), NULL, &e));
+    assert_int_equal(sql_last_id(f->db), 3);
+    struct sql_rows rows;
+    assert_true(sql_query(f->db, &NAMES, SQL_NONE, &rows, &e));
+    assert_true(sql_next(&rows));
+    assert_true(str_eq(sql_get_str(&rows, 1), STR("one")));
+    assert_true(str_eq(sql_get_str(&rows, 2), with_nul));
+    assert_true(sql_next(&rows));
+    assert_int_equal(sql_get_int(&rows, 0), 2);
+    assert_true(sql_get_null(&rows, 2));
+    assert_int_equal(sql_get_int(&rows, 2), 0);
+    assert_int_equal(sql_get_str(&rows, 2).n, 0);
+    assert_true(sql_next(&rows));
+    assert_false(sql_get_null(&rows, 2));
+    assert_false(sql_next(&rows));
+    assert_false(sql_next(&rows)); /* and not from the start again */
+    assert_true(sql_end(&rows, &e));
+
+    int64_t changed = 0, id = -1;
+    assert_int_equal(sql_one_int(f->db, &BY_NAME, SQL(sql_text(STR("none"))), &id, &e), 0);
+    assert_int_equal(sql_one_int(f->db, &INSERT_RETURNING, SQL(sql_text(STR("four")), sql_null()), &id, &e),
+                     1);
+    assert_int_equal(id, 4);
+    assert_true(sql_exec(f->db, &DELETE_ALL, SQL_NONE, &changed, &e));
+    assert_int_equal(changed, 4);
+}
+
+static void errors_have_words(void **state)
+{
+    struct fixture *f = *state;
+    struct err e = ERR_INIT;
+    assert_true(insert(f->db, "one", &e) && insert(f->db, "two", &e));
+    assert_false(insert(f->db, "one", &e)); /* UNIQUE */
+    assert_int_equal(e.kind, ERR_INTERNAL);
+    assert_non_null(strstr(e.text, "test.db"));
+    assert_non_null(strstr(e.text, "item.name"));
+    assert_false(sql_exec(f->db, &INSERT_PART, SQL(sql_int(77)), NULL, &e));
+    assert_non_null(strstr(e.text, "FOREIGN KEY"));
+    assert_false(sql_exec(f->db, &NO_SQL, SQL_NONE, NULL, &e));
+    assert_false(sql_exec(f->db, &INSERT, SQL(sql_null()), NULL, &e));
+    assert_non_null(strstr(e.text, "parameters"));
+
+    struct sql_rows rows, again;
+    assert_true(sql_query(f->db, &NAMES, SQL_NONE, &rows, &e));
+    assert_true(sql_next(&rows));
+    assert_false(sql_query(f->db, &NAMES, SQL_NONE, &again, &e));
+    assert_non_null(strstr(e.text, "started again"));
+    assert_true(sql_end(&rows, &e));
+
+    assert_true(sql_query(f->db, &OVERFLOWS, SQL_NONE, &rows, &e));
+    assert_true(sql_next(&rows));
+    assert_false(sql_next(&rows)); /* the second row fails */
+    assert_false(sql_end(&rows, &e));
+    assert_non_null(strstr(e.text, "overflow"));
+    assert_int_equal(sql_one_int(f->db, &OVERFLOWS, SQL_NONE, &(int64_t){0}, &e), 1);
+    assert_int_equal(sql_one_int(f->db, &NO_SQL, SQL_NONE, &(int64_t){0}, NULL), -1);
+}
+
+static void transactions_and_their_parts_roll_back(void **state)
+{
+    struct fixture *f = *state;
+    struct err e = ERR_INIT;
+    sql_rollback(f->db); /* harmless */
+    assert_true(sql_begin_write(f->db, &e));
+    assert_true(sql_in_transaction(f->db));
+    assert_true(insert(f->db, "one", &e));
+    assert_true(sql_savepoint(f->db, &e));
+    assert_true(insert(f->db, "two", &e));
+    sql_savepoint_rollback(f->db);
+    assert_true(sql_savepoint(f->db, &e));
+    assert_true(insert(f->db, "three", &e));
+    assert_true(sql_savepoint_release(f->db, &e));
+    assert_int_equal(count(f->db), 2);
+    assert_true(sql_commit(f->db, &e));
+    assert_false(sql_in_transaction(f->db));
+    assert_false(sql_commit(f->db, &e)); /* none open */
+    assert_true(sql_begin_write(f->db, &e));
+    assert_true(insert(f->db, "four", &e));
+    sql_rollback(f->db);
+    sql_savepoint_rollback(f->db); /* harmless too */
+    assert_int_equal(count(f->db), 2);
+    assert_true(sql_begin_read(f->db, &e));
+    assert_int_equal(count(f->db), 2);
+    assert_true(sql_commit(f->db, &e));
+}
+
+static void a_second_connection_sees_commits(void **state)
+{
+    struct fixture *f = *state;
+    struct err e = ERR_INIT;
+    CLEAN_SQL struct sql *other = sql_open(f->path, NULL, &e);
+    assert_non_null(other);
+    int64_t before = sql_data_version(other);
+    assert_int_equal(count(other), 0);
+    assert_true(sql_begin_write(f->db, &e) && insert(f->db, "one", &e));
+    assert_int_equal(count(other), 0);
+    assert_int_equal(sql_data_version(other), before);
+    assert_true(sql_commit(f->db, &e));
+    assert_int_not_equal(sql_data_version(other), before);
+    assert_int_equal(count(other), 1);
+    assert_null(sql_open("no-such-folder/x.db", NULL, &e));
+    assert_int_equal(e.kind, ERR_TEMPORARY);
+    assert_null(sql_open("no-such-folder/x.db", &ONE, &e));
+    assert_int_equal(e.kind, ERR_TEMPORARY);
+}
+
+static void is_private_and_one_file_when_closed(void **state)
+{
+    struct fixture *f = *state;
+    struct err e = ERR_INIT;
+    char wal[220];
+    snprintf(wal, sizeof wal, "%s-wal", f->path);
+    struct stat st;
+    assert_true(insert(f->db, "one", &e));
+    assert_int_equal(stat(f->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(stat(wal, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    sql_close(f->db);
+    assert_int_not_equal(stat(wal, &st), 0);
+    f->db = sql_open(f->path, &ONE, &e);
+    assert_int_equal(count(f->db), 1);
+}
+
+static void an_older_schema_is_copied_and_brought_up_to_date(void **state)
+{
+    struct fixture *f = *state;
+    struct err e = ERR_INIT;
+    char copy[220];
+    snprintf(copy, sizeof copy, "%s.before-2", f->path);
+    assert_true(insert(f->db, "one", &e));
+    sql_close(f->db);
+    f->db = sql_open(f->path, &TWO, &e);
+    assert_non_null(f->db);
+    int64_t size = 0;
+    assert_int_equal(sql_one_int(f->db, &SIZE, SQL(sql_text(STR("one"))), &size, &e), 1);
+    assert_int_equal(size, 7);
+    struct stat st;
+    assert_int_equal(stat(copy, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    CLEAN_SQL struct sql *old = sql_open(copy, &ONE, &e);
+    assert_non_null(old);
+    assert_int_equal(count(old), 1);
+
+    assert_null(sql_open(f->path, &ONE, &e)); /* newer than known */
+    assert_int_equal(e.kind, ERR_INTERNAL);
+    assert_non_null(strstr(e.text, "number 2"));
+    assert_null(sql_open(f->path, &BROKEN, &e));
+    assert_non_null(strstr(e.text, "step 3"));
+    assert_int_equal(sql_one_int(f->db, &SIZE, SQL(sql_text(STR("one"))), &size, &e), 1);
+}
+
+static void what_is_no_database_is_internal(void **state)
+{
+    struct fixture *f = *state;
+    char path[220], text[4096];
+    snprintf(path, sizeof path, "%s/other.db", f->folder.path);
+    memset(text, 'x', sizeof text);
+    CLEAN_CLOSE int fd = open(path, O_CREAT | O_RDWR, 0600);
+    assert_int_equal(write(fd, text, sizeof text), sizeof text);
+    struct err e = ERR_INIT;
+    assert_null(sql_open(path, &ONE, &e));
+    assert_int_equal(e.kind, ERR_INTERNAL);
+    assert_non_null(strstr(e.text, "backup"));
+}
+
+static void a_full_disk_is_temporary(void **state)
+{
+    struct fixture *f = *state;
+    static const struct sql_statement LIMIT = {"PRAGMA max_page_count=20"};
+    static const struct sql_statement MORE = {"PRAGMA max_page_count=2000"};
+    static char big[200000];
+    struct err e = ERR_INIT;
+    assert_true(sql_exec(f->db, &LIMIT, SQL_NONE, NULL, &e));
+    assert_true(sql_begin_write(f->db, &e));
+    assert_true(insert(f->db, "one", &e));
+    assert_false(
+        sql_exec(f->db, &INSERT, SQL(sql_text(STR("big")), sql_blob(str_from(big, sizeof big))), NULL, &e));
+    assert_int_equal(e.kind, ERR_TEMPORARY);
+    assert_non_null(strstr(e.text, "full"));
+    sql_rollback(f->db);
+    assert_int_equal(count(f->db), 0);
+    assert_true(sql_exec(f->db, &MORE, SQL_NONE, NULL, &e));
+    assert_true(
+        sql_exec(f->db, &INSERT, SQL(sql_text(STR("big")), sql_blob(str_from(big, sizeof big))), NULL, &e));
+
+    /* The same where the kernel says it, at the commit. */
+    struct rlimit was, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    small = (struct rlimit){300000, was.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    bool stored = true;
+    for (int i = 0; stored && i < 10; i++) {
+        char name[20];
+        snprintf(name, sizeof name, "again%d", i);
+        stored = sql_exec(f->db, &INSERT,
+                          SQL(sql_text(str_from_c(name)), sql_blob(str_from(big, sizeof big))), NULL, &e);
+    }
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    assert_false(stored);
+    assert_int_equal(e.kind, ERR_TEMPORARY);
+    assert_false(sql_in_transaction(f->db));
+    assert_true(insert(f->db, "after", &e));
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(values_come_back_as_they_went_in),       TEST(errors_have_words),
+        TEST(transactions_and_their_parts_roll_back), TEST(a_second_connection_sees_commits),
+        TEST(is_private_and_one_file_when_closed),    TEST(an_older_schema_is_copied_and_brought_up_to_date),
+        TEST(what_is_no_database_is_internal),        TEST(a_full_disk_is_temporary),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
