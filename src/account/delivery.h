@@ -18,6 +18,7 @@ struct delivery_message {
     uint64_t size;
     unsigned char id[DELIVERY_ID_BYTES]; /* random, one a message: makes a repeated attempt harmless */
     struct str sender;                   /* reverse-path, "" for <>: becomes Return-Path */
+    bool again; /* somebody tried before under this id and does not know for sure that it was not stored */
 };
 
 enum delivery_fate { DELIVERY_STORED, DELIVERY_TEMPORARY, DELIVERY_PERMANENT };

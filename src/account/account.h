@@ -1,0 +1,22 @@
+/* The account process as keeper forks it: one a mailbox owner who is awake. It serves that person's sessions
+ * and takes deliveries, over one store; it can open its own folder and nothing else. */
+#ifndef ACCOUNT_ACCOUNT_H
+#define ACCOUNT_ACCOUNT_H
+#include "base/sandbox.h"
+#include "config/config.h"
+
+struct account_start {
+    int64_t id;
+    const char *address; /* canonical, for the title, the log and the sessions */
+    const char *dir;     /* its folder; made if missing */
+    int control;         /* to keeper: frames of enum keeper_account_frame */
+    const struct config *config;
+    const struct sandbox_filter *filter; /* of ACCOUNT_RIGHTS, compiled once by keeper */
+};
+#define ACCOUNT_RIGHTS SANDBOX_FILES
+
+/* Runs until keeper says leave, or is gone. Returns the exit code. Call in a fresh process with one thread.
+ */
+int account_main(const struct account_start *start);
+
+#endif

@@ -1,0 +1,144 @@
+/* The account process: its main thread takes what keeper hands over, and deliveries; sessions have threads of
+ * their own. With nothing to do for a while it asks keeper to leave. */
+#include "account/host.h"
+
+#include "account/intake.h"
+#include "account/sessions.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "keeper/keeper.h"
+#include "role/role.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Long enough that a client which opens several sessions one after another, or a burst of mail, meets a
+ * process that runs; short enough that sleeping accounts cost nothing. */
+#define ACCOUNT_LINGER_MS  (10 * (int64_t)1000)
+/* The same when the server stops: what is on its way from smtp comes at once. */
+#define ACCOUNT_LAST_MS    100
+/* After the store could not be opened, the next that asks within this time gets the same answer. */
+#define STORE_RETRY_MS     1000
+/* Address space: a gigabyte's message mapped, a hundred sessions' stacks, SQLite. */
+#define ACCOUNT_MEMORY_MAX ((size_t)8 << 30)
+/* Sessions have two descriptors, database connections three, deliveries one and a memfd. */
+#define ACCOUNT_FILES_MAX  1024
+/* Heaps that threads share: each costs memory that stays, and sessions wait on clients, not for malloc. */
+#define ACCOUNT_HEAPS      2
+
+struct account {
+    struct host host; /* first */
+    struct intake *intake;
+    struct sessions *sessions;
+    struct loop_channel *control;
+};
+
+struct store *host_store(struct host *h, struct err *e)
+{
+    if (h->store)
+        return h->store;
+    if (h->store_error.kind == ERR_NONE || clock_ms() - h->store_failed_ms >= STORE_RETRY_MS) {
+        h->store_error = (struct err)ERR_INIT;
+        h->store = store_open(h->start->dir, &h->store_error);
+        h->store_failed_ms = clock_ms();
+        if (!h->store)
+            LOG_ERROR("account.store", F_C("address", h->start->address), F_C("error", h->store_error.text));
+    }
+    if (!h->store && e)
+        *e = h->store_error;
+    return h->store;
+}
+
+/* Nothing to do for a while: keeper says LEAVE if it has nothing on its way to us either. */
+static void ask_to_leave(void *context)
+{
+    struct account *a = context;
+    a->host.linger = NULL;
+    if (sessions_count(a->sessions) > 0 || (intake_channels(a->intake) > 0 && !a->host.stopping))
+        return; /* the end of the last of them sets the timer again */
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, ACCOUNT_FRAME_IDLE);
+    ipc_put_u64(&f, a->host.received);
+    ipc_send(loop_channel_fd(a->control), &f, deadline_in(0));
+    host_touch(&a->host); /* asks again, should the answer be no */
+}
+
+void host_touch(struct host *h)
+{
+    if (h->linger)
+        loop_timer_cancel(h->linger);
+    h->linger = loop_timer(h->loop, h->stopping ? ACCOUNT_LAST_MS : ACCOUNT_LINGER_MS, ask_to_leave, h);
+}
+
+static void control_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
+{
+    struct account *a = context;
+    int fd;
+    (void)c;
+    switch (f->type) {
+    case ACCOUNT_FRAME_DELIVERY:
+        a->host.received++;
+        if ((fd = ipc_frame_take_fd(f, 0)) >= 0)
+            intake_add_channel(a->intake, fd);
+        break;
+    case ACCOUNT_FRAME_SESSION:
+        a->host.received++;
+        if (!sessions_start(a->sessions, f))
+            LOG_ERROR("account.bad-frame", F_C("address", a->host.start->address));
+        break;
+    case ACCOUNT_FRAME_STOP:
+        a->host.stopping = true;
+        sessions_stop(a->sessions);
+        break;
+    case ACCOUNT_FRAME_LEAVE: loop_stop(a->host.loop); return;
+    default: LOG_ERROR("account.bad-frame", F_INT("type", f->type));
+    }
+    host_touch(&a->host);
+}
+
+static void control_closed(void *context, struct loop_channel *c)
+{
+    struct account *a = context;
+    (void)c;
+    loop_stop(a->host.loop); /* keeper is gone: sessions end with us, and clients come again */
+}
+
+static bool enter(const struct account_start *start, struct err *e)
+{
+    if (mkdir(start->dir, 0700) < 0 && errno != EEXIST) /* Landlock is about a folder that is there */
+        return err_set(e, ERR_TEMPORARY, "cannot make %s: %s", start->dir, strerror(errno));
+    struct sandbox_profile profile = {.name = "account",
+                                      .rights = ACCOUNT_RIGHTS,
+                                      .write_dirs = {start->dir},
+                                      .memory_max = ACCOUNT_MEMORY_MAX,
+                                      .files_max = ACCOUNT_FILES_MAX,
+                                      .landlock_required = start->config->sandbox_required};
+    return sandbox_enter(&profile, start->filter, e);
+}
+
+int account_main(const struct account_start *start)
+{
+    struct err e = ERR_INIT;
+    log_identify("account");
+    role_title(ROLE_ACCOUNT, start->address);
+    mallopt(M_ARENA_MAX, ACCOUNT_HEAPS);
+    if (!enter(start, &e))
+        log_die("account.start", "%s", e.text);
+    role_try_escape(ROLE_ACCOUNT);
+    struct account a = {.host = {.start = start, .loop = loop_new()}};
+    a.intake = intake_new(&a.host);
+    a.sessions = sessions_new(&a.host);
+    a.control = loop_channel(a.host.loop, start->control, control_frame, control_closed, &a);
+    host_touch(&a.host);
+    loop_run(a.host.loop);
+    if (sessions_count(a.sessions) > 0)
+        return 0; /* their threads use what would be freed now */
+    if (a.host.store)
+        store_close(a.host.store);
+    loop_free(a.host.loop);
+    intake_free(a.intake);
+    sessions_free(a.sessions);
+    return 0;
+}

@@ -1,0 +1,26 @@
+/* What the parts of an account process share: the loop of its main thread, its store, and who it is. */
+#ifndef ACCOUNT_HOST_H
+#define ACCOUNT_HOST_H
+#include "account/account.h"
+#include "base/loop.h"
+#include "mailbox/store.h"
+
+struct host {
+    const struct account_start *start;
+    struct loop *loop;
+    uint64_t received; /* things that keeper has handed to this process */
+    bool stopping;     /* the server is going down */
+    struct loop_timer *linger;
+    struct store *store; /* NULL until it is needed, or while it cannot be opened */
+    int64_t store_failed_ms;
+    struct err store_error;
+};
+
+/* The store, opened by the first who needs it; main thread only. NULL: it cannot be opened now (disk full, a
+ * restore holds it); what wanted it is told to come again, and the next who asks tries again. */
+struct store *host_store(struct host *h, struct err *e);
+
+/* Something began or ended: the time until this process asks to leave counts anew. */
+void host_touch(struct host *h);
+
+#endif

@@ -1,0 +1,257 @@
+#include "account/intake.h"
+
+#include "account/delivery.h"
+#include "account/message.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* One commit costs one fsync however many messages it holds; these bound what one holds. */
+#define BATCH_MAX       128
+#define BATCH_BYTES_MAX ((uint64_t)64 * 1024 * 1024) /* one larger message makes a batch by itself */
+
+#define PATH_BYTES_MAX 1024 /* of a sender or recipient: RFC 5321 section 4.5.3.1.3 has 256, UTF-8 more */
+#define REPLY_MS       1000 /* whoever delivers waits for our answer, so it is taken at once */
+
+struct delivery {
+    uint64_t channel; /* serial: whoever asked may be gone by the time it is stored */
+    uint32_t request;
+    unsigned char id[DELIVERY_ID_BYTES];
+    struct message_bytes message;
+    struct str prefix; /* in the arena of the batch */
+    bool again;
+};
+
+struct intake {
+    struct host *host;
+    size_t channels;
+    int64_t inbox; /* 0: not looked up yet. INBOX cannot be deleted, so its id stays */
+    struct arena arena;
+    uint64_t bytes;
+    size_t n;
+    struct delivery deliveries[BATCH_MAX];
+    struct store_append items[BATCH_MAX];
+};
+
+/* --- answers --- */
+
+static void answer(struct intake *in, uint64_t channel, uint32_t request, enum delivery_fate fate,
+                   const char *reply)
+{
+    struct loop_channel *c = loop_channel_find(in->host->loop, channel);
+    if (!c)
+        return; /* it asks again, with `again` set, and is told what became of this one */
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, DELIVERY_FRAME_RESULT);
+    f.id = request;
+    ipc_put_u8(&f, (uint8_t)fate);
+    ipc_put_str(&f, str_from_c(reply));
+    if (ipc_send(loop_channel_fd(c), &f, deadline_in(REPLY_MS)) != IPC_OK)
+        loop_channel_close(c);
+}
+
+struct verdict {
+    enum delivery_fate fate;
+    const char *reply; /* codes of RFC 3463 */
+};
+
+/* The words go to the sender, so they hold nothing about this machine; the log has the rest. */
+static struct verdict judge(enum store_result result, const struct err *e)
+{
+    switch (result) {
+    case STORE_OK: return (struct verdict){DELIVERY_STORED, "2.0.0 Stored"};
+    case STORE_LIMIT: return (struct verdict){DELIVERY_TEMPORARY, "4.2.2 Mailbox is full"};
+    case STORE_INVALID: return (struct verdict){DELIVERY_PERMANENT, "5.6.0 Message cannot be stored"};
+    case STORE_FAILED:
+        if (e->kind == ERR_TEMPORARY)
+            return (struct verdict){DELIVERY_TEMPORARY, "4.3.1 Mailbox storage is full or busy"};
+        if (e->kind == ERR_PERMANENT)
+            return (struct verdict){DELIVERY_PERMANENT, "5.3.0 Message cannot be stored"};
+        break;
+    case STORE_NONE:
+    case STORE_EXISTS: break;
+    }
+    return (struct verdict){DELIVERY_TEMPORARY, "4.3.0 Mailbox is not available"};
+}
+
+static struct str hex(const unsigned char *id, char *text)
+{
+    for (size_t i = 0; i < DELIVERY_ID_BYTES; i++)
+        snprintf(text + 2 * i, 3, "%02x", id[i]);
+    return str_from(text, (size_t)2 * DELIVERY_ID_BYTES);
+}
+
+static void log_fate(const struct intake *in, const struct delivery *d, const struct store_append *item)
+{
+    char text[2 * DELIVERY_ID_BYTES + 1];
+    struct str id = hex(d->id, text);
+    int64_t account = in->host->start->id;
+    if (item->result == STORE_OK)
+        LOG_INFO("message.stored", F_STR("delivery", id), F_INT("account", account),
+                 F_C("address", in->host->start->address), F_INT("size", item->prefix.n + item->bytes.n),
+                 F_INT("uid", item->uid));
+    else
+        LOG_WARNING("message.refused", F_STR("delivery", id), F_INT("account", account),
+                    F_C("address", in->host->start->address), F_C("error", item->err.text));
+}
+
+/* --- the commit --- */
+
+static void fail_all(struct intake *in, const struct err *e)
+{
+    for (size_t i = 0; i < in->n; i++) {
+        in->items[i].result = STORE_FAILED;
+        in->items[i].err = *e;
+    }
+}
+
+static bool find_inbox(struct intake *in, struct store *s, struct err *e)
+{
+    struct mailbox inbox;
+    if (in->inbox == 0 && store_mailbox_find(s, STR("INBOX"), &in->arena, &inbox, e) != STORE_OK)
+        return false;
+    if (in->inbox == 0)
+        in->inbox = inbox.id;
+    return true;
+}
+
+static void store_all(struct intake *in)
+{
+    struct err e = ERR_INIT;
+    struct store *s = host_store(in->host, &e);
+    int64_t now = clock_wall();
+    if (!s || !find_inbox(in, s, &e)) {
+        fail_all(in, &e);
+        return;
+    }
+    for (size_t i = 0; i < in->n; i++) {
+        struct delivery *d = &in->deliveries[i];
+        in->items[i] = (struct store_append){.mailbox = in->inbox,
+                                             .prefix = d->prefix,
+                                             .bytes = d->message.bytes,
+                                             .received = now,
+                                             .delivery = str_from(d->id, sizeof d->id),
+                                             .again = d->again};
+    }
+    if (store_append(s, in->items, in->n, &e) == STORE_FAILED)
+        fail_all(in, &e);
+}
+
+static void commit(void *context)
+{
+    struct intake *in = context;
+    if (in->n == 0)
+        return;
+    store_all(in);
+    for (size_t i = 0; i < in->n; i++) {
+        struct verdict v = judge(in->items[i].result, &in->items[i].err);
+        answer(in, in->deliveries[i].channel, in->deliveries[i].request, v.fate, v.reply);
+    }
+    for (size_t i = 0; i < in->n; i++) {
+        log_fate(in, &in->deliveries[i], &in->items[i]);
+        message_close(&in->deliveries[i].message);
+    }
+    in->n = 0;
+    in->bytes = 0;
+    arena_reset(&in->arena);
+    host_touch(in->host);
+}
+
+/* --- frames --- */
+
+/* An address as it may stand in a header line: whatever could end the line is left out. */
+static struct str header_safe(struct arena *a, struct str address)
+{
+    struct str safe = arena_copy(a, address);
+    char *to = (char *)(uintptr_t)safe.p;
+    size_t n = 0;
+    for (size_t i = 0; i < address.n; i++)
+        if ((unsigned char)address.p[i] >= ' ' && address.p[i] != 127)
+            to[n++] = address.p[i];
+    return str_from(to, n);
+}
+
+struct request {
+    struct str id, sender, original, detail;
+    uint8_t again;
+    uint64_t size;
+};
+
+static bool parse(const struct ipc_frame *f, struct request *r)
+{
+    struct ipc_reader in = ipc_read(f);
+    r->id = ipc_get_str(&in);
+    r->again = ipc_get_u8(&in);
+    r->sender = ipc_get_str(&in);
+    r->original = ipc_get_str(&in);
+    r->detail = ipc_get_str(&in);
+    r->size = ipc_get_u64(&in);
+    return f->type == DELIVERY_FRAME_MESSAGE && ipc_done(&in) && f->nfds == 1 &&
+           r->id.n == DELIVERY_ID_BYTES && r->again <= 1 && r->sender.n <= PATH_BYTES_MAX &&
+           r->original.n <= PATH_BYTES_MAX && r->detail.n <= PATH_BYTES_MAX;
+}
+
+static void channel_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
+{
+    struct intake *in = context;
+    struct request r;
+    struct err e = ERR_INIT;
+    if (!parse(f, &r)) {
+        LOG_ERROR("delivery.bad-frame", F_INT("account", in->host->start->id));
+        loop_channel_close(c);
+        return;
+    }
+    if (in->n == BATCH_MAX || in->bytes + r.size > BATCH_BYTES_MAX)
+        commit(in);
+    struct delivery *d = &in->deliveries[in->n];
+    *d = (struct delivery){.channel = loop_channel_serial(c), .request = f->id, .again = r.again};
+    memcpy(d->id, r.id.p, sizeof d->id);
+    if (!message_open(f->fds[0], r.size, &d->message, &e)) {
+        char text[2 * DELIVERY_ID_BYTES + 1];
+        LOG_ERROR("message.refused", F_STR("delivery", hex(d->id, text)),
+                  F_INT("account", in->host->start->id), F_C("error", e.text));
+        struct verdict v = judge(STORE_FAILED, &e);
+        answer(in, d->channel, d->request, v.fate, v.reply);
+        return;
+    }
+    struct str sender = header_safe(&in->arena, r.sender), original = header_safe(&in->arena, r.original);
+    d->prefix = arena_printf(&in->arena, "Return-Path: <%.*s>\r\nDelivered-To: %.*s\r\n", STR_ARGS(sender),
+                             STR_ARGS(original));
+    in->bytes += r.size;
+    in->n++;
+}
+
+static void channel_closed(void *context, struct loop_channel *c)
+{
+    struct intake *in = context;
+    (void)c;
+    in->channels--;
+    host_touch(in->host);
+}
+
+void intake_add_channel(struct intake *in, int channel)
+{
+    in->channels++;
+    loop_channel(in->host->loop, channel, channel_frame, channel_closed, in);
+}
+
+size_t intake_channels(const struct intake *in)
+{
+    return in->channels;
+}
+
+struct intake *intake_new(struct host *h)
+{
+    struct intake *in = MEM_NEW(struct intake);
+    in->host = h;
+    loop_after_round(h->loop, commit, in);
+    return in;
+}
+
+void intake_free(struct intake *in)
+{
+    arena_free(&in->arena);
+    free(in);
+}

@@ -1,0 +1,220 @@
+#include "account/sessions.h"
+
+#include "account/session.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/thread.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A POP3 client that comes back at once after QUIT must find its maildrop unlocked; the end of the session
+ * before is under way. */
+#define POP3_LOCK_MS  2000
+#define LAST_FLUSH_MS 5000 /* for a client that takes its goodbye */
+#define TAG_BYTES_MAX 1024 /* login allows fewer */
+
+struct session {
+    struct account_session s; /* first: what the protocol sees */
+    struct sessions *all;
+    struct session *next, **back;
+    bool is_pop3, pop3_locked, has_maildrop;
+    char *tag;
+    struct str already; /* of the client, behind its login command; malloc'd */
+};
+
+struct sessions {
+    struct host *host;
+    struct session *first;
+    size_t count;
+    atomic_bool stopping;
+    pthread_mutex_t maildrop_lock; /* over maildrop_taken */
+    pthread_cond_t maildrop_free;
+    bool maildrop_taken; /* by a POP3 session (RFC 1939 section 4) */
+};
+
+/* --- the maildrop's lock --- */
+
+static bool take_maildrop(struct sessions *all)
+{
+    struct deadline d = deadline_in(POP3_LOCK_MS);
+    struct timespec until = {.tv_sec = d.at_ms / 1000, .tv_nsec = d.at_ms % 1000 * 1000000};
+    int r = 0;
+    pthread_mutex_lock(&all->maildrop_lock);
+    while (all->maildrop_taken && r == 0)
+        r = pthread_cond_timedwait(&all->maildrop_free, &all->maildrop_lock, &until);
+    bool taken = !all->maildrop_taken;
+    all->maildrop_taken = true;
+    pthread_mutex_unlock(&all->maildrop_lock);
+    return taken;
+}
+
+static void give_maildrop(struct sessions *all)
+{
+    pthread_mutex_lock(&all->maildrop_lock);
+    all->maildrop_taken = false;
+    pthread_cond_signal(&all->maildrop_free);
+    pthread_mutex_unlock(&all->maildrop_lock);
+}
+
+/* --- one session --- */
+
+static void session_free(struct session *s)
+{
+    if (s->s.wake_fd >= 0)
+        close(s->s.wake_fd);
+    free((void *)(uintptr_t)s->already.p);
+    free(s->tag);
+    free(s);
+}
+
+/* In the main thread: it has ended. */
+static void session_over(void *context)
+{
+    struct session *s = context;
+    struct sessions *all = s->all;
+    *s->back = s->next;
+    if (s->next)
+        s->next->back = s->back;
+    all->count--;
+    session_free(s);
+    host_touch(all->host);
+}
+
+static void run(void *context)
+{
+    struct session *s = context;
+    struct sessions *all = s->all;
+    stream_open(&s->s.stream, s->s.connection.fd, s->already);
+    if (s->is_pop3) {
+        s->has_maildrop = take_maildrop(all);
+        s->pop3_locked = !s->has_maildrop;
+        pop3_session_run(&s->s);
+        if (s->has_maildrop)
+            give_maildrop(all);
+    } else {
+        imap_session_run(&s->s);
+    }
+    store_unwatch(s->s.store, s->s.wake_fd);
+    stream_flush(&s->s.stream, deadline_in(LAST_FLUSH_MS));
+    LOG_INFO("session.over", F_C("address", all->host->start->address), F_C("peer", s->s.connection.peer),
+             F_C("protocol", s->is_pop3 ? "pop3" : "imap"), F_INT("received", s->s.stream.received),
+             F_INT("sent", s->s.stream.sent));
+    stream_close(&s->s.stream);
+    loop_post(all->host->loop, session_over, s);
+}
+
+/* --- starting --- */
+
+/* For one that cannot be served. The socket's buffer is empty, so this fits; if not, the client sees the
+ * connection end. */
+static void turn_away(struct session *s, const char *code, const char *words)
+{
+    struct arena a = ARENA_INIT;
+    struct str text = s->is_pop3
+                          ? arena_printf(&a, "-ERR [%s] %s\r\n", code, words)
+                          : arena_printf(&a, "* BYE %s\r\n%s NO [%s] %s\r\n", words, s->tag, code, words);
+    LOG_WARNING("session.refused", F_C("address", s->all->host->start->address),
+                F_C("peer", s->s.connection.peer), F_C("why", words));
+    (void)!send(s->s.connection.fd, text.p, text.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(s->s.connection.fd);
+    arena_free(&a);
+    session_free(s);
+}
+
+static struct session *parse(struct sessions *all, struct ipc_frame *f)
+{
+    struct ipc_reader in = ipc_read(f);
+    struct session *s = MEM_NEW(struct session);
+    s->all = all;
+    s->s.wake_fd = -1;
+    uint8_t is_pop3 = ipc_get_u8(&in);
+    struct str tag = ipc_get_str(&in), already = ipc_get_str(&in);
+    if (is_pop3 > 1 || tag.n > TAG_BYTES_MAX || !connection_get(f, &in, &s->s.connection)) {
+        session_free(s);
+        return NULL;
+    }
+    s->is_pop3 = is_pop3;
+    s->tag = mem_copy_c(tag.p, tag.n);
+    s->already = str_from(mem_copy_c(already.p, already.n), already.n);
+    s->s.tag = str_from(s->tag, tag.n);
+    if (ipc_done(&in))
+        return s;
+    close(s->s.connection.fd);
+    session_free(s);
+    return NULL;
+}
+
+bool sessions_start(struct sessions *all, struct ipc_frame *f)
+{
+    struct err e = ERR_INIT;
+    struct session *s = parse(all, f);
+    if (!s)
+        return false;
+    const char *temporary = s->is_pop3 ? "SYS/TEMP" : "UNAVAILABLE"; /* RFC 3206, RFC 5530 */
+    struct store *store = host_store(all->host, &e);
+    s->s.config = all->host->start->config;
+    s->s.store = store;
+    s->s.address = str_from_c(all->host->start->address);
+    s->s.account = all->host->start->id;
+    s->s.stopping = &all->stopping;
+    s->s.pop3_locked = &s->pop3_locked;
+    s->s.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!store || s->s.wake_fd < 0) {
+        turn_away(s, temporary, "The mailbox cannot be opened now; try again later");
+        return true;
+    }
+    if (all->count >= SESSIONS_PER_ACCOUNT_MAX) {
+        turn_away(s, s->is_pop3 ? "SYS/TEMP" : "LIMIT", "Too many sessions of this account; close some");
+        return true;
+    }
+    store_watch(store, s->s.wake_fd);
+    if (!thread_start(run, s)) {
+        store_unwatch(store, s->s.wake_fd);
+        turn_away(s, temporary, "No room for another session; try again later");
+        return true;
+    }
+    s->next = all->first; /* only this thread looks at the list */
+    s->back = &all->first;
+    if (s->next)
+        s->next->back = &s->next;
+    all->first = s;
+    all->count++;
+    return true;
+}
+
+size_t sessions_count(const struct sessions *all)
+{
+    return all->count;
+}
+
+void sessions_stop(struct sessions *all)
+{
+    atomic_store(&all->stopping, true);
+    for (struct session *s = all->first; s; s = s->next)
+        eventfd_write(s->s.wake_fd, 1);
+}
+
+struct sessions *sessions_new(struct host *h)
+{
+    struct sessions *all = MEM_NEW(struct sessions);
+    all->host = h;
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* as struct deadline */
+    pthread_cond_init(&all->maildrop_free, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&all->maildrop_lock, NULL);
+    return all;
+}
+
+void sessions_free(struct sessions *all)
+{
+    pthread_cond_destroy(&all->maildrop_free);
+    pthread_mutex_destroy(&all->maildrop_lock);
+    free(all);
+}

@@ -1,0 +1,20 @@
+/* The sessions of this account: a thread each, over one store. */
+#ifndef ACCOUNT_SESSIONS_H
+#define ACCOUNT_SESSIONS_H
+#include "account/host.h"
+
+/* Of one person, over all devices: Dovecot's bound is 10 an address; a dozen devices with several IDLEs each
+ * are real. Each is a thread with its stack. */
+#define SESSIONS_PER_ACCOUNT_MAX 100
+
+struct sessions;
+struct sessions *sessions_new(struct host *h);
+void sessions_free(struct sessions *all); /* with none left */
+
+/* Starts the one in an ACCOUNT_FRAME_SESSION. One that cannot be served is told so in its protocol's words.
+ * False: the frame is none. */
+bool sessions_start(struct sessions *all, struct ipc_frame *f);
+size_t sessions_count(const struct sessions *all);
+void sessions_stop(struct sessions *all); /* each says goodbye at its next command boundary */
+
+#endif

@@ -1,0 +1,387 @@
+#include "keeper/awake.h"
+
+#include "account/account.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "keeper/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* How long something waits for an account that is leaving, restarting or not reading: less than
+ * KEEPER_PATIENCE of the callers, so that they hear of it from us. */
+#define ERRAND_MS      (8 * (int64_t)1000)
+#define TICK_MS        25   /* between looks at what waits; runs only while something does */
+#define ERRANDS_MAX    1000 /* waiting for one account; more logins than that are an attack or a mistake */
+#define EARLY_DEATH_MS (5 * (int64_t)1000) /* a process that lived shorter counts as dying at once */
+#define PAUSE_FIRST_MS 200
+#define PAUSE_MAX_MS   (30 * (int64_t)1000)
+#define BUCKETS        1024 /* a quarter of AWAKE_MAX: chains stay short */
+
+enum state { ASLEEP, AWAKE, LEAVING };
+
+struct account {
+    struct awake *all;
+    struct account *next; /* in its bucket */
+    int64_t id;
+    enum state state;
+    pid_t pid;
+    struct loop_channel *control;
+    uint64_t handed; /* things that its process was given */
+    struct errand *first, **last;
+    size_t waiting;
+    struct loop_timer *tick; /* set while something waits */
+    int64_t since_ms;        /* it is in its state */
+    int64_t not_before_ms;   /* for the next fork */
+    unsigned early_deaths;   /* one after another; kept while asleep, so that the pause is */
+};
+
+struct awake {
+    struct role *role;
+    struct loop *loop;
+    const char *dir;
+    const struct sandbox_filter *filter;
+    void (*gone)(void *context);
+    void *context;
+    bool stopping;
+    size_t count; /* processes */
+    struct account *buckets[BUCKETS];
+};
+
+static void serve(struct account *a);
+static void forget_if_asleep(struct account *a);
+
+/* --- errands --- */
+
+struct errand *errand_new(uint16_t account_frame, const struct loop_channel *client, uint32_t request,
+                          struct str address)
+{
+    struct errand *e = MEM_NEW(struct errand);
+    e->client = loop_channel_serial(client);
+    e->request = request;
+    e->until = deadline_in(ERRAND_MS);
+    e->address = mem_copy_c(address.p, address.n);
+    e->handed_fd = e->answer_fd = -1;
+    ipc_frame_init(&e->frame, account_frame);
+    return e;
+}
+
+static void errand_free(struct errand *e)
+{
+    if (e->frame.payload.p)
+        mem_wipe(e->frame.payload.p, e->frame.payload.n); /* bytes of a session */
+    ipc_frame_free(&e->frame);
+    mem_clean_close(&e->handed_fd);
+    mem_clean_close(&e->answer_fd);
+    free(e->address);
+    free(e);
+}
+
+/* Tells whoever asked, if it is still there. `why` NULL: done. */
+static void answer(struct awake *all, struct errand *e, const char *why)
+{
+    struct loop_channel *client = loop_channel_find(all->loop, e->client);
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, why ? KEEPER_FRAME_FAILED : KEEPER_FRAME_DONE);
+    f.id = e->request;
+    if (why)
+        ipc_put_str(&f, str_from_c(why));
+    else if (e->answer_fd >= 0)
+        ipc_put_fd(&f, e->answer_fd);
+    /* The client waits for this one frame, so there is room; one that does not read is not waited for. */
+    if (client && ipc_send(loop_channel_fd(client), &f, deadline_in(0)) != IPC_OK)
+        loop_channel_close(client);
+    errand_free(e);
+}
+
+static struct errand *take_first(struct account *a)
+{
+    struct errand *e = a->first;
+    a->first = e->next;
+    if (!a->first)
+        a->last = &a->first;
+    a->waiting--;
+    return e;
+}
+
+static void refuse_all(struct account *a, const char *why)
+{
+    while (a->first)
+        answer(a->all, take_first(a), why);
+}
+
+/* Something has to be looked at again soon. */
+static void tick(void *context)
+{
+    struct account *a = context;
+    a->tick = NULL;
+    while (a->first && deadline_passed(a->first->until)) /* the oldest stands first */
+        answer(a->all, take_first(a), "the account does not start or does not answer; see its log lines");
+    if (a->first)
+        serve(a);
+    forget_if_asleep(a);
+}
+
+static void wait_a_tick(struct account *a)
+{
+    if (!a->tick)
+        a->tick = loop_timer(a->all->loop, TICK_MS, tick, a);
+}
+
+/* --- the table --- */
+
+static struct account **find(struct awake *all, int64_t id)
+{
+    struct account **at = &all->buckets[(uint64_t)id % BUCKETS];
+    while (*at && (*at)->id != id)
+        at = &(*at)->next;
+    return at;
+}
+
+static struct account *find_or_add(struct awake *all, int64_t id)
+{
+    struct account **at = find(all, id);
+    if (!*at) {
+        *at = MEM_NEW(struct account);
+        **at = (struct account){.all = all, .id = id};
+        (*at)->last = &(*at)->first;
+    }
+    return *at;
+}
+
+static void remove_account(struct account *a)
+{
+    *find(a->all, a->id) = a->next;
+    if (a->tick)
+        loop_timer_cancel(a->tick);
+    free(a);
+}
+
+static void forget_if_asleep(struct account *a)
+{
+    if (a->state == ASLEEP && !a->first && a->early_deaths == 0)
+        remove_account(a);
+}
+
+/* --- the process --- */
+
+enum { CONTROL_FD = 3, FIRST_FREE_FD = 4 }; /* of an account; 0 and 1 are /dev/null, 2 is the log */
+
+/* In the child: drops what belongs to keeper and to other accounts, then is the account. */
+static _Noreturn void become_account(struct account *a, pid_t keeper, int control)
+{
+    struct awake *all = a->all;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* so that a new keeper never meets a process of the old one */
+    if (getppid() != keeper)
+        _exit(0);
+    CLEAN_FREE char *address = mem_copy_c(a->first->address, strlen(a->first->address));
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct account *other = all->buckets[i]; other; other = other->next)
+            while (other->first)
+                errand_free(take_first(other)); /* the bytes of others' sessions */
+    if (dup3(control, CONTROL_FD, O_CLOEXEC) < 0 || close_range(FIRST_FREE_FD, ~0u, 0) < 0)
+        log_die("account.start", "cannot arrange descriptors: %s", strerror(errno));
+    char dir[4096];
+    if (snprintf(dir, sizeof dir, "%s/%lld", all->dir, (long long)a->id) >= (int)sizeof dir)
+        log_die("account.start", "the path of the data directory is too long");
+    struct account_start start = {.id = a->id,
+                                  .address = address,
+                                  .dir = dir,
+                                  .control = CONTROL_FD,
+                                  .config = all->role->config,
+                                  .filter = all->filter};
+    _exit(account_main(&start));
+}
+
+static void control_frame(void *context, struct loop_channel *c, struct ipc_frame *f);
+static void control_closed(void *context, struct loop_channel *c);
+
+static bool tell(struct account *a, enum keeper_account_frame what)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, (uint16_t)what);
+    return ipc_send(loop_channel_fd(a->control), &f, deadline_in(0)) == IPC_OK;
+}
+
+static bool wake(struct account *a, struct err *e)
+{
+    int ends[2];
+    if (a->all->count >= AWAKE_MAX)
+        return err_set(e, ERR_TEMPORARY, "%d accounts are awake already", AWAKE_MAX);
+    if (!ipc_pair(ends))
+        return err_set(e, ERR_TEMPORARY, "no socketpair: %s", strerror(errno));
+    pid_t keeper = getpid(), pid = fork();
+    if (pid == 0)
+        become_account(a, keeper, ends[1]);
+    close(ends[1]);
+    if (pid < 0) {
+        close(ends[0]);
+        return err_set(e, ERR_TEMPORARY, "cannot fork: %s", strerror(errno));
+    }
+    a->state = AWAKE;
+    a->pid = pid;
+    a->handed = 0;
+    a->since_ms = clock_ms();
+    a->all->count++;
+    a->control = loop_channel(a->all->loop, ends[0], control_frame, control_closed, a);
+    if (a->all->stopping)
+        tell(a, ACCOUNT_FRAME_STOP);
+    return true;
+}
+
+/* An idle account may go if it has seen all that was handed to it. If not, it will, and ask again. */
+static void control_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
+{
+    struct account *a = context;
+    struct ipc_reader in = ipc_read(f);
+    uint64_t seen = ipc_get_u64(&in);
+    (void)c;
+    if (f->type == ACCOUNT_FRAME_IDLE && ipc_done(&in) && a->state == AWAKE && seen == a->handed &&
+        !a->first && tell(a, ACCOUNT_FRAME_LEAVE)) {
+        a->state = LEAVING;
+        a->since_ms = clock_ms();
+    }
+}
+
+static void note_death(struct account *a, int status)
+{
+    bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (clean || a->all->stopping) {
+        a->early_deaths = 0;
+        a->not_before_ms = 0;
+        return;
+    }
+    LOG_ERROR("account.died", F_INT("account", a->id), F_INT("pid", a->pid),
+              F_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
+              F_INT("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0));
+    a->early_deaths = clock_ms() - a->since_ms < EARLY_DEATH_MS ? a->early_deaths + 1 : 0;
+    if (a->early_deaths < 2) {
+        a->not_before_ms = 0;
+        return;
+    }
+    int64_t pause = (int64_t)PAUSE_FIRST_MS << (a->early_deaths < 10 ? a->early_deaths - 2 : 8);
+    a->not_before_ms = clock_ms() + (pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS);
+}
+
+/* Its end of the control channel is closed: the process is gone, all its descriptors with it, or it is up to
+ * something. The kill decides, so that waiting is short; it does not change the status of one that ended. */
+static void control_closed(void *context, struct loop_channel *c)
+{
+    struct account *a = context;
+    struct awake *all = a->all;
+    int status = 0;
+    (void)c;
+    kill(a->pid, SIGKILL);
+    while (waitpid(a->pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    note_death(a, status);
+    a->state = ASLEEP;
+    a->control = NULL;
+    all->count--;
+    if (a->first)
+        serve(a);
+    forget_if_asleep(a);
+    all->gone(all->context);
+}
+
+/* --- handing over --- */
+
+/* Gives the account's process what waits for it, in order. */
+static void hand_all(struct account *a)
+{
+    while (a->first) {
+        enum ipc_result r = ipc_send(loop_channel_fd(a->control), &a->first->frame, deadline_in(0));
+        if (r == IPC_BAD) {
+            answer(a->all, take_first(a), "the request cannot be handed over");
+        } else if (r != IPC_OK) { /* full, or gone, which control_closed will notice */
+            wait_a_tick(a);
+            return;
+        } else {
+            a->handed++;
+            answer(a->all, take_first(a), NULL);
+        }
+    }
+}
+
+static void serve(struct account *a)
+{
+    struct err e = ERR_INIT;
+    if (a->state == LEAVING && clock_ms() - a->since_ms > ERRAND_MS / 2)
+        kill(a->pid, SIGKILL); /* it said that it would go */
+    if (a->state == ASLEEP && clock_ms() >= a->not_before_ms && !wake(a, &e)) {
+        LOG_ERROR("account.start", F_INT("account", a->id), F_C("error", e.text));
+        refuse_all(a, "the account's process cannot be started");
+        return;
+    }
+    if (a->state == AWAKE)
+        hand_all(a);
+    else
+        wait_a_tick(a);
+}
+
+void awake_hand(struct awake *all, int64_t id, struct errand *e)
+{
+    struct account *a = find_or_add(all, id);
+    if (a->waiting >= ERRANDS_MAX) {
+        answer(all, e, "too much waits for this account");
+        return;
+    }
+    e->next = NULL;
+    *a->last = e;
+    a->last = &e->next;
+    a->waiting++;
+    if (a->waiting == 1) /* else a tick or the end of the old process will serve all */
+        serve(a);
+    forget_if_asleep(a);
+}
+
+/* --- the whole --- */
+
+struct awake *awake_new(struct role *r, struct loop *l, const char *dir, const struct sandbox_filter *filter,
+                        void (*gone)(void *context), void *context)
+{
+    struct awake *all = MEM_NEW(struct awake);
+    *all =
+        (struct awake){.role = r, .loop = l, .dir = dir, .filter = filter, .gone = gone, .context = context};
+    return all;
+}
+
+void awake_free(struct awake *all)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        while (all->buckets[i]) {
+            refuse_all(all->buckets[i], "the server is stopping");
+            remove_account(all->buckets[i]);
+        }
+    free(all);
+}
+
+size_t awake_count(const struct awake *all)
+{
+    return all->count;
+}
+
+void awake_stop(struct awake *all)
+{
+    all->stopping = true;
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct account *a = all->buckets[i]; a; a = a->next)
+            if (a->state == AWAKE)
+                tell(a, ACCOUNT_FRAME_STOP);
+}
+
+void awake_kill(struct awake *all)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct account *a = all->buckets[i]; a; a = a->next)
+            if (a->state != ASLEEP) {
+                LOG_WARNING("account.killed", F_INT("account", a->id), F_C("why", "did not stop in time"));
+                kill(a->pid, SIGKILL);
+            }
+}
