@@ -98,6 +98,18 @@ static int bind_one(sqlite3_stmt *h, int at, const struct sql_value *v)
     return SQLITE_MISUSE;
 }
 
+/* The value of the parameter at place `at`. SQLite numbers its places by first appearance in the text,
+ * whatever the number after the $ says; PostgreSQL and our callers mean the number. NULL: it is none, or too
+ * high. */
+static const struct sql_value *value_for(sqlite3_stmt *h, int at, struct sql_params params)
+{
+    const char *name = sqlite3_bind_parameter_name(h, at);
+    uint32_t number;
+    if (!name || !str_to_u32(str_from_c(name + 1), &number) || number == 0 || number > params.n)
+        return NULL;
+    return &params.v[number - 1];
+}
+
 /* The statement ready to be stepped; NULL with the words. */
 static sqlite3_stmt *start(struct sql *db, const struct sql_statement *s, struct sql_params params,
                            struct err *e)
@@ -115,7 +127,8 @@ static sqlite3_stmt *start(struct sql *db, const struct sql_statement *s, struct
         return NULL;
     }
     for (size_t i = 0; i < params.n; i++) {
-        int rc = bind_one(h, (int)i + 1, &params.v[i]);
+        const struct sql_value *v = value_for(h, (int)i + 1, params);
+        int rc = v ? bind_one(h, (int)i + 1, v) : SQLITE_RANGE;
         if (rc != SQLITE_OK) {
             sql_fail(db, rc, e);
             return NULL;

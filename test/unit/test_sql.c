@@ -31,6 +31,7 @@ static const struct sql_statement BY_NAME = {"SELECT id FROM item WHERE name = $
 static const struct sql_statement SIZE = {"SELECT size FROM item WHERE name = $1"};
 static const struct sql_statement DELETE_ALL = {"DELETE FROM item"};
 static const struct sql_statement NO_SQL = {"SELECT FROM WHERE"};
+static const struct sql_statement BY_NUMBER = {"SELECT $3 || $1 || $2 || $3"};
 static const struct sql_statement OVERFLOWS = {
     "SELECT abs(-9223372036854775807 - (id > 1)) FROM item ORDER BY id"};
 
@@ -286,14 +287,32 @@ static void a_full_disk_is_temporary(void **state)
     assert_true(insert(f->db, "after", &e));
 }
 
+/* SQLite itself goes by the order in which they appear. */
+static void parameters_go_by_their_number(void **state)
+{
+    struct fixture *f = *state;
+    struct sql_rows rows;
+    struct err e = ERR_INIT;
+    assert_true(sql_query(f->db, &BY_NUMBER, SQL(sql_text(STR("a")), sql_text(STR("b")), sql_text(STR("c"))),
+                          &rows, &e));
+    assert_true(sql_next(&rows));
+    assert_true(str_eq(sql_get_str(&rows, 0), STR("cabc")));
+    assert_true(sql_end(&rows, &e));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(values_come_back_as_they_went_in),       TEST(errors_have_words),
-        TEST(transactions_and_their_parts_roll_back), TEST(a_second_connection_sees_commits),
-        TEST(is_private_and_one_file_when_closed),    TEST(an_older_schema_is_copied_and_brought_up_to_date),
-        TEST(what_is_no_database_is_internal),        TEST(a_full_disk_is_temporary),
+        TEST(values_come_back_as_they_went_in),
+        TEST(parameters_go_by_their_number),
+        TEST(errors_have_words),
+        TEST(transactions_and_their_parts_roll_back),
+        TEST(a_second_connection_sees_commits),
+        TEST(is_private_and_one_file_when_closed),
+        TEST(an_older_schema_is_copied_and_brought_up_to_date),
+        TEST(what_is_no_database_is_internal),
+        TEST(a_full_disk_is_temporary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
