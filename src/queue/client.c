@@ -1,0 +1,73 @@
+#include "base/log.h"
+#include "base/mem.h"
+#include "queue/intake.h"
+#include "queue/sealed.h"
+#include "role/role.h"
+
+#include <string.h>
+
+/* Enqueues at once from one process. Each waits for a commit, and a commit takes all that are there. */
+#define CHANNELS_MAX      64
+/* What of a frame the recipients may take; the rest is for the fields before them. */
+#define LIST_IN_FRAME_MAX (IPC_PAYLOAD_MAX - 1024)
+
+struct queue_client {
+    struct ipc_pool *pool;
+    struct role_target target;
+};
+
+struct queue_client *queue_client(struct role *r)
+{
+    struct queue_client *q = MEM_NEW(struct queue_client);
+    q->target = (struct role_target){r, ROLE_QUEUE};
+    q->pool = ipc_pool_new("queue", CHANNELS_MAX, role_connect_pool, &q->target);
+    return q;
+}
+
+static int seal_list(struct str list, struct err *e)
+{
+    CLEAN_CLOSE int fd = sealed_open("golub-recipients", e);
+    if (fd < 0 || !sealed_write(fd, list, e) || !sealed_close_writing(fd, e))
+        return -1;
+    int result = fd;
+    fd = -1;
+    return result;
+}
+
+static bool read_answer(const struct ipc_frame *f, int64_t *queue_id, struct err *e)
+{
+    struct ipc_reader in = ipc_read(f);
+    uint64_t id = ipc_get_u64(&in);
+    struct str why = id == 0 ? ipc_get_str(&in) : STR("");
+    if (f->type != QUEUE_FRAME_ENQUEUED || !ipc_done(&in))
+        return err_set(e, ERR_TEMPORARY, "queue sent no valid answer");
+    *queue_id = (int64_t)id;
+    return id != 0 || err_set(e, ERR_TEMPORARY, "%.*s", STR_ARGS(why));
+}
+
+bool queue_enqueue(struct queue_client *q, const struct queue_message *m, int64_t *queue_id, struct err *e)
+{
+    CLEAN_FRAME struct ipc_frame ask, answer = {0};
+    CLEAN_BUF struct buf list;
+    CLEAN_CLOSE int long_list = -1;
+    ipc_frame_init(&ask, QUEUE_FRAME_ENQUEUE);
+    buf_init(&list, BUF_MAX_DEFAULT);
+    if (m->count == 0 || m->count > QUEUE_RECIPIENTS_MAX)
+        return err_set(e, ERR_PERMANENT, "%zu recipients: the queue takes 1 to %d", m->count,
+                       QUEUE_RECIPIENTS_MAX);
+    intake_write_list(m->recipients, m->count, &list);
+    bool fits = list.n <= LIST_IN_FRAME_MAX;
+    if (!fits && (long_list = seal_list(buf_str(&list), e)) < 0)
+        return false;
+    ipc_put_str(&ask, str_from(m->id, sizeof m->id));
+    ipc_put_str(&ask, m->sender);
+    ipc_put_u8(&ask, m->is_8bit);
+    ipc_put_u64(&ask, m->size);
+    ipc_put_u32(&ask, (uint32_t)m->count);
+    ipc_put_str(&ask, fits ? buf_str(&list) : STR(""));
+    ipc_put_fd(&ask, m->memfd);
+    if (!fits)
+        ipc_put_fd(&ask, long_list);
+    return ipc_pool_call(q->pool, &ask, &answer, deadline_in(QUEUE_TIMEOUT_MS), e) &&
+           read_answer(&answer, queue_id, e);
+}

@@ -1,0 +1,217 @@
+#include "queue/intake.h"
+
+#include "base/mem.h"
+#include "directory/directory.h"
+#include "queue/sealed.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#define LIST_MAX     ((size_t)256 << 20) /* QUEUE_RECIPIENTS_MAX recipients of the largest kind */
+#define ORIGINAL_MAX 1000                /* an address as typed, with quotes and escapes */
+#define DETAIL_MAX   1000                /* the +tag of an address; or a reply, for QUEUE_REFUSED */
+
+/* --- the list of recipients: the same fields as in a frame, but it may be longer than one --- */
+
+static void put_u64(struct buf *out, uint64_t v)
+{
+    for (int i = 0; i < 8; i++)
+        buf_add_byte(out, (char)(v >> (i * 8) & 255));
+}
+
+static void put_str(struct buf *out, struct str s)
+{
+    for (int i = 0; i < 4; i++)
+        buf_add_byte(out, (char)(s.n >> (i * 8) & 255));
+    buf_add(out, s);
+}
+
+void intake_write_list(const struct queue_recipient *recipients, size_t count, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        put_str(out, recipients[i].address);
+        put_u64(out, (uint64_t)recipients[i].account);
+        put_str(out, recipients[i].original);
+        put_str(out, recipients[i].detail);
+    }
+}
+
+/* --- reading --- */
+
+/* An address that can stand in a command and in the log: no control characters. */
+static bool is_address(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 127)
+            return false;
+    return s.n <= ADDRESS_MAX;
+}
+
+static struct str domain_of(struct str address, struct arena *a)
+{
+    size_t at = str_rfind_byte(address, '@');
+    struct str domain = at == STR_NONE ? STR("") : str_from_offset(address, at + 1);
+    char *lower = arena_new(a, domain.n + 1, 1);
+    for (size_t i = 0; i < domain.n; i++)
+        lower[i] = ascii_lower(domain.p[i]);
+    return str_from(lower, domain.n);
+}
+
+static bool read_recipient(struct ipc_reader *list, struct queue_row_recipient *r, struct arena *a)
+{
+    r->address = ipc_get_str(list);
+    r->account = (int64_t)ipc_get_u64(list);
+    r->original = ipc_get_str(list);
+    r->detail = ipc_get_str(list);
+    r->domain = r->account == 0 ? domain_of(r->address, a) : QUEUE_LOCAL_DOMAIN;
+    return !list->bad && r->address.n > 0 && is_address(r->address) && r->account >= QUEUE_REFUSED &&
+           (r->account != 0 || r->domain.n > 0) && r->original.n <= ORIGINAL_MAX && r->detail.n <= DETAIL_MAX;
+}
+
+static bool read_list(struct intake *in, struct str bytes, const struct schedule *s, struct err *e)
+{
+    struct ipc_reader list = {.rest = arena_copy(&in->arena, bytes)};
+    uint32_t random;
+    report_random(&random, sizeof random);
+    int64_t arrived = in->message.arrived;
+    for (size_t i = 0; i < in->count; i++) {
+        struct queue_row_recipient *r = &in->recipients[i];
+        if (!read_recipient(&list, r, &in->arena))
+            return err_set(e, ERR_INTERNAL, "recipient %zu of an enqueue is not valid", i);
+        /* A local account could not take it a moment ago. */
+        r->next_attempt = r->account > 0 ? schedule_next(s, arrived, 1, arrived, random) : arrived;
+    }
+    return ipc_done(&list) || err_set(e, ERR_INTERNAL, "an enqueue with more than its recipients");
+}
+
+static bool read_long_list(struct intake *in, int fd, const struct schedule *s, struct err *e)
+{
+    struct stat st;
+    struct str bytes;
+    if (fd < 0 || fstat(fd, &st) != 0 || st.st_size <= 0 || (uint64_t)st.st_size > LIST_MAX)
+        return err_set(e, ERR_INTERNAL, "an enqueue without its list of recipients");
+    if (!sealed_map(fd, (uint64_t)st.st_size, &bytes, e))
+        return false;
+    bool ok = read_list(in, bytes, s, e);
+    sealed_unmap(bytes);
+    return ok;
+}
+
+static bool read_frame(struct ipc_frame *f, struct intake *in, const struct schedule *s, struct err *e)
+{
+    struct ipc_reader r = ipc_read(f);
+    struct str id = ipc_get_str(&r), sender = ipc_get_str(&r);
+    in->message.is_8bit = ipc_get_u8(&r) != 0;
+    in->message.size = ipc_get_u64(&r);
+    in->count = ipc_get_u32(&r);
+    struct str list = ipc_get_str(&r);
+    if (!ipc_done(&r) || id.n != QUEUE_DELIVERY_BYTES || !is_address(sender) || in->count == 0 ||
+        in->count > QUEUE_RECIPIENTS_MAX || f->nfds < 1 || in->message.size > INT64_MAX)
+        return err_set(e, ERR_INTERNAL, "an enqueue that is not valid");
+    in->message.delivery = arena_copy(&in->arena, id);
+    in->message.sender = arena_copy(&in->arena, sender);
+    in->recipients = ARENA_ARRAY(&in->arena, struct queue_row_recipient, in->count);
+    CLEAN_CLOSE int long_list = ipc_frame_take_fd(f, 1);
+    return list.n > 0 ? read_list(in, list, s, e) : read_long_list(in, long_list, s, e);
+}
+
+struct intake *intake_read(struct ipc_frame *f, const struct schedule *s, int64_t now, struct err *e)
+{
+    struct intake *in = MEM_NEW(struct intake);
+    in->fd = ipc_frame_take_fd(f, 0);
+    in->frame = f->id;
+    in->message.arrived = now;
+    if (read_frame(f, in, s, e))
+        return in;
+    intake_free(in);
+    return NULL;
+}
+
+void intake_free(struct intake *in)
+{
+    if (in->fd >= 0)
+        close(in->fd);
+    arena_free(&in->arena);
+    free(in);
+}
+
+/* --- storing --- */
+
+static bool store_recipient(const struct queue_round *q, struct queue_row_recipient *r, struct err *e)
+{
+    struct queue_row_recipient row = *r;
+    bool there;
+    if (r->account != QUEUE_REFUSED)
+        return queue_db_add_recipient(q->db, r, e);
+    row.detail = STR("");
+    if (!queue_db_add_recipient(q->db, &row, e))
+        return false;
+    struct queue_row_attempt a = {
+        .recipient = row.id, .message = r->message, .at = q->now, .host = STR(""), .reply = r->detail};
+    return queue_db_failed(q->db, &a, &there, e);
+}
+
+/* The report that smtp owes for recipients whom it has refused after all. */
+static bool report_refused(const struct queue_round *q, struct intake *in, struct str bytes, struct err *e)
+{
+    struct dsn_recipient *refused = ARENA_ARRAY(&in->arena, struct dsn_recipient, in->count);
+    size_t n = 0, written = 0;
+    for (size_t i = 0; i < in->count; i++)
+        if (in->recipients[i].account == QUEUE_REFUSED)
+            refused[n++] = (struct dsn_recipient){
+                .address = in->recipients[i].address,
+                .original = in->recipients[i].original,
+                .reply = str_slice(in->recipients[i].detail, 0, QUEUE_REPLY_MAX),
+            };
+    if (n == 0)
+        return true;
+    struct report report = {
+        .action = DSN_FAILED,
+        .message = in->message.id,
+        .sender = in->message.sender,
+        .arrived = in->message.arrived,
+        .start = str_slice(bytes, 0, QUEUE_ADMIN_HEADER_MAX),
+        .recipients = refused,
+        .count = n,
+    };
+    if (!report_add(q, &report, &written, e))
+        return false;
+    in->has_report = written > 0;
+    return queue_db_finish(q->db, in->message.id, e);
+}
+
+bool intake_store(const struct queue_round *q, struct intake *in, struct err *e)
+{
+    struct str bytes;
+    if (!sealed_map(in->fd, in->message.size, &bytes, e))
+        return false;
+    bool ok = queue_db_add_message(q->db, &in->message, bytes, e);
+    for (size_t i = 0; ok && i < in->count; i++) {
+        in->recipients[i].message = in->message.id;
+        ok = store_recipient(q, &in->recipients[i], e);
+    }
+    ok = ok && report_refused(q, in, bytes, e);
+    sealed_unmap(bytes);
+    return ok;
+}
+
+/* --- the jobs --- */
+
+void intake_plan(struct intake *in, struct plan *p, int64_t now)
+{
+    struct letter *letter = plan_letter(p, &in->message, in->fd);
+    in->fd = -1;
+    for (size_t i = 0; i < in->count; i++) {
+        struct queue_row_recipient *r = &in->recipients[i];
+        struct destination *d = r->account == QUEUE_REFUSED ? NULL : plan_find(p, r->domain, true);
+        if (!d)
+            continue;
+        if (r->next_attempt <= now && plan_takes_fresh(p, d, now))
+            plan_add(p, d, letter, r);
+        else
+            plan_expect(p, d, r->next_attempt);
+    }
+    plan_letter_drop(p, letter);
+    if (in->has_report)
+        plan_expect(p, plan_find(p, QUEUE_LOCAL_DOMAIN, true), now);
+}

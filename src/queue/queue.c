@@ -1,0 +1,532 @@
+#include "queue/queue.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/sandbox.h"
+#include "queue/intake.h"
+#include "queue/local.h"
+#include "queue/record.h"
+#include "role/role.h"
+
+#include <string.h>
+#include <time.h>
+
+/* One thread and one database. Everything that arrived in a round of the loop, messages and outcomes alike,
+ * is one transaction; only after it are answers sent and further jobs given out. */
+
+#define TICK_MS         1000        /* retries and the commands of an administrator are this late at most */
+#define SEND_MS         2000        /* a peer that does not take a frame for so long is stuck */
+#define STOP_MS         (15 * 1000) /* for what is in flight when the server goes down */
+#define RELAY_JOBS_MAX  1024        /* that one relay may have at once */
+#define QUEUE_FILES_MAX 4096        /* channels, and the messages kept open */
+
+struct relay {
+    struct relay *next;
+    uint64_t channel;
+    unsigned capacity, in_flight;
+};
+
+struct server {
+    struct role *role;
+    struct loop *loop;
+    struct sql *db;
+    int64_t data_version;
+    struct plan *plan;
+    struct local *local;
+    unsigned local_in_flight;
+    struct relay *relays;
+    struct intake *intakes, **last_intake;
+    struct outcome *outcomes, **last_outcome;
+    bool has_work;   /* jobs may be waiting for somebody who can take them */
+    bool is_blocked; /* the disk refused: outcomes are kept, and tried again at the next tick */
+    bool is_stopping;
+};
+
+static void add_outcome(struct server *s, struct outcome *o)
+{
+    o->job->channel = 0; /* it has its answer */
+    *s->last_outcome = o;
+    s->last_outcome = &o->next;
+}
+
+static struct queue_round new_round(const struct server *s)
+{
+    const struct config *c = s->role->config;
+    return (struct queue_round){.db = s->db, .config = c, .schedule = schedule_of(c), .now = clock_wall()};
+}
+
+static void send_frame(struct server *s, uint64_t channel, const struct ipc_frame *f)
+{
+    struct loop_channel *c = loop_channel_find(s->loop, channel);
+    if (c && ipc_send(loop_channel_fd(c), f, deadline_in(SEND_MS)) != IPC_OK)
+        loop_channel_close(c);
+}
+
+/* --- the plan and the table --- */
+
+/* Every destination that anybody waits for. They are read when their time comes. */
+static void discover(struct server *s)
+{
+    CLEAN_BUF struct buf domain;
+    struct err e = ERR_INIT;
+    int found;
+    buf_init(&domain, ADDRESS_MAX);
+    for (bool first = true;; first = false) {
+        CLEAN_BUF struct buf after;
+        buf_init(&after, ADDRESS_MAX);
+        buf_add(&after, buf_str(&domain));
+        buf_reset(&domain);
+        found = queue_db_next_domain(s->db, buf_str(&after), first, &domain, &e);
+        if (found <= 0)
+            break;
+        struct destination *d = plan_find(s->plan, buf_str(&domain), true);
+        int64_t at;
+        if (d && queue_db_next_at(s->db, buf_str(&domain), INT64_MIN, &at, &e) > 0)
+            plan_expect(s->plan, d, at);
+    }
+    if (found < 0)
+        LOG_ERROR("queue.read", F_C("reason", e.text));
+}
+
+static void load_due(struct server *s, int64_t now)
+{
+    struct destination *d;
+    struct err e = ERR_INIT;
+    while ((d = plan_due(s->plan, now))) {
+        if (!plan_load(s->plan, d, s->db, now, &e)) {
+            LOG_ERROR("queue.read", F_C("reason", e.text));
+            return; /* again at the next tick */
+        }
+        s->has_work = true;
+        plan_settle(s->plan, d, s->db, now);
+    }
+}
+
+/* --- giving out jobs --- */
+
+/* The bytes of the job's message; false, with an outcome in its place, when they cannot be had. */
+static bool open_bytes(struct server *s, struct job *j)
+{
+    struct err e = ERR_INIT;
+    struct letter *l = j->letter;
+    if (l->fd < 0)
+        l->fd = queue_db_bytes(s->db, l->id, l->size, &e);
+    if (l->fd >= 0)
+        return true;
+    LOG_ERROR("queue.read", F_INT("id", l->id), F_C("reason", e.text));
+    add_outcome(s, outcome_all(j, QUEUE_DEFERRED, STR("4.3.0 the queue could not read the message")));
+    return false;
+}
+
+static void send_job(struct server *s, struct relay *r, struct job *j)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, QUEUE_FRAME_JOB);
+    ipc_put_u64(&f, j->id);
+    ipc_put_u64(&f, (uint64_t)j->letter->id);
+    ipc_put_str(&f, plan_domain(j->destination));
+    ipc_put_str(&f, j->letter->sender);
+    ipc_put_u8(&f, j->letter->is_8bit);
+    ipc_put_u64(&f, j->letter->size);
+    ipc_put_u32(&f, (uint32_t)j->count);
+    for (size_t i = 0; i < j->count; i++) {
+        ipc_put_u64(&f, (uint64_t)j->recipients[i].id);
+        ipc_put_str(&f, j->recipients[i].address);
+    }
+    ipc_put_fd(&f, j->letter->fd);
+    j->channel = r->channel;
+    r->in_flight++;
+    send_frame(s, r->channel, &f); /* if that fails, the channel closes and the job comes back */
+}
+
+static struct relay *free_relay(const struct server *s)
+{
+    for (struct relay *r = s->relays; r; r = r->next)
+        if (r->in_flight < r->capacity)
+            return r;
+    return NULL;
+}
+
+static void dispatch(struct server *s)
+{
+    struct relay *r;
+    struct job *j;
+    unsigned most = s->role->config->relay_per_destination;
+    if (s->is_stopping)
+        return;
+    while ((r = free_relay(s)) && (j = plan_take(s->plan, most > 0 ? most : 1)))
+        if (open_bytes(s, j))
+            send_job(s, r, j);
+    while (s->local_in_flight < LOCAL_JOBS_MAX && (j = plan_take_local(s->plan, LOCAL_JOBS_MAX)))
+        if (open_bytes(s, j)) {
+            s->local_in_flight++;
+            local_start(s->local, j);
+        }
+}
+
+/* --- the transaction of a round --- */
+
+static bool store_outcomes(struct server *s, const struct queue_round *q, struct err *e)
+{
+    for (struct outcome *o = s->outcomes; o; o = o->next)
+        if (!record_outcome(q, o, e))
+            return false;
+    return true;
+}
+
+/* Each message may fail alone. False: the transaction is lost. */
+static bool store_intakes(struct server *s, const struct queue_round *q, struct err *e)
+{
+    for (struct intake *in = s->intakes; in; in = in->next) {
+        if (!sql_savepoint(s->db, e))
+            return false;
+        if (intake_store(q, in, &in->error)) {
+            if (!sql_savepoint_release(s->db, e))
+                return false;
+            continue;
+        }
+        if (!sql_in_transaction(s->db)) { /* a full disk may end it */
+            *e = in->error;
+            return false;
+        }
+        sql_savepoint_rollback(s->db);
+    }
+    return true;
+}
+
+static bool commit(struct server *s, const struct queue_round *q, struct err *e)
+{
+    if (sql_begin_write(s->db, e) && store_outcomes(s, q, e) && store_intakes(s, q, e) &&
+        sql_commit(s->db, e))
+        return true;
+    sql_rollback(s->db);
+    return false;
+}
+
+static void answer_intake(struct server *s, const struct intake *in)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, QUEUE_FRAME_ENQUEUED);
+    f.id = in->frame;
+    bool stored = in->error.kind == ERR_NONE;
+    ipc_put_u64(&f, stored ? (uint64_t)in->message.id : 0);
+    if (!stored)
+        ipc_put_str(&f, str_from_c(in->error.text));
+    send_frame(s, in->channel, &f);
+}
+
+static void finish_intakes(struct server *s, int64_t now)
+{
+    for (struct intake *in = s->intakes, *next; in; in = next) {
+        next = in->next;
+        if (in->error.kind == ERR_NONE) {
+            LOG_INFO("queue.accepted", F_INT("id", in->message.id), F_STR("from", in->message.sender),
+                     F_INT("size", in->message.size), F_INT("recipients", in->count));
+            intake_plan(in, s->plan, now);
+            s->has_work = true;
+        } else {
+            LOG_ERROR("queue.not_stored", F_STR("from", in->message.sender), F_C("reason", in->error.text));
+        }
+        answer_intake(s, in);
+        intake_free(in);
+    }
+    s->intakes = NULL;
+    s->last_intake = &s->intakes;
+}
+
+static struct relay *find_relay(const struct server *s, uint64_t channel)
+{
+    struct relay *r = s->relays;
+    while (r && r->channel != channel)
+        r = r->next;
+    return r;
+}
+
+static void answer_outcome(struct server *s, const struct outcome *o)
+{
+    struct relay *r = find_relay(s, o->channel);
+    if (!r)
+        return;
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, QUEUE_FRAME_RECORDED);
+    ipc_put_u64(&f, o->id);
+    r->in_flight--;
+    send_frame(s, o->channel, &f);
+}
+
+static void finish_outcome(struct server *s, struct outcome *o, int64_t now)
+{
+    struct destination *d = o->job->destination;
+    bool *again = ARENA_ARRAY(&o->arena, bool, o->job->count);
+    for (size_t i = 0; i < o->job->count; i++)
+        again[i] = !o->verdicts[i].answered;
+    plan_end(s->plan, o->job, again);
+    for (struct wake *w = o->wakes; w; w = w->next) {
+        struct destination *to = plan_find(s->plan, w->domain, true);
+        if (to)
+            plan_expect(s->plan, to, w->at);
+    }
+    plan_settle(s->plan, d, s->db, now);
+    outcome_free(o);
+}
+
+static void finish_outcomes(struct server *s, int64_t now)
+{
+    for (struct outcome *o = s->outcomes, *next; o; o = next) {
+        next = o->next;
+        answer_outcome(s, o);
+        finish_outcome(s, o, now);
+        s->has_work = true;
+    }
+    s->outcomes = NULL;
+    s->last_outcome = &s->outcomes;
+}
+
+static void work(struct server *s)
+{
+    struct queue_round q = new_round(s);
+    struct err e = ERR_INIT;
+    if (commit(s, &q, &e)) {
+        finish_intakes(s, q.now);
+        finish_outcomes(s, q.now);
+        return;
+    }
+    LOG_ERROR("queue.commit", F_C("reason", e.text));
+    for (struct intake *in = s->intakes; in; in = in->next)
+        in->error = e;
+    finish_intakes(s, q.now);
+    s->is_blocked = s->outcomes != NULL;
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+static void after_round(void *context)
+{
+    struct server *s = context;
+    if (s->intakes || (s->outcomes && !s->is_blocked))
+        work(s);
+    if (s->has_work) {
+        s->has_work = false;
+        load_due(s, clock_wall());
+        dispatch(s);
+        s->has_work = false;
+        if (s->outcomes && !s->is_blocked) /* of messages that could not be read */
+            loop_post(s->loop, nothing, NULL);
+    }
+    if (s->is_stopping && !s->outcomes && plan_in_flight_count(s->plan) == 0)
+        loop_stop(s->loop);
+}
+
+/* --- frames --- */
+
+static void bad_frame(struct loop_channel *c, const char *peer, const char *reason)
+{
+    LOG_ERROR("queue.bad_frame", F_C("from", peer), F_C("reason", reason));
+    loop_channel_close(c);
+}
+
+static void take_smtp_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
+{
+    struct server *s = context;
+    struct queue_round q = new_round(s);
+    struct err e = ERR_INIT;
+    struct intake *in = f->type == QUEUE_FRAME_ENQUEUE ? intake_read(f, &q.schedule, q.now, &e) : NULL;
+    if (!in) {
+        bad_frame(c, "smtp", f->type == QUEUE_FRAME_ENQUEUE ? e.text : "a frame that smtp does not send");
+        return;
+    }
+    in->channel = loop_channel_serial(c);
+    *s->last_intake = in;
+    s->last_intake = &in->next;
+}
+
+static bool read_verdict(struct ipc_reader *in, struct outcome *o)
+{
+    int64_t recipient = (int64_t)ipc_get_u64(in);
+    uint8_t fate = ipc_get_u8(in);
+    struct str host = ipc_get_str(in), reply = ipc_get_str(in);
+    if (in->bad || fate > QUEUE_FAILED)
+        return false;
+    for (size_t i = 0; i < o->job->count; i++)
+        if (o->job->recipients[i].id == recipient) {
+            o->verdicts[i] = (struct verdict){
+                .answered = true,
+                .fate = (enum queue_fate)fate,
+                .host = arena_copy(&o->arena, str_slice(host, 0, ADDRESS_MAX)),
+                .reply = arena_copy(&o->arena, str_slice(reply, 0, QUEUE_REPLY_MAX)),
+            };
+            return true;
+        }
+    return false;
+}
+
+static void take_result(struct server *s, struct loop_channel *c, struct ipc_frame *f)
+{
+    struct ipc_reader in = ipc_read(f);
+    uint64_t id = ipc_get_u64(&in);
+    uint32_t n = ipc_get_u32(&in);
+    struct job *j = plan_in_flight(s->plan, loop_channel_serial(c), id);
+    if (!j || in.bad || n > j->count) {
+        bad_frame(c, "relay", "a result of no job of its own");
+        return;
+    }
+    struct outcome *o = outcome_new(j);
+    for (uint32_t i = 0; i < n; i++)
+        if (!read_verdict(&in, o)) {
+            outcome_free(o);
+            bad_frame(c, "relay", "a result that is not valid");
+            return;
+        }
+    o->channel = loop_channel_serial(c);
+    o->id = id;
+    add_outcome(s, o);
+}
+
+static void take_ready(struct server *s, struct loop_channel *c, struct ipc_frame *f)
+{
+    struct ipc_reader in = ipc_read(f);
+    uint32_t capacity = ipc_get_u32(&in);
+    struct relay *r = find_relay(s, loop_channel_serial(c));
+    if (!ipc_done(&in) || capacity > RELAY_JOBS_MAX || !r) {
+        bad_frame(c, "relay", "not a number of jobs that one relay takes");
+        return;
+    }
+    r->capacity = capacity;
+    s->has_work = true;
+}
+
+static void take_relay_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
+{
+    switch (f->type) {
+    case QUEUE_FRAME_READY: take_ready(context, c, f); break;
+    case QUEUE_FRAME_RESULT: take_result(context, c, f); break;
+    default: bad_frame(c, "relay", "a frame that relay does not send");
+    }
+}
+
+static void relay_closed(void *context, struct loop_channel *c)
+{
+    struct server *s = context;
+    uint64_t channel = loop_channel_serial(c);
+    struct job *j;
+    size_t lost = 0;
+    for (struct relay **at = &s->relays; *at; at = &(*at)->next)
+        if ((*at)->channel == channel) {
+            struct relay *r = *at;
+            *at = r->next;
+            free(r);
+            break;
+        }
+    for (; (j = plan_any_in_flight(s->plan, channel)); lost++) {
+        struct outcome *o =
+            outcome_all(j, QUEUE_DEFERRED, STR("4.3.0 the relay process ended while it had this message"));
+        o->is_lost = true;
+        add_outcome(s, o);
+    }
+    if (lost > 0)
+        LOG_WARNING("queue.relay_lost", F_INT("jobs", lost));
+}
+
+/* --- the role --- */
+
+static void take_channel(void *context, int channel, enum role_kind client, uint32_t index)
+{
+    struct server *s = context;
+    (void)index;
+    if (client != ROLE_RELAY) {
+        loop_channel(s->loop, channel, take_smtp_frame, NULL, s);
+        return;
+    }
+    struct relay *r = MEM_NEW(struct relay);
+    r->channel = loop_channel_serial(loop_channel(s->loop, channel, take_relay_frame, relay_closed, s));
+    r->next = s->relays;
+    s->relays = r;
+}
+
+static void local_done(void *context, struct outcome *o)
+{
+    struct server *s = context;
+    s->local_in_flight--;
+    add_outcome(s, o);
+}
+
+/* An administrator changed something: what is in memory may be wrong now. What is in flight ends as it
+ * would; if its row is gone, so is its outcome. */
+static void notice_changes(struct server *s)
+{
+    int64_t version = sql_data_version(s->db);
+    if (version != s->data_version) {
+        s->data_version = version;
+        plan_forget(s->plan);
+        discover(s);
+    } else if (plan_wants_discovery(s->plan)) {
+        discover(s);
+    }
+}
+
+static void tick(void *context)
+{
+    struct server *s = context;
+    notice_changes(s);
+    s->is_blocked = false;
+    s->has_work |= plan_due(s->plan, clock_wall()) != NULL;
+    loop_timer(s->loop, TICK_MS, tick, s);
+}
+
+static void give_up_waiting(void *context)
+{
+    struct server *s = context;
+    LOG_WARNING("queue.stop", F_INT("in_flight", plan_in_flight_count(s->plan)));
+    loop_stop(s->loop);
+}
+
+/* What relay has under way ends, and is recorded: else it would be sent again. */
+static void stop(void *context)
+{
+    struct server *s = context;
+    if (!s->is_stopping)
+        loop_timer(s->loop, STOP_MS, give_up_waiting, s);
+    s->is_stopping = true;
+}
+
+static void start(struct server *s)
+{
+    struct err e = ERR_INIT;
+    struct role *r = s->role;
+    tzset(); /* reads its file while it can: reports carry local time */
+    if (!role_drop_user(r, &e) || !(s->db = queue_db_open(r->config, true, &e)))
+        log_die("queue.start", "%s", e.text);
+    CLEAN_FREE char *folder = queue_db_folder(r->config);
+    struct sandbox_profile profile = {
+        .name = "queue",
+        .rights = SANDBOX_FILES,
+        .write_dirs = {folder},
+        .files_max = QUEUE_FILES_MAX,
+        .landlock_required = r->config->sandbox_required,
+    };
+    if (!sandbox_enter(&profile, NULL, &e))
+        log_die("queue.start", "%s", e.text);
+}
+
+int queue_main(struct role *r)
+{
+    struct server s = {.role = r, .has_work = true};
+    s.last_intake = &s.intakes;
+    s.last_outcome = &s.outcomes;
+    start(&s);
+    s.plan = plan_new();
+    s.loop = loop_new();
+    s.local = local_new(r, s.loop, local_done, &s);
+    s.data_version = sql_data_version(s.db);
+    discover(&s);
+    loop_after_round(s.loop, after_round, &s);
+    loop_timer(s.loop, TICK_MS, tick, &s);
+    struct role_handlers handlers = {.channel = take_channel, .stop = stop};
+    role_attach(r, s.loop, &handlers, &s);
+    loop_run(s.loop);
+    sql_close(s.db);
+    return 0;
+}

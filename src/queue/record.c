@@ -1,0 +1,179 @@
+#include "queue/record.h"
+
+#include "base/log.h"
+#include "queue/sealed.h"
+
+/* A job whose relay died is tried again soon, but not for ever: it may be the one that killed it. */
+#define LOST_PAUSE_S  5
+#define LOST_ATTEMPTS 3
+
+struct recording {
+    const struct queue_round *round;
+    struct outcome *outcome;
+    int64_t next_attempt; /* of everybody in the job that is deferred, so that they stay together */
+    struct dsn_recipient *failed, *delayed;
+    size_t failed_count, delayed_count;
+};
+
+static const struct letter *letter_of(const struct recording *w)
+{
+    return w->outcome->job->letter;
+}
+
+static int64_t next_attempt(const struct recording *w)
+{
+    unsigned attempts = 0;
+    uint32_t random;
+    const struct job *j = w->outcome->job;
+    for (size_t i = 0; i < j->count; i++)
+        if (j->recipients[i].attempts > attempts)
+            attempts = j->recipients[i].attempts;
+    if (w->outcome->is_lost && attempts < LOST_ATTEMPTS)
+        return w->round->now + LOST_PAUSE_S;
+    report_random(&random, sizeof random);
+    return schedule_next(&w->round->schedule, j->letter->arrived, attempts + 1, w->round->now, random);
+}
+
+static void tell(struct dsn_recipient *list, size_t *count, const struct job_recipient *r,
+                 const struct verdict *v, bool expired)
+{
+    list[(*count)++] = (struct dsn_recipient){
+        .address = r->address,
+        .original = r->original,
+        .host = v->host,
+        .reply = v->reply,
+        .expired = expired,
+    };
+}
+
+static bool record_failed(struct recording *w, const struct job_recipient *r, const struct verdict *v,
+                          const struct queue_row_attempt *a, bool expired, struct err *e)
+{
+    bool there;
+    if (!queue_db_failed(w->round->db, a, &there, e))
+        return false;
+    if (!there)
+        return true;
+    LOG_INFO(expired ? "queue.expired" : "queue.failed", F_INT("id", a->message), F_STR("to", r->address),
+             F_STR("host", v->host), F_STR("reply", v->reply));
+    tell(w->failed, &w->failed_count, r, v, expired);
+    return true;
+}
+
+static bool record_deferred(struct recording *w, const struct job_recipient *r, const struct verdict *v,
+                            const struct queue_row_attempt *a, struct err *e)
+{
+    const struct queue_round *q = w->round;
+    int64_t arrived = letter_of(w)->arrived;
+    if (schedule_is_over(&q->schedule, arrived, q->now))
+        return record_failed(w, r, v, a, true, e);
+    bool warn = !r->warned && letter_of(w)->sender.n > 0 && schedule_is_late(&q->schedule, arrived, q->now);
+    bool there;
+    if (!queue_db_deferred(q->db, a, w->next_attempt, r->warned || warn, &there, e))
+        return false;
+    if (there && warn)
+        tell(w->delayed, &w->delayed_count, r, v, false);
+    if (there)
+        outcome_wake(w->outcome, plan_domain(w->outcome->job->destination), w->next_attempt);
+    return true;
+}
+
+/* The address of a report has been looked up: its targets take its place. */
+static bool record_resolved(struct recording *w, const struct job_recipient *r, const struct verdict *v,
+                            struct err *e)
+{
+    bool there;
+    if (!queue_db_replace(w->round->db, r->id, &there, e))
+        return false;
+    for (size_t i = 0; there && i < v->target_count; i++) {
+        const struct directory_target *t = &v->targets[i];
+        struct queue_row_recipient row = {
+            .message = letter_of(w)->id,
+            .address = t->address,
+            .account = t->is_local ? t->account : 0,
+            .original = r->original,
+            .detail = t->detail,
+            .domain = QUEUE_LOCAL_DOMAIN,
+            .next_attempt = w->round->now,
+        };
+        char *domain;
+        if (!t->is_local) {
+            size_t at = str_rfind_byte(t->address, '@');
+            row.domain = at == STR_NONE ? STR("") : str_from_offset(t->address, at + 1);
+            if (row.domain.n == 0) /* nowhere to send it to */
+                continue;
+            domain = (char *)arena_copy_c(&w->outcome->arena, row.domain);
+            for (size_t k = 0; k < row.domain.n; k++)
+                domain[k] = ascii_lower(domain[k]);
+            row.domain = str_from(domain, row.domain.n);
+        }
+        if (!queue_db_add_recipient(w->round->db, &row, e))
+            return false;
+        outcome_wake(w->outcome, row.domain, w->round->now);
+    }
+    return true;
+}
+
+static bool record_recipient(struct recording *w, const struct job_recipient *r, const struct verdict *v,
+                             struct err *e)
+{
+    struct queue_row_attempt a = {
+        .recipient = r->id,
+        .message = letter_of(w)->id,
+        .at = w->round->now,
+        .host = v->host,
+        .reply = v->reply,
+    };
+    bool there;
+    if (!v->answered)
+        return true;
+    if (v->target_count > 0)
+        return record_resolved(w, r, v, e);
+    switch (v->fate) {
+    case QUEUE_SENT: return queue_db_sent(w->round->db, &a, &there, e);
+    case QUEUE_DEFERRED: return record_deferred(w, r, v, &a, e);
+    case QUEUE_FAILED: break;
+    }
+    return record_failed(w, r, v, &a, false, e);
+}
+
+static bool add_reports(struct recording *w, struct err *e)
+{
+    const struct letter *l = letter_of(w);
+    if (w->failed_count + w->delayed_count == 0)
+        return true;
+    CLEAN_BUF struct buf start;
+    buf_init(&start, QUEUE_ADMIN_HEADER_MAX);
+    if (!queue_db_start(w->round->db, l->id, &start, e))
+        return false;
+    struct report r = {
+        .message = l->id, .sender = l->sender, .arrived = l->arrived, .start = buf_str(&start)};
+    size_t written = 0, more = 0;
+    r.action = DSN_FAILED;
+    r.recipients = w->failed;
+    r.count = w->failed_count;
+    if (r.count > 0 && !report_add(w->round, &r, &written, e))
+        return false;
+    r.action = DSN_DELAYED;
+    r.recipients = w->delayed;
+    r.count = w->delayed_count;
+    if (r.count > 0 && !report_add(w->round, &r, &more, e))
+        return false;
+    if (written + more > 0)
+        outcome_wake(w->outcome, QUEUE_LOCAL_DOMAIN, w->round->now);
+    return true;
+}
+
+bool record_outcome(const struct queue_round *q, struct outcome *o, struct err *e)
+{
+    struct job *j = o->job;
+    struct recording w = {.round = q, .outcome = o};
+    o->wakes = NULL;
+    w.next_attempt = next_attempt(&w);
+    w.failed = ARENA_ARRAY(&o->arena, struct dsn_recipient, j->count);
+    w.delayed = ARENA_ARRAY(&o->arena, struct dsn_recipient, j->count);
+    for (size_t i = 0; i < j->count; i++)
+        if (!record_recipient(&w, &j->recipients[i], &o->verdicts[i], e))
+            return false;
+    return add_reports(&w, e) && queue_db_finish(q->db, j->letter->id, e);
+}
