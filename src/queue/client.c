@@ -1,6 +1,6 @@
 #include "base/log.h"
 #include "base/mem.h"
-#include "queue/intake.h"
+#include "queue/enqueue.h"
 #include "queue/sealed.h"
 #include "role/role.h"
 
@@ -55,7 +55,7 @@ bool queue_enqueue(struct queue_client *q, const struct queue_message *m, int64_
     if (m->count == 0 || m->count > QUEUE_RECIPIENTS_MAX)
         return err_set(e, ERR_PERMANENT, "%zu recipients: the queue takes 1 to %d", m->count,
                        QUEUE_RECIPIENTS_MAX);
-    intake_write_list(m->recipients, m->count, &list);
+    enqueue_write_list(m->recipients, m->count, &list);
     bool fits = list.n <= LIST_IN_FRAME_MAX;
     if (!fits && (long_list = seal_list(buf_str(&list), e)) < 0)
         return false;

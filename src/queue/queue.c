@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sandbox.h"
-#include "queue/intake.h"
+#include "queue/enqueue.h"
 #include "queue/local.h"
 #include "queue/record.h"
 #include "role/role.h"
@@ -35,7 +35,7 @@ struct server {
     struct local *local;
     unsigned local_in_flight;
     struct relay *relays;
-    struct intake *intakes, **last_intake;
+    struct enqueue *enqueues, **last_enqueue;
     struct outcome *outcomes, **last_outcome;
     bool has_work;   /* jobs may be waiting for somebody who can take them */
     bool is_blocked; /* the disk refused: outcomes are kept, and tried again at the next tick */
@@ -175,12 +175,12 @@ static bool store_outcomes(struct server *s, const struct queue_round *q, struct
 }
 
 /* Each message may fail alone. False: the transaction is lost. */
-static bool store_intakes(struct server *s, const struct queue_round *q, struct err *e)
+static bool store_enqueues(struct server *s, const struct queue_round *q, struct err *e)
 {
-    for (struct intake *in = s->intakes; in; in = in->next) {
+    for (struct enqueue *in = s->enqueues; in; in = in->next) {
         if (!sql_savepoint(s->db, e))
             return false;
-        if (intake_store(q, in, &in->error)) {
+        if (enqueue_store(q, in, &in->error)) {
             if (!sql_savepoint_release(s->db, e))
                 return false;
             continue;
@@ -196,14 +196,14 @@ static bool store_intakes(struct server *s, const struct queue_round *q, struct 
 
 static bool commit(struct server *s, const struct queue_round *q, struct err *e)
 {
-    if (sql_begin_write(s->db, e) && store_outcomes(s, q, e) && store_intakes(s, q, e) &&
+    if (sql_begin_write(s->db, e) && store_outcomes(s, q, e) && store_enqueues(s, q, e) &&
         sql_commit(s->db, e))
         return true;
     sql_rollback(s->db);
     return false;
 }
 
-static void answer_intake(struct server *s, const struct intake *in)
+static void answer_enqueue(struct server *s, const struct enqueue *in)
 {
     CLEAN_FRAME struct ipc_frame f;
     ipc_frame_init(&f, QUEUE_FRAME_ENQUEUED);
@@ -215,23 +215,23 @@ static void answer_intake(struct server *s, const struct intake *in)
     send_frame(s, in->channel, &f);
 }
 
-static void finish_intakes(struct server *s, int64_t now)
+static void finish_enqueues(struct server *s, int64_t now)
 {
-    for (struct intake *in = s->intakes, *next; in; in = next) {
+    for (struct enqueue *in = s->enqueues, *next; in; in = next) {
         next = in->next;
         if (in->error.kind == ERR_NONE) {
             LOG_INFO("queue.accepted", F_INT("id", in->message.id), F_STR("from", in->message.sender),
                      F_INT("size", in->message.size), F_INT("recipients", in->count));
-            intake_plan(in, s->plan, now);
+            enqueue_plan(in, s->plan, now);
             s->has_work = true;
         } else {
             LOG_ERROR("queue.not_stored", F_STR("from", in->message.sender), F_C("reason", in->error.text));
         }
-        answer_intake(s, in);
-        intake_free(in);
+        answer_enqueue(s, in);
+        enqueue_free(in);
     }
-    s->intakes = NULL;
-    s->last_intake = &s->intakes;
+    s->enqueues = NULL;
+    s->last_enqueue = &s->enqueues;
 }
 
 static struct relay *find_relay(const struct server *s, uint64_t channel)
@@ -287,14 +287,14 @@ static void work(struct server *s)
     struct queue_round q = new_round(s);
     struct err e = ERR_INIT;
     if (commit(s, &q, &e)) {
-        finish_intakes(s, q.now);
+        finish_enqueues(s, q.now);
         finish_outcomes(s, q.now);
         return;
     }
     LOG_ERROR("queue.commit", F_C("reason", e.text));
-    for (struct intake *in = s->intakes; in; in = in->next)
+    for (struct enqueue *in = s->enqueues; in; in = in->next)
         in->error = e;
-    finish_intakes(s, q.now);
+    finish_enqueues(s, q.now);
     s->is_blocked = s->outcomes != NULL;
 }
 
@@ -306,7 +306,7 @@ static void nothing(void *context)
 static void after_round(void *context)
 {
     struct server *s = context;
-    if (s->intakes || (s->outcomes && !s->is_blocked))
+    if (s->enqueues || (s->outcomes && !s->is_blocked))
         work(s);
     if (s->has_work) {
         s->has_work = false;
@@ -333,14 +333,14 @@ static void take_smtp_frame(void *context, struct loop_channel *c, struct ipc_fr
     struct server *s = context;
     struct queue_round q = new_round(s);
     struct err e = ERR_INIT;
-    struct intake *in = f->type == QUEUE_FRAME_ENQUEUE ? intake_read(f, &q.schedule, q.now, &e) : NULL;
+    struct enqueue *in = f->type == QUEUE_FRAME_ENQUEUE ? enqueue_read(f, &q.schedule, q.now, &e) : NULL;
     if (!in) {
         bad_frame(c, "smtp", f->type == QUEUE_FRAME_ENQUEUE ? e.text : "a frame that smtp does not send");
         return;
     }
     in->channel = loop_channel_serial(c);
-    *s->last_intake = in;
-    s->last_intake = &in->next;
+    *s->last_enqueue = in;
+    s->last_enqueue = &in->next;
 }
 
 static bool read_verdict(struct ipc_reader *in, struct outcome *o)
@@ -514,7 +514,7 @@ static void start(struct server *s)
 int queue_main(struct role *r)
 {
     struct server s = {.role = r, .has_work = true};
-    s.last_intake = &s.intakes;
+    s.last_enqueue = &s.enqueues;
     s.last_outcome = &s.outcomes;
     start(&s);
     s.plan = plan_new();

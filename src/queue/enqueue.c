@@ -1,4 +1,4 @@
-#include "queue/intake.h"
+#include "queue/enqueue.h"
 
 #include "base/mem.h"
 #include "directory/directory.h"
@@ -26,7 +26,7 @@ static void put_str(struct buf *out, struct str s)
     buf_add(out, s);
 }
 
-void intake_write_list(const struct queue_recipient *recipients, size_t count, struct buf *out)
+void enqueue_write_list(const struct queue_recipient *recipients, size_t count, struct buf *out)
 {
     for (size_t i = 0; i < count; i++) {
         put_str(out, recipients[i].address);
@@ -68,7 +68,7 @@ static bool read_recipient(struct ipc_reader *list, struct queue_row_recipient *
            (r->account != 0 || r->domain.n > 0) && r->original.n <= ORIGINAL_MAX && r->detail.n <= DETAIL_MAX;
 }
 
-static bool read_list(struct intake *in, struct str bytes, const struct schedule *s, struct err *e)
+static bool read_list(struct enqueue *in, struct str bytes, const struct schedule *s, struct err *e)
 {
     struct ipc_reader list = {.rest = arena_copy(&in->arena, bytes)};
     uint32_t random;
@@ -84,7 +84,7 @@ static bool read_list(struct intake *in, struct str bytes, const struct schedule
     return ipc_done(&list) || err_set(e, ERR_INTERNAL, "an enqueue with more than its recipients");
 }
 
-static bool read_long_list(struct intake *in, int fd, const struct schedule *s, struct err *e)
+static bool read_long_list(struct enqueue *in, int fd, const struct schedule *s, struct err *e)
 {
     struct stat st;
     struct str bytes;
@@ -97,7 +97,7 @@ static bool read_long_list(struct intake *in, int fd, const struct schedule *s, 
     return ok;
 }
 
-static bool read_frame(struct ipc_frame *f, struct intake *in, const struct schedule *s, struct err *e)
+static bool read_frame(struct ipc_frame *f, struct enqueue *in, const struct schedule *s, struct err *e)
 {
     struct ipc_reader r = ipc_read(f);
     struct str id = ipc_get_str(&r), sender = ipc_get_str(&r);
@@ -115,19 +115,19 @@ static bool read_frame(struct ipc_frame *f, struct intake *in, const struct sche
     return list.n > 0 ? read_list(in, list, s, e) : read_long_list(in, long_list, s, e);
 }
 
-struct intake *intake_read(struct ipc_frame *f, const struct schedule *s, int64_t now, struct err *e)
+struct enqueue *enqueue_read(struct ipc_frame *f, const struct schedule *s, int64_t now, struct err *e)
 {
-    struct intake *in = MEM_NEW(struct intake);
+    struct enqueue *in = MEM_NEW(struct enqueue);
     in->fd = ipc_frame_take_fd(f, 0);
     in->frame = f->id;
     in->message.arrived = now;
     if (read_frame(f, in, s, e))
         return in;
-    intake_free(in);
+    enqueue_free(in);
     return NULL;
 }
 
-void intake_free(struct intake *in)
+void enqueue_free(struct enqueue *in)
 {
     if (in->fd >= 0)
         close(in->fd);
@@ -152,7 +152,7 @@ static bool store_recipient(const struct queue_round *q, struct queue_row_recipi
 }
 
 /* The report that smtp owes for recipients whom it has refused after all. */
-static bool report_refused(const struct queue_round *q, struct intake *in, struct str bytes, struct err *e)
+static bool report_refused(const struct queue_round *q, struct enqueue *in, struct str bytes, struct err *e)
 {
     struct dsn_recipient *refused = ARENA_ARRAY(&in->arena, struct dsn_recipient, in->count);
     size_t n = 0, written = 0;
@@ -180,7 +180,7 @@ static bool report_refused(const struct queue_round *q, struct intake *in, struc
     return queue_db_finish(q->db, in->message.id, e);
 }
 
-bool intake_store(const struct queue_round *q, struct intake *in, struct err *e)
+bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct err *e)
 {
     struct str bytes;
     if (!sealed_map(in->fd, in->message.size, &bytes, e))
@@ -197,7 +197,7 @@ bool intake_store(const struct queue_round *q, struct intake *in, struct err *e)
 
 /* --- the jobs --- */
 
-void intake_plan(struct intake *in, struct plan *p, int64_t now)
+void enqueue_plan(struct enqueue *in, struct plan *p, int64_t now)
 {
     struct letter *letter = plan_letter(p, &in->message, in->fd);
     in->fd = -1;

@@ -1,12 +1,12 @@
 /* A message on its way into the queue: from the frame that smtp sent to the rows on disk and the job at hand.
  */
-#ifndef QUEUE_INTAKE_H
-#define QUEUE_INTAKE_H
+#ifndef QUEUE_ENQUEUE_H
+#define QUEUE_ENQUEUE_H
 #include "queue/plan.h"
 #include "queue/report.h"
 
-struct intake {
-    struct intake *next;
+struct enqueue {
+    struct enqueue *next;
     uint64_t channel; /* who waits for the answer */
     uint32_t frame;   /* to this */
     int fd;           /* sealed memfd; owned until the plan takes it */
@@ -14,20 +14,20 @@ struct intake {
     struct queue_row_recipient *recipients;
     size_t count;
     struct arena arena; /* of everything here */
-    struct err error;   /* why it is not stored, after intake_store */
+    struct err error;   /* why it is not stored, after enqueue_store */
     bool has_report;    /* a report was stored beside it */
 };
 
 /* Checks everything that the frame says. NULL: not a frame that a sound smtp sends; *e says what is wrong. */
-struct intake *intake_read(struct ipc_frame *f, const struct schedule *s, int64_t now, struct err *e);
-void intake_free(struct intake *in);
+struct enqueue *enqueue_read(struct ipc_frame *f, const struct schedule *s, int64_t now, struct err *e);
+void enqueue_free(struct enqueue *in);
 
 /* Writes it, within a transaction. */
-bool intake_store(const struct queue_round *q, struct intake *in, struct err *e);
+bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct err *e);
 /* After the commit: jobs for those who are due at once. */
-void intake_plan(struct intake *in, struct plan *p, int64_t now);
+void enqueue_plan(struct enqueue *in, struct plan *p, int64_t now);
 
 /* The list of recipients in an ENQUEUE frame, as bytes. */
-void intake_write_list(const struct queue_recipient *recipients, size_t count, struct buf *out);
+void enqueue_write_list(const struct queue_recipient *recipients, size_t count, struct buf *out);
 
 #endif
