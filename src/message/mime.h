@@ -25,6 +25,7 @@ struct mime_part {
     struct mime_param *disposition_params;
     size_t disposition_param_count;
     struct str id, description, md5, language, location, encoding_text; /* raw unfolded values; "" for none */
+    struct str content_type, content_disposition; /* the fields' raw values, still folded; "" for none */
     enum mime_encoding encoding;
     bool is_multipart,
         is_message; /* message/rfc822 and message/global: one child, whose header is the inner message's */

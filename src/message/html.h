@@ -1,0 +1,10 @@
+/* The text of an HTML page, for searching. Inside the module only. */
+#ifndef MESSAGE_HTML_H
+#define MESSAGE_HTML_H
+#include "base/buf.h"
+
+/* Tags, comments, script and style are left out, entities resolved; tags that begin a block or a cell become
+ * a line end, others nothing, so that "w<b>or</b>d" is one word. Valid UTF-8 in gives valid UTF-8. */
+void html_to_text(struct str html, struct buf *text);
+
+#endif
