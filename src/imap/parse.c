@@ -271,7 +271,7 @@ bool imap_line_literal(struct str line, struct imap_literal *out)
 
 bool imap_parse_command(struct str text, struct imap_command *out)
 {
-    *out = (struct imap_command){.args = {.in = text}};
+    *out = (struct imap_command){.tag = STR(""), .name = STR(""), .args = {.in = text}};
     struct imap_cursor *c = &out->args;
     if (!imap_take_tag(c, &out->tag))
         return false;

@@ -1,0 +1,47 @@
+/* Arguments that mean something only in a session: messages of the selected mailbox, names of mailboxes. */
+#include "imap/session.h"
+#include "message/decode.h"
+
+bool imap_take_messages(struct imap_session *s, struct imap_cursor *c, struct imap_set *set)
+{
+    size_t start = c->at;
+    if (!imap_take_set(c, &s->arena, set))
+        return false;
+    size_t messages = s->view.rows.n;
+    imap_set_resolve(set, s->by_uid ? imap_view_last_uid(&s->view) : (uint32_t)messages);
+    if (s->by_uid || (messages > 0 && set->v[set->n - 1].to <= messages))
+        return true;
+    c->at = start;
+    c->problem = "there is no message with that number";
+    return false;
+}
+
+bool imap_take_mailbox(struct imap_session *s, struct imap_cursor *c, struct str *name)
+{
+    size_t start = c->at;
+    struct str sent;
+    if (!imap_take_astring(c, &s->arena, &sent))
+        return false;
+    CLEAN_BUF struct buf utf8;
+    buf_init(&utf8, IMAP_COMMAND_MAX);
+    if (!decode_mutf7(sent, &utf8)) {
+        c->at = start;
+        c->problem = "the mailbox name is not in modified UTF-7 (& is written as &-)";
+        return false;
+    }
+    *name = arena_copy(&s->arena, buf_str(&utf8));
+    const struct str inbox = STR("INBOX");
+    bool is_inbox =
+        str_starts_nocase(*name, inbox) && (name->n == inbox.n || name->p[inbox.n] == MAILBOX_DELIMITER);
+    if (is_inbox)
+        *name = arena_printf(&s->arena, "INBOX%.*s", STR_ARGS(str_from_offset(*name, inbox.n)));
+    return true;
+}
+
+void imap_add_mailbox(struct buf *out, struct str utf8_name)
+{
+    CLEAN_BUF struct buf sent;
+    buf_init(&sent, BUF_MAX_DEFAULT);
+    encode_mutf7(utf8_name, &sent);
+    imap_add_astring(out, buf_str(&sent));
+}

@@ -1,0 +1,85 @@
+/* COPY (RFC 3501 section 6.4.7), MOVE (RFC 6851), EXPUNGE (section 6.4.3) and UID EXPUNGE (RFC 4315). */
+#include "imap/session.h"
+
+/* "COPYUID validity from to", in the arena: which message became which (RFC 4315 section 3). */
+static struct str copyuid(struct imap_session *s, uint32_t uidvalidity, const uint32_t *from,
+                          const uint32_t *to, size_t n)
+{
+    CLEAN_BUF struct buf text;
+    buf_init(&text, BUF_MAX_DEFAULT);
+    buf_addf(&text, "COPYUID %u ", uidvalidity);
+    imap_add_set(&text, from, n);
+    buf_add_byte(&text, ' ');
+    imap_add_set(&text, to, n);
+    return arena_copy(&s->arena, buf_str(&text));
+}
+
+static enum imap_status copy_or_move(struct imap_session *s, struct imap_cursor *c, bool moves)
+{
+    struct imap_set set;
+    struct str name;
+    if (!imap_take_space(c) || !imap_take_messages(s, c, &set) || !imap_take_space(c) ||
+        !imap_take_mailbox(s, c, &name) || !imap_take_end(c))
+        return imap_bad_syntax(s, c);
+    if (moves && s->is_read_only)
+        return imap_no(s, "[READ-ONLY] The mailbox was opened with EXAMINE");
+    struct err e = ERR_INIT;
+    struct mailbox to;
+    enum store_result r = store_mailbox_find(s->store, name, &s->arena, &to, &e);
+    if (r == STORE_NONE || (r == STORE_OK && !to.selectable))
+        return imap_no(s, "[TRYCREATE] There is no such mailbox");
+    if (r != STORE_OK)
+        return imap_no_store(s, r, &e);
+    size_t n, count = 0;
+    uint32_t *uids = imap_view_uids(&s->view, &set, s->by_uid, &s->arena, &n);
+    uint32_t *from_uids = NULL, *to_uids = NULL, uidvalidity = 0;
+    if (n > 0)
+        r = store_copy(s->store, s->mailbox, uids, n, to.id, moves, &s->arena, &from_uids, &to_uids, &count,
+                       &uidvalidity, &e);
+    if (r == STORE_NONE)
+        return imap_no(s, "[TRYCREATE] The mailbox was deleted meanwhile");
+    if (r != STORE_OK)
+        return imap_no_store(s, r, &e);
+    if (count == 0)
+        return imap_ok(s, "There was nothing to do");
+    struct str code = copyuid(s, uidvalidity, from_uids, to_uids, count);
+    if (!moves)
+        return imap_ok(s, "[%.*s] Copied", STR_ARGS(code));
+    /* Before the EXPUNGEs, which the session tells behind the command (RFC 6851 section 4.3). */
+    stream_write(s->stream, STR("* OK ["));
+    stream_write(s->stream, code);
+    stream_write(s->stream, STR("] Moved\r\n"));
+    return imap_ok(s, "Moved");
+}
+
+enum imap_status imap_do_copy(struct imap_session *s, struct imap_cursor *c)
+{
+    return copy_or_move(s, c, false);
+}
+
+enum imap_status imap_do_move(struct imap_session *s, struct imap_cursor *c)
+{
+    return copy_or_move(s, c, true);
+}
+
+enum imap_status imap_do_expunge(struct imap_session *s, struct imap_cursor *c)
+{
+    uint32_t *uids = NULL, *expunged;
+    size_t n = 0, expunged_count;
+    if (s->by_uid) {
+        struct imap_set set;
+        if (!imap_take_space(c) || !imap_take_messages(s, c, &set))
+            return imap_bad_syntax(s, c);
+        uids = imap_view_uids(&s->view, &set, true, &s->arena, &n);
+    }
+    if (!imap_take_end(c))
+        return imap_bad_syntax(s, c);
+    if (s->is_read_only)
+        return imap_no(s, "[READ-ONLY] The mailbox was opened with EXAMINE");
+    struct err e = ERR_INIT;
+    if (s->by_uid && n == 0)
+        return imap_ok(s, "There was nothing to do");
+    enum store_result r =
+        store_expunge(s->store, s->mailbox, uids, n, false, &s->arena, &expunged, &expunged_count, &e);
+    return r == STORE_OK ? imap_ok(s, "Expunged") : imap_no_store(s, r, &e);
+}

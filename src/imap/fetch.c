@@ -1,0 +1,251 @@
+#include "imap/fetch.h"
+
+#include "imap/structure.h"
+#include "message/date.h"
+
+/* Messages that are read with one question to the store, and marked \Seen in one commit. */
+#define FETCH_BATCH ((size_t)512)
+
+/* --- reading --- */
+
+static void close_rows(struct fetch *f)
+{
+    if (!f->rows)
+        return;
+    enum store_result r = store_fetch_close(f->rows, &f->err);
+    if (f->result == STORE_OK)
+        f->result = r;
+    f->rows = NULL;
+    f->row = NULL;
+}
+
+static void next_row(struct fetch *f)
+{
+    if (!store_fetch_next(f->rows, &f->row))
+        f->row = NULL;
+}
+
+bool fetch_find_row(struct fetch *f)
+{
+    if (f->rows && f->at >= f->batch_end)
+        close_rows(f);
+    if (f->result != STORE_OK)
+        return false;
+    if (!f->rows) {
+        f->batch_end = f->n - f->at < FETCH_BATCH ? f->n : f->at + FETCH_BATCH;
+        f->result = store_fetch_open(f->session->store, f->session->mailbox, f->uids + f->at,
+                                     f->batch_end - f->at, f->wants, &f->rows, &f->err);
+        if (f->result != STORE_OK) {
+            f->rows = NULL;
+            return false;
+        }
+        next_row(f);
+    }
+    uint32_t uid = f->uids[f->at];
+    while (f->row && f->row->row.uid < uid)
+        next_row(f);
+    return f->row && f->row->row.uid == uid;
+}
+
+void fetch_send(struct fetch *f)
+{
+    close_rows(f);
+    stream_write(f->session->stream, buf_str(&f->out));
+    buf_reset(&f->out);
+    if (stream_flush(f->session->stream, deadline_in(IMAP_COMMAND_MS)) != STREAM_OK)
+        f->is_lost = true;
+}
+
+/* --- one message --- */
+
+void fetch_add_name(struct fetch *f, struct str name)
+{
+    buf_add_byte(&f->out, f->separator);
+    buf_add(&f->out, name);
+    buf_add_byte(&f->out, ' ');
+    f->separator = ' ';
+}
+
+/* What the view knows by itself. */
+static void add_from_view(struct fetch *f, size_t row, bool becomes_seen)
+{
+    const struct view_row *v = &f->session->view.rows.v[row];
+    if (f->session->by_uid || f->request->items & FETCH_UID) {
+        fetch_add_name(f, STR("UID"));
+        buf_add_u64(&f->out, v->uid);
+    }
+    if (f->request->items & FETCH_FLAGS || becomes_seen) {
+        fetch_add_name(f, STR("FLAGS"));
+        imap_add_flags(&f->out, v->flags | (becomes_seen ? (uint32_t)FLAG_SEEN : 0), v->keywords);
+    }
+}
+
+static void add_from_row(struct fetch *f)
+{
+    unsigned items = f->request->items;
+    const struct fetch_row *row = f->row;
+    if (items & FETCH_INTERNALDATE) {
+        fetch_add_name(f, STR("INTERNALDATE"));
+        buf_add_byte(&f->out, '"');
+        date_add_imap(&f->out, row->row.received, row->row.zone);
+        buf_add_byte(&f->out, '"');
+    }
+    if (items & FETCH_SIZE) {
+        fetch_add_name(f, STR("RFC822.SIZE"));
+        buf_add_u64(&f->out, row->row.size);
+    }
+    if (items & FETCH_ENVELOPE) {
+        fetch_add_name(f, STR("ENVELOPE"));
+        buf_add(&f->out, row->envelope);
+    }
+    if (items & FETCH_BODYSTRUCTURE) {
+        fetch_add_name(f, STR("BODYSTRUCTURE"));
+        buf_add(&f->out, row->structure);
+    }
+    if (items & FETCH_BODY) {
+        fetch_add_name(f, STR("BODY"));
+        if (!imap_add_body(&f->out, row->structure)) {
+            f->is_lost = true;
+            f->result = STORE_FAILED;
+            err_set(&f->err, ERR_INTERNAL, "the stored BODYSTRUCTURE of message %u cannot be read",
+                    f->uids[f->at]);
+        }
+    }
+}
+
+static void add_message(struct fetch *f, size_t row, bool becomes_seen)
+{
+    buf_add(&f->out, STR("* "));
+    buf_add_u64(&f->out, row + 1);
+    buf_add(&f->out, STR(" FETCH "));
+    f->separator = '(';
+    add_from_view(f, row, becomes_seen);
+    if (f->row)
+        add_from_row(f);
+    if (f->request->section_count > 0 && !f->is_lost) {
+        arena_reset(&f->message);
+        fetch_add_sections(f);
+    }
+    buf_add(&f->out, STR(")\r\n"));
+}
+
+/* --- all of them --- */
+
+/* The answers said that these are \Seen; now that is made true. Where it fails, what is true is told. */
+static void store_seen(struct fetch *f, const uint32_t *uids, size_t n)
+{
+    struct imap_session *s = f->session;
+    const struct flag_store seen = {.how = FLAGS_ADD, .flags = FLAG_SEEN, .unchanged_since = UINT64_MAX};
+    struct view_changes changed = {0};
+    struct err e = ERR_INIT;
+    enum store_result r =
+        store_flags(s->store, s->mailbox, uids, n, &seen, &s->arena, &changed, NULL, NULL, &e);
+    for (size_t i = 0; i < (r == STORE_OK ? changed.changed_count : n); i++) {
+        ptrdiff_t row = imap_view_find(&s->view, r == STORE_OK ? changed.changed[i].uid : uids[i]);
+        if (row < 0)
+            continue;
+        if (r == STORE_OK)
+            imap_view_update(&s->view, (size_t)row, changed.changed[i].flags, changed.changed[i].keywords,
+                             changed.changed[i].modseq);
+        else
+            imap_view_tell_row(&s->view, (size_t)row, false, s->stream);
+    }
+    if (r != STORE_OK && f->result == STORE_OK) {
+        f->result = r;
+        f->err = e;
+    }
+}
+
+/* Returns how many messages were gone. */
+static size_t fetch_all(struct fetch *f)
+{
+    struct imap_session *s = f->session;
+    const struct fetch_request *q = f->request;
+    bool marks_seen = q->sets_seen && !s->is_read_only;
+    bool needs_store = q->section_count > 0 || (q->items & ~(unsigned)(FETCH_UID | FETCH_FLAGS)) != 0;
+    uint32_t *seen = marks_seen ? ARENA_ARRAY(&s->arena, uint32_t, FETCH_BATCH) : NULL;
+    size_t seen_count = 0, missing = 0;
+    for (f->at = 0; f->at < f->n && !f->is_lost && f->result == STORE_OK; f->at++) {
+        ptrdiff_t row = imap_view_find(&s->view, f->uids[f->at]);
+        if (row < 0 || (needs_store && !fetch_find_row(f))) {
+            missing++;
+            continue;
+        }
+        bool becomes_seen = marks_seen && !(s->view.rows.v[row].flags & FLAG_SEEN);
+        add_message(f, (size_t)row, becomes_seen);
+        if (becomes_seen)
+            seen[seen_count++] = f->uids[f->at];
+        if (f->out.n >= FETCH_GATHER || seen_count == FETCH_BATCH)
+            fetch_send(f);
+        if (seen_count == FETCH_BATCH && !f->is_lost) {
+            store_seen(f, seen, seen_count);
+            seen_count = 0;
+        }
+    }
+    if (!f->is_lost)
+        fetch_send(f);
+    if (seen_count > 0 && !f->is_lost) /* of a client that is gone nobody knows what it has seen */
+        store_seen(f, seen, seen_count);
+    close_rows(f);
+    return missing;
+}
+
+/* What of a message is to be read from the store. */
+static unsigned wants_of(const struct fetch_request *q)
+{
+    unsigned wants = 0;
+    if (q->items & FETCH_ENVELOPE)
+        wants |= WANT_ENVELOPE;
+    if (q->items & (FETCH_BODYSTRUCTURE | FETCH_BODY))
+        wants |= WANT_STRUCTURE;
+    for (size_t i = 0; i < q->section_count; i++)
+        if (q->sections[i].path_count > 0 || q->sections[i].text != SECTION_WHOLE)
+            wants |= WANT_PARTS;
+    return wants;
+}
+
+static size_t count_numbers(const struct imap_set *set)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < set->n; i++)
+        n += (size_t)(set->v[i].to - set->v[i].from) + 1;
+    return n;
+}
+
+static enum imap_status fetch_outcome(struct fetch *f, size_t missing)
+{
+    struct imap_session *s = f->session;
+    if (f->is_lost) {
+        enum imap_status ignored = IMAP_LOST;
+        if (f->result != STORE_OK)
+            ignored = imap_no_store(s, f->result, &f->err); /* for the log: nobody hears the answer */
+        (void)ignored;
+        return IMAP_LOST;
+    }
+    if (f->result != STORE_OK)
+        return imap_no_store(s, f->result, &f->err);
+    /* UIDs that are not there are passed over in silence (section 6.4.8); numbers are still held by the
+     * client, which has not been told yet that their messages are gone (RFC 5530). */
+    if (missing > 0 && !s->by_uid)
+        return imap_no(s, "[EXPUNGEISSUED] Some of the messages are gone");
+    return imap_ok(s, "Fetched");
+}
+
+enum imap_status imap_do_fetch(struct imap_session *s, struct imap_cursor *c)
+{
+    struct imap_set set;
+    struct fetch_request request;
+    if (!imap_take_space(c) || !imap_take_messages(s, c, &set) || !imap_take_space(c) ||
+        !imap_take_fetch_request(c, &s->arena, &request) || !imap_take_end(c))
+        return imap_bad_syntax(s, c);
+    struct fetch f = {.session = s, .request = &request, .wants = wants_of(&request)};
+    buf_init(&f.out, BUF_MAX_DEFAULT);
+    buf_init(&f.header, BUF_MAX_DEFAULT);
+    f.uids = imap_view_uids(&s->view, &set, s->by_uid, &s->arena, &f.n);
+    size_t missing = s->by_uid ? 0 : count_numbers(&set) - f.n;
+    missing += fetch_all(&f);
+    buf_free(&f.out);
+    buf_free(&f.header);
+    arena_free(&f.message);
+    return fetch_outcome(&f, missing);
+}

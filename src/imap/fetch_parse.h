@@ -1,0 +1,50 @@
+/* What FETCH asks for (RFC 3501 section 6.4.5). Pure. */
+#ifndef IMAP_FETCH_PARSE_H
+#define IMAP_FETCH_PARSE_H
+#include "imap/parse.h"
+
+/* Parts of messages in one FETCH: clients ask for one or two, some for a dozen. Bounds how much one line can
+ * have sent to it. */
+#define FETCH_SECTIONS_MAX 64
+
+enum fetch_item {
+    FETCH_UID = 1 << 0,
+    FETCH_FLAGS = 1 << 1,
+    FETCH_INTERNALDATE = 1 << 2,
+    FETCH_SIZE = 1 << 3,
+    FETCH_ENVELOPE = 1 << 4,
+    FETCH_BODYSTRUCTURE = 1 << 5,
+    FETCH_BODY = 1 << 6, /* BODYSTRUCTURE without its extension data */
+};
+
+enum section_text {
+    SECTION_WHOLE, /* BODY[], BODY[1.2] */
+    SECTION_HEADER,
+    SECTION_FIELDS,
+    SECTION_FIELDS_NOT,
+    SECTION_TEXT,
+    SECTION_MIME,
+};
+
+struct fetch_section {
+    uint32_t *path; /* 1.2.3 */
+    size_t path_count;
+    enum section_text text;
+    struct str *fields; /* of FIELDS and FIELDS_NOT */
+    size_t field_count;
+    bool is_partial;
+    uint32_t from, length; /* of a partial */
+    struct str label;      /* its name in the answer: "BODY[1.2.MIME]<0>", "RFC822.TEXT" */
+};
+
+struct fetch_request {
+    unsigned items;
+    struct fetch_section *sections;
+    size_t section_count;
+    bool sets_seen; /* one of the sections is not a PEEK */
+};
+
+/* ALL | FULL | FAST | fetch-att | "(" fetch-att *(SP fetch-att) ")" */
+bool imap_take_fetch_request(struct imap_cursor *c, struct arena *a, struct fetch_request *out);
+
+#endif

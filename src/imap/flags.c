@@ -1,0 +1,98 @@
+#include "imap/flags.h"
+
+#include <stdlib.h>
+
+static const struct {
+    struct str name;
+    uint32_t bit;
+} SYSTEM_FLAGS[] = {
+    {STR_INIT("Seen"), FLAG_SEEN},       {STR_INIT("Answered"), FLAG_ANSWERED},
+    {STR_INIT("Flagged"), FLAG_FLAGGED}, {STR_INIT("Deleted"), FLAG_DELETED},
+    {STR_INIT("Draft"), FLAG_DRAFT},
+};
+
+/* \Recent is the server's alone (section 2.3.2), and no other system flag may be made up. */
+static bool take_system_flag(struct imap_cursor *c, uint32_t *bits)
+{
+    size_t start = c->at;
+    struct str name;
+    if (!imap_take_byte(c, '\\') || !imap_take_atom(c, &name)) {
+        c->problem = "expected a flag";
+        return false;
+    }
+    for (size_t i = 0; i < sizeof SYSTEM_FLAGS / sizeof *SYSTEM_FLAGS; i++) {
+        if (str_eq_nocase(name, SYSTEM_FLAGS[i].name)) {
+            *bits |= SYSTEM_FLAGS[i].bit;
+            return true;
+        }
+    }
+    c->at = start;
+    c->problem = "no such system flag, or one that clients cannot set";
+    return false;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct str *x = a, *y = b;
+    size_t shorter = x->n < y->n ? x->n : y->n;
+    for (size_t i = 0; i < shorter; i++) {
+        int difference = ascii_lower(x->p[i]) - ascii_lower(y->p[i]);
+        if (difference != 0)
+            return difference;
+    }
+    return x->n < y->n ? -1 : x->n > y->n;
+}
+
+static struct str join(struct str *keywords, size_t n, struct arena *a)
+{
+    CLEAN_BUF struct buf text;
+    buf_init(&text, BUF_MAX_DEFAULT);
+    qsort(keywords, n, sizeof *keywords, by_name);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && str_eq_nocase(keywords[i], keywords[i - 1]))
+            continue;
+        if (text.n > 0)
+            buf_add_byte(&text, ' ');
+        buf_add(&text, keywords[i]);
+    }
+    return arena_copy(a, buf_str(&text));
+}
+
+/* Flags with one space between them, up to what is no flag. */
+static bool take_flags(struct imap_cursor *c, struct arena *a, struct imap_flags *out)
+{
+    size_t most = (c->in.n - c->at) / 2 + 1, n = 0;
+    struct str *keywords = ARENA_ARRAY(a, struct str, most);
+    out->system = 0;
+    for (;;) {
+        if (imap_peek(c) == '\\') {
+            if (!take_system_flag(c, &out->system))
+                return false;
+        } else if (!imap_take_atom(c, &keywords[n++])) {
+            c->problem = "expected a flag";
+            return false;
+        }
+        if (imap_peek(c) != ' ')
+            break;
+        imap_take_space(c);
+    }
+    out->keywords = join(keywords, n, a);
+    return true;
+}
+
+bool imap_take_flag_list(struct imap_cursor *c, struct arena *a, struct imap_flags *out)
+{
+    *out = (struct imap_flags){.keywords = STR("")};
+    if (!imap_take_byte(c, '('))
+        return false;
+    if (imap_peek(c) != ')' && !take_flags(c, a, out))
+        return false;
+    return imap_take_byte(c, ')');
+}
+
+bool imap_take_store_flags(struct imap_cursor *c, struct arena *a, struct imap_flags *out)
+{
+    if (imap_peek(c) == '(')
+        return imap_take_flag_list(c, a, out);
+    return take_flags(c, a, out);
+}

@@ -1,0 +1,252 @@
+#include "imap/session.h"
+
+#include "base/log.h"
+#include "imap/capability.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum when { NEVER, ALWAYS, SELECTED }; /* NEVER: it was for before login */
+enum form { PLAIN = 1, UID = 2, BOTH = PLAIN | UID };
+
+/* What is told behind a command besides its own data. RFC 3501 section 7.4.1 allows no EXPUNGE in answer to
+ * FETCH, STORE and SEARCH, as the client may have sent more sequence numbers already; their UID forms may. */
+enum tells { NOTHING, ALL, NO_EXPUNGE };
+
+static const struct command {
+    struct str name;
+    enum when when;
+    enum form form;
+    enum tells tells;
+    imap_handler *run;
+} COMMANDS[] = {
+    /* RFC 3501 sections 6.1 to 6.4 */
+    {STR_INIT("CAPABILITY"), ALWAYS, PLAIN, ALL, imap_do_capability},
+    {STR_INIT("NOOP"), ALWAYS, PLAIN, ALL, imap_do_noop},
+    {STR_INIT("LOGOUT"), ALWAYS, PLAIN, NOTHING, imap_do_logout},
+    {STR_INIT("STARTTLS"), NEVER, PLAIN, NOTHING, NULL},
+    {STR_INIT("AUTHENTICATE"), NEVER, PLAIN, NOTHING, NULL},
+    {STR_INIT("LOGIN"), NEVER, PLAIN, NOTHING, NULL},
+    {STR_INIT("SELECT"), ALWAYS, PLAIN, NOTHING, imap_do_select},
+    {STR_INIT("EXAMINE"), ALWAYS, PLAIN, NOTHING, imap_do_examine},
+    {STR_INIT("CREATE"), ALWAYS, PLAIN, ALL, imap_do_create},
+    {STR_INIT("DELETE"), ALWAYS, PLAIN, ALL, imap_do_delete},
+    {STR_INIT("RENAME"), ALWAYS, PLAIN, ALL, imap_do_rename},
+    {STR_INIT("SUBSCRIBE"), ALWAYS, PLAIN, ALL, imap_do_subscribe},
+    {STR_INIT("UNSUBSCRIBE"), ALWAYS, PLAIN, ALL, imap_do_unsubscribe},
+    {STR_INIT("LIST"), ALWAYS, PLAIN, ALL, imap_do_list},
+    {STR_INIT("LSUB"), ALWAYS, PLAIN, ALL, imap_do_lsub},
+    {STR_INIT("STATUS"), ALWAYS, PLAIN, ALL, imap_do_status},
+    {STR_INIT("APPEND"), ALWAYS, PLAIN, ALL, imap_do_append},
+    {STR_INIT("CHECK"), SELECTED, PLAIN, ALL, imap_do_noop},
+    {STR_INIT("CLOSE"), SELECTED, PLAIN, NOTHING, imap_do_close},
+    {STR_INIT("EXPUNGE"), SELECTED, BOTH, ALL, imap_do_expunge}, /* UID: RFC 4315 */
+    {STR_INIT("SEARCH"), SELECTED, BOTH, NO_EXPUNGE, imap_do_search},
+    {STR_INIT("FETCH"), SELECTED, BOTH, NO_EXPUNGE, imap_do_fetch},
+    {STR_INIT("STORE"), SELECTED, BOTH, NO_EXPUNGE, imap_do_store},
+    {STR_INIT("COPY"), SELECTED, BOTH, ALL, imap_do_copy},
+    /* extensions */
+    {STR_INIT("ID"), ALWAYS, PLAIN, ALL, imap_do_id},                   /* RFC 2971 */
+    {STR_INIT("ENABLE"), ALWAYS, PLAIN, ALL, imap_do_enable},           /* RFC 5161 */
+    {STR_INIT("NAMESPACE"), ALWAYS, PLAIN, ALL, imap_do_namespace},     /* RFC 2342 */
+    {STR_INIT("IDLE"), ALWAYS, PLAIN, ALL, imap_do_idle},               /* RFC 2177 */
+    {STR_INIT("UNSELECT"), SELECTED, PLAIN, NOTHING, imap_do_unselect}, /* RFC 3691 */
+    {STR_INIT("MOVE"), SELECTED, BOTH, ALL, imap_do_move},              /* RFC 6851 */
+};
+
+static const struct command *find_command(struct str name)
+{
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
+        if (str_eq_nocase(COMMANDS[i].name, name))
+            return &COMMANDS[i];
+    return NULL;
+}
+
+/* --- the selected mailbox --- */
+
+void imap_deselect(struct imap_session *s)
+{
+    if (s->is_selected)
+        imap_view_close(&s->view);
+    s->is_selected = false;
+}
+
+void imap_sync(struct imap_session *s, bool may_expunge)
+{
+    if (!s->is_selected || s->is_ending)
+        return;
+    struct err e = ERR_INIT;
+    enum store_result r = imap_view_sync(&s->view, s->store, s->mailbox, may_expunge, !s->is_read_only,
+                                         &s->arena, s->stream, &e);
+    if (r == STORE_OK)
+        return;
+    if (r == STORE_NONE) { /* deleted by another session: RFC 2180 section 3.3 */
+        imap_bye(s, "The selected mailbox was deleted");
+        return;
+    }
+    /* What cannot be told now is told next time; the command itself was done. */
+    LOG_ERROR("imap.sync_failed", F_STR("account", s->host->address), F_C("error", e.text));
+}
+
+void imap_clear_wake(struct imap_session *s)
+{
+    uint64_t count;
+    /* EAGAIN: somebody else's wake-up was cleared with ours, which is as good. */
+    if (read(s->host->wake_fd, &count, sizeof count) < 0)
+        return;
+}
+
+/* --- one command --- */
+
+static enum imap_status run(struct imap_session *s, const struct imap_command *command,
+                            const struct command *known)
+{
+    if (!known || !((command->by_uid ? UID : PLAIN) & known->form))
+        return imap_bad(s, "Unknown command");
+    if (known->when == NEVER)
+        return imap_bad(s, "You are logged in already");
+    if (known->when == SELECTED && !s->is_selected)
+        return imap_bad(s, "No mailbox is selected");
+    if (known->when == SELECTED)
+        imap_sync(s, false); /* so that what it works on is what is there */
+    if (s->is_ending)
+        return imap_no(s, "[NONEXISTENT] The mailbox is gone");
+    struct imap_cursor args = command->args;
+    s->by_uid = command->by_uid;
+    return known->run(s, &args);
+}
+
+static void keep_tag(struct imap_session *s, struct str tag)
+{
+    s->tag_size = tag.n < sizeof s->tag ? tag.n : sizeof s->tag;
+    memcpy(s->tag, tag.p, s->tag_size);
+}
+
+static void answer(struct imap_session *s, enum imap_status status)
+{
+    static const char *const WORDS[] = {[IMAP_OK] = "OK", [IMAP_NO] = "NO", [IMAP_BAD] = "BAD"};
+    if (status == IMAP_LOST) {
+        s->is_ending = true;
+        return;
+    }
+    stream_write(s->stream, s->tag_size > 0 ? str_from(s->tag, s->tag_size) : STR("*"));
+    stream_writef(s->stream, " %s ", WORDS[status]);
+    stream_write(s->stream, s->answer);
+    stream_write(s->stream, STR("\r\n"));
+    s->bad_in_a_row = status == IMAP_BAD ? s->bad_in_a_row + 1 : 0;
+    if (s->bad_in_a_row >= IMAP_BAD_MAX)
+        imap_bye(s, "Too many bad commands");
+}
+
+/* What has been read is a command, or enough of one to be answered. */
+static void serve(struct imap_session *s, enum imap_read_result got)
+{
+    struct imap_command command;
+    bool is_command = imap_parse_command(buf_str(&s->reader.command), &command);
+    keep_tag(s, command.tag);
+    const struct command *known = is_command ? find_command(command.name) : NULL;
+    enum imap_status status;
+    if (got == IMAP_READ_BARE_LF)
+        status = imap_bad(s, "Lines end in CRLF, not in LF alone");
+    else if (got == IMAP_READ_TOO_BIG)
+        status = imap_bad(s, "[TOOBIG] The command is longer than %zu bytes", IMAP_COMMAND_MAX);
+    else if (!is_command)
+        status = imap_bad_syntax(s, &command.args);
+    else
+        status = run(s, &command, known);
+    if (known && status != IMAP_LOST && known->tells != NOTHING)
+        imap_sync(s, known->tells == ALL || command.by_uid);
+    answer(s, status);
+}
+
+/* Reads up to the end of the command, or up to the message of an APPEND. */
+static enum imap_read_result read_command(struct imap_session *s, struct deadline d)
+{
+    imap_read_begin(&s->reader);
+    for (;;) {
+        enum imap_read_result got = imap_read_line(&s->reader, d);
+        if (got == IMAP_READ_LITERAL) {
+            if (imap_append_is_due(s))
+                return IMAP_READ_DONE;
+            got = imap_read_literal(&s->reader, d);
+            if (got == IMAP_READ_DONE)
+                continue;
+        }
+        return got;
+    }
+}
+
+static void read_and_serve(struct imap_session *s)
+{
+    arena_reset(&s->arena);
+    s->commands++;
+    struct deadline d = deadline_in(IMAP_COMMAND_MS);
+    enum imap_read_result got = read_command(s, d);
+    enum imap_read_result skipped = IMAP_READ_DONE;
+    if (got == IMAP_READ_BARE_LF || got == IMAP_READ_TOO_BIG)
+        skipped = imap_read_skip(&s->reader, IMAP_DROP_MAX, deadline_in(IMAP_AUTOLOGOUT_MS));
+    if (skipped != IMAP_READ_DONE)
+        got = skipped;
+    switch (got) {
+    case IMAP_READ_DONE:
+    case IMAP_READ_LITERAL:
+    case IMAP_READ_BARE_LF:
+    case IMAP_READ_TOO_BIG: serve(s, got); break;
+    case IMAP_READ_TOO_LONG: imap_bye(s, "A command line is too long"); break;
+    case IMAP_READ_TIMEOUT: imap_bye(s, "A command was not finished in time"); break;
+    case IMAP_READ_CLOSED: s->is_ending = true; break;
+    }
+}
+
+/* --- the session --- */
+
+/* True when there is something to read. */
+static bool wait_for_command(struct imap_session *s)
+{
+    struct deadline d = deadline_in(IMAP_AUTOLOGOUT_MS);
+    for (;;) {
+        if (atomic_load(s->host->stopping)) {
+            imap_bye(s, "The server is going down, connect again in a moment");
+            return false;
+        }
+        switch (stream_wait(s->stream, s->host->wake_fd, d)) {
+        case STREAM_OK: return true;
+        case STREAM_WOKEN: imap_clear_wake(s); break; /* stopping, or mail: told behind the next command */
+        case STREAM_TIMEOUT: imap_bye(s, "Nothing was heard from you for 30 minutes"); return false;
+        case STREAM_EOF:
+        case STREAM_ERROR:
+        case STREAM_TOO_LONG: s->is_ending = true; return false;
+        }
+    }
+}
+
+/* The login is answered here, where the mailbox can be opened: OK means that it can. */
+static void greet(struct imap_session *s)
+{
+    CLEAN_BUF struct buf capabilities;
+    buf_init(&capabilities, IMAP_LINE_MAX);
+    imap_add_capability_after_login(&capabilities);
+    s->answer = arena_printf(&s->arena, "[CAPABILITY %.*s] Logged in", STR_ARGS(buf_str(&capabilities)));
+    keep_tag(s, s->host->tag);
+    answer(s, IMAP_OK);
+}
+
+void imap_session_run(struct account_session *host)
+{
+    struct imap_session s = {.host = host, .stream = &host->stream, .store = host->store};
+    imap_reader_init(&s.reader, s.stream, IMAP_COMMAND_MAX);
+    greet(&s);
+    while (!s.is_ending) {
+        bool has_line = str_find_byte(stream_buffered(s.stream), '\n') != STR_NONE;
+        if (!has_line && !wait_for_command(&s)) /* pipelined commands are answered together */
+            break;
+        read_and_serve(&s);
+    }
+    stream_flush(s.stream, deadline_in(IMAP_COMMAND_MS)); /* nobody is left to tell of its failure */
+    LOG_INFO("imap.closed", F_STR("account", host->address), F_C("peer", host->connection.peer),
+             F_INT("commands", s.commands), F_INT("received", s.stream->received),
+             F_INT("sent", s.stream->sent));
+    imap_deselect(&s);
+    imap_reader_free(&s.reader);
+    arena_free(&s.arena);
+}

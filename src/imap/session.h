@@ -1,0 +1,92 @@
+/* What the commands of one logged-in session share. The session (session.c) reads a command, finds it in its
+ * table, lets its handler do it and write the untagged data, tells what else has happened in the selected
+ * mailbox, and sends the tagged answer that the handler chose. */
+#ifndef IMAP_SESSION_H
+#define IMAP_SESSION_H
+#include "account/session.h"
+#include "imap/read.h"
+#include "imap/view.h"
+
+/* RFC 3501 section 5.4: at least 30 minutes of silence before the server hangs up. The same for IDLE, whose
+ * clients start anew every 29 minutes (RFC 2177 section 3). */
+#define IMAP_AUTOLOGOUT_MS ((int64_t)30 * 60 * 1000)
+/* For the rest of a command once it has begun, and between two pieces of a literal: a client that stalls here
+ * is broken, not idle. */
+#define IMAP_COMMAND_MS    ((int64_t)5 * 60 * 1000)
+/* Commands in a row that were BAD: whoever sends this many speaks something else. */
+#define IMAP_BAD_MAX       20
+
+enum imap_status {
+    IMAP_OK,
+    IMAP_NO,
+    IMAP_BAD,
+    IMAP_LOST, /* the connection is of no more use: no answer */
+};
+
+struct imap_session {
+    struct account_session *host;
+    struct stream *stream;
+    struct store *store;
+    struct imap_reader reader;
+    struct arena arena;     /* of the command under way */
+    char tag[IMAP_TAG_MAX]; /* its tag: outlives what its handler does to the two above */
+    size_t tag_size;
+    bool by_uid;       /* the command under way is UID something */
+    struct str answer; /* the words of its tagged answer, with a response code in front if it has one */
+
+    bool is_selected;
+    bool is_read_only; /* EXAMINE */
+    int64_t mailbox;   /* when selected */
+    struct imap_view view;
+
+    bool is_ending; /* LOGOUT, or BYE was said */
+    unsigned bad_in_a_row;
+    uint64_t commands; /* for the log */
+};
+
+/* How handlers end: `return imap_ok(s, "STATUS done")`. The words are ASCII without CR or LF. */
+enum imap_status imap_ok(struct imap_session *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+enum imap_status imap_no(struct imap_session *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+enum imap_status imap_bad(struct imap_session *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* BAD with what the cursor found wrong, and where. */
+enum imap_status imap_bad_syntax(struct imap_session *s, const struct imap_cursor *at);
+/* NO with the response code of RFC 5530 that fits; a failure of ours goes to the log. */
+enum imap_status imap_no_store(struct imap_session *s, enum store_result r, const struct err *e);
+
+/* "* BYE words", and the session ends. */
+void imap_bye(struct imap_session *s, const char *words);
+
+/* Tells what has happened in the selected mailbox; ends the session with BYE when it was deleted. */
+void imap_sync(struct imap_session *s, bool may_expunge);
+void imap_deselect(struct imap_session *s);
+
+/* Clears the wake-up of host->wake_fd. */
+void imap_clear_wake(struct imap_session *s);
+
+/* A set of messages of the selected mailbox: sequence numbers, or uids in a UID command; resolved. A sequence
+ * number that is not in use is a problem (RFC 3501 section 9, seq-number). */
+bool imap_take_messages(struct imap_session *s, struct imap_cursor *c, struct imap_set *set);
+
+/* A mailbox name as clients write it (modified UTF-7), in UTF-8 with INBOX spelled so. */
+bool imap_take_mailbox(struct imap_session *s, struct imap_cursor *c, struct str *name);
+void imap_add_mailbox(struct buf *out, struct str utf8_name);
+
+/* The handlers: arguments from behind the command's name to the end. */
+typedef enum imap_status imap_handler(struct imap_session *s, struct imap_cursor *c);
+imap_handler imap_do_capability, imap_do_noop, imap_do_logout, imap_do_id, imap_do_enable, imap_do_namespace;
+imap_handler imap_do_select, imap_do_examine, imap_do_close, imap_do_unselect;
+imap_handler imap_do_create, imap_do_delete, imap_do_rename, imap_do_subscribe, imap_do_unsubscribe;
+imap_handler imap_do_status, imap_do_list, imap_do_lsub;
+imap_handler imap_do_idle;
+imap_handler imap_do_fetch, imap_do_store, imap_do_search;
+imap_handler imap_do_copy, imap_do_move, imap_do_expunge;
+
+/* APPEND takes its message from the stream itself. imap_append_is_due: what has been read so far is an APPEND
+ * up to the literal that is its message; imap_do_append then does the rest. */
+bool imap_append_is_due(struct imap_session *s);
+imap_handler imap_do_append;
+
+#endif
