@@ -81,8 +81,8 @@ void role_attach(struct role *r, struct loop *l, const struct role_handlers *h, 
 /* Gives up root, if the server has it (sandbox_drop_user). Call before sandbox_enter. */
 bool role_drop_user(const struct role *r, struct err *e);
 
-/* In a build with -Dtest_hooks=true and with GOLUB_ESCAPE="port path" in the environment: tries to break out
- * (sandbox_try_escape) and logs what worked. Call inside the sandbox; role_attach does. */
+/* In a build with -Dtest_hooks=true, with GOLUB_ESCAPE="port path" and this role in GOLUB_ESCAPE_ROLE: tries
+ * to break out (sandbox_try_escape) and logs what worked. Call inside the sandbox; role_attach does. */
 void role_try_escape(enum role_kind k);
 
 /* "golub: smtp" in ps; `detail` (may be NULL) follows: "golub: account ana@example.org". */
