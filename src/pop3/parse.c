@@ -25,14 +25,11 @@ static const struct {
     {STR_INIT("USER"), POP3_USER, TEXT},
 };
 
-/* The bytes up to the next space, which is stepped over; the last word has none. */
+/* The bytes up to the next space, which is stepped over; all of them where there is none. */
 static struct str take_word(struct str *rest)
 {
     struct str word;
-    if (!str_cut(rest, ' ', &word)) {
-        word = *rest;
-        *rest = STR("");
-    }
+    str_cut(rest, ' ', &word);
     return word;
 }
 
