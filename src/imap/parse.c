@@ -102,13 +102,14 @@ bool imap_take_word(struct imap_cursor *c, struct str word)
 
 bool imap_take_tag(struct imap_cursor *c, struct str *tag)
 {
-    size_t start = c->at;
-    if (!take_run(c, is_tag_char, "a command starts with a tag", tag))
-        return false;
-    if (tag->n > IMAP_TAG_MAX) {
-        c->at = start;
+    struct imap_cursor ahead = *c;
+    struct str taken;
+    if (!take_run(&ahead, is_tag_char, "", &taken))
+        return fail(c, "a command starts with a tag");
+    if (taken.n > IMAP_TAG_MAX)
         return fail(c, "the tag is too long");
-    }
+    *tag = taken;
+    c->at = ahead.at;
     return true;
 }
 
