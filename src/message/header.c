@@ -33,7 +33,7 @@ static struct str field_name(struct str line, size_t colon)
     while (name.n > 0 && ascii_is_space(name.p[name.n - 1]))
         name.n--;
     for (size_t i = 0; i < name.n; i++)
-        if ((unsigned char)name.p[i] <= ' ' || name.p[i] == 0x7f)
+        if ((unsigned char)name.p[i] <= ' ' || (unsigned char)name.p[i] >= 0x7f)
             return str_slice(name, 0, 0);
     return name;
 }

@@ -36,28 +36,29 @@ static bool rest_is_blank(struct str s)
     return true;
 }
 
-/* Which open multipart's boundary the line is, innermost first; LEVEL_END: of none. Text after a boundary
- * makes it another boundary (an outer "abc" and an inner "abcdef" do occur, though RFC 2046 forbids it);
- * text after a closing one does not, unless it fits another level exactly: list software appends there. */
+/* Which open multipart's boundary the line is; LEVEL_END: of none. A line that is a boundary and nothing else
+ * goes first, the innermost. Otherwise it is enough that the line begins with one (RFC 2046 section 5.1.1,
+ * "note to implementors"), and the longest counts: an outer "abc" with an inner "abc-1" does occur. */
 static size_t boundary_level(const struct parser *p, struct str line, bool *is_close)
 {
-    size_t loose = LEVEL_END;
+    size_t best = LEVEL_END;
     if (p->parts >= MIME_PARTS_MAX)
         return LEVEL_END;
+    line = str_from_offset(line, 2);
     for (size_t i = p->open; i-- > 0;) {
-        struct str rest = str_from_offset(line, 2);
-        if (!str_starts(rest, p->boundaries[i]))
+        if (!str_starts(line, p->boundaries[i]))
             continue;
-        rest = str_from_offset(rest, p->boundaries[i].n);
+        struct str rest = str_from_offset(line, p->boundaries[i].n);
         bool closes = str_starts(rest, STR("--"));
-        *is_close = closes;
-        if (rest_is_blank(closes ? str_from_offset(rest, 2) : rest))
-            return i;
-        if (closes && loose == LEVEL_END)
-            loose = i;
+        bool is_exact = rest_is_blank(closes ? str_from_offset(rest, 2) : rest);
+        if (is_exact || best == LEVEL_END || p->boundaries[i].n > p->boundaries[best].n) {
+            best = i;
+            *is_close = closes;
+        }
+        if (is_exact)
+            break;
     }
-    *is_close = true;
-    return loose;
+    return best;
 }
 
 static bool may_be_boundary(const struct parser *p)

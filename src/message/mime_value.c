@@ -5,7 +5,7 @@
 #include "message/hex.h"
 
 #define SECTION_NONE      UINT32_MAX
-#define SECTION_DIGITS    3 /* RFC 2231 counts pieces from 0; 999 is far above MIME_PARAMS_MAX */
+#define SECTION_DIGITS    4                   /* RFC 2231 counts pieces from 0; far above MIME_PARAMS_MAX */
 #define PARAM_VALUE_MAX   ((size_t)64 * 1024) /* of a decoded value; a file name has 255 bytes */
 #define COMMENT_LOOKAHEAD 256 /* of a comment inside an unquoted value; keeps nested ones linear */
 
