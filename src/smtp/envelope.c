@@ -1,0 +1,138 @@
+/* MAIL and RCPT: who may send as whom, to whom. */
+#include "smtp/session.h"
+
+#include <string.h>
+
+/* Mail clients must show who they are, on their ports; on 25 it is theirs to choose. */
+static bool may_send(struct session *s)
+{
+    if (s->is_authenticated || !session_is_submission_port(s))
+        return true;
+    session_error(s, "530 5.7.0 %s",
+                  session_may_authenticate(s) ? "Authenticate first: AUTH PLAIN or LOGIN" : "STARTTLS first");
+    return false;
+}
+
+/* RFC 6409 section 6.1. The null reverse-path is a client's too: it sends read receipts (RFC 8098). */
+static bool is_their_sender(struct session *s, const struct smtp_path *path, struct str sender)
+{
+    struct err e = ERR_INIT;
+    bool may = true;
+    if (!s->is_authenticated || sender.n == 0)
+        return true;
+    if (!directory_may_send_as(s->server->directory, s->user.account,
+                               session_plain_address(path, &s->command), &may, &e)) {
+        session_refuse(s, STR(""), "451 4.3.0 %s; try again later", e.text);
+        return false;
+    }
+    if (!may)
+        session_refuse(
+            s, STR(""),
+            "553 5.7.1 <%.*s> is not an address of %s: send as one that is, or have this one added "
+            "(golub address add)",
+            STR_ARGS(sender), s->user.address);
+    return may;
+}
+
+void smtp_mail(struct session *s, const struct smtp_command *c)
+{
+    if (!may_send(s))
+        return;
+    if (s->transaction.is_open) {
+        session_error(s, "503 5.5.1 A message is under way; RSET forgets it");
+        return;
+    }
+    struct str sender = smtp_path_text(&c->path, &s->transaction.arena);
+    s->transaction.sender = sender;
+    if (sender.n > ADDRESS_MAX)
+        session_error(s, "501 5.1.7 An address may have %d bytes", ADDRESS_MAX);
+    else if (c->has_size && c->size > s->config->message_size_max)
+        session_refuse(s, STR(""), "552 5.3.4 A message may have %llu bytes here",
+                       (unsigned long long)s->config->message_size_max);
+    else if (is_their_sender(s, &c->path, sender))
+        s->transaction.is_open = true;
+    if (s->transaction.is_open)
+        session_reply(s, "250 2.1.0 OK");
+    else
+        session_forget_transaction(s);
+}
+
+/* --- recipients --- */
+
+static void refuse_recipient(struct session *s, struct str recipient, const char *status, const char *words)
+{
+    session_refuse(s, recipient, "%s <%.*s>: %s", status, STR_ARGS(recipient), words);
+    if (++s->refusals > SMTP_REFUSALS_MAX)
+        session_goodbye(s, "421 4.7.0 Too many refused recipients");
+}
+
+static void add_target(struct smtp_transaction *t, const struct directory_target *to, struct str original)
+{
+    if (t->count == t->room) {
+        size_t room = t->room ? 2 * t->room : 4;
+        struct smtp_target *more = ARENA_ARRAY(&t->arena, struct smtp_target, room);
+        if (t->count > 0)
+            memcpy(more, t->targets, t->count * sizeof *more);
+        t->targets = more;
+        t->room = room;
+    }
+    t->targets[t->count++] = (struct smtp_target){
+        .to = {.is_local = to->is_local,
+               .account = to->account,
+               .address = arena_copy(&t->arena, to->address),
+               .detail = arena_copy(&t->arena, to->detail)},
+        .original = original,
+    };
+}
+
+/* Only what is accepted takes memory of the transaction. */
+static void accept_recipient(struct session *s, const struct directory_answer *answer, struct str recipient)
+{
+    struct smtp_transaction *t = &s->transaction;
+    if (t->count + answer->count > SMTP_TARGETS_MAX) {
+        session_reply(s, "452 4.5.3 The recipients lead to too many addresses; send again to the rest");
+        return;
+    }
+    struct str original = arena_copy(&t->arena, recipient);
+    for (size_t i = 0; i < answer->count; i++)
+        add_target(t, &answer->targets[i], original);
+    if (t->recipients++ == 0)
+        t->first = original;
+    session_reply(s, "250 2.1.5 OK");
+}
+
+void smtp_rcpt(struct session *s, const struct smtp_command *c)
+{
+    struct directory_answer answer;
+    struct err e = ERR_INIT;
+    if (!s->transaction.is_open) {
+        session_error(s, "503 5.5.1 MAIL first");
+        return;
+    }
+    if (s->transaction.recipients >= s->config->recipients_max) { /* RFC 5321 section 4.5.3.1.10 */
+        session_reply(s, "452 4.5.3 Too many recipients for one message; send again to the rest");
+        return;
+    }
+    struct str recipient = smtp_path_text(&c->path, &s->command);
+    struct str plain = session_plain_address(&c->path, &s->command);
+    if (recipient.n > ADDRESS_MAX) {
+        session_error(s, "501 5.1.3 An address may have %d bytes", ADDRESS_MAX);
+        return;
+    }
+    if (!directory_resolve(s->server->directory, plain, &s->command, &answer, &e)) {
+        session_refuse(s, recipient, "451 4.3.0 %s; try again later", e.text);
+        return;
+    }
+    switch (answer.fate) {
+    case DIRECTORY_LOCAL: accept_recipient(s, &answer, recipient); break;
+    case DIRECTORY_REMOTE:
+        if (s->is_authenticated)
+            accept_recipient(s, &answer, recipient);
+        else
+            refuse_recipient(s, recipient, "550 5.7.1",
+                             "not an address of this server, and you are not its user");
+        break;
+    case DIRECTORY_UNKNOWN: refuse_recipient(s, recipient, "550 5.1.1", "no such address here"); break;
+    case DIRECTORY_LOOP: refuse_recipient(s, recipient, "550 5.4.6", e.text); break;
+    }
+}

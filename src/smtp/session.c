@@ -1,0 +1,313 @@
+#include "smtp/session.h"
+
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- replies --- */
+
+/* Formats into `line` and returns the length: without CRLF, for which there is room. */
+static size_t format_reply(char line[SMTP_REPLY_MAX], const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+static size_t format_reply(char line[SMTP_REPLY_MAX], const char *format, va_list args)
+{
+    size_t room = SMTP_REPLY_MAX - 2;
+    int length = vsnprintf(line, room, format, args);
+    size_t n = length < 0 ? 0 : (size_t)length < room ? (size_t)length : room - 1;
+    for (size_t i = 0; i < n; i++)
+        if (line[i] < ' ' || line[i] > '~')
+            line[i] = '?';
+    return n;
+}
+
+static void send_reply(struct session *s, char line[SMTP_REPLY_MAX], size_t n)
+{
+    memcpy(line + n, "\r\n", 2);
+    stream_write(&s->stream, str_from(line, n + 2));
+}
+
+#define FORMAT_REPLY(line, n, format)               \
+    do {                                            \
+        va_list args;                               \
+        va_start(args, format);                     \
+        (n) = format_reply((line), (format), args); \
+        va_end(args);                               \
+    } while (0)
+
+void session_reply(struct session *s, const char *format, ...)
+{
+    char line[SMTP_REPLY_MAX];
+    size_t n;
+    FORMAT_REPLY(line, n, format);
+    send_reply(s, line, n);
+}
+
+void session_error(struct session *s, const char *format, ...)
+{
+    char line[SMTP_REPLY_MAX];
+    size_t n;
+    FORMAT_REPLY(line, n, format);
+    LOG_DEBUG("smtp.error", F_C("peer", s->connection.peer), F_STR("reply", str_from(line, n)));
+    send_reply(s, line, n);
+    if (++s->errors >= SMTP_ERRORS_MAX)
+        session_goodbye(s, "421 4.7.0 Too many errors");
+}
+
+void session_refuse(struct session *s, struct str recipient, const char *format, ...)
+{
+    char line[SMTP_REPLY_MAX];
+    size_t n;
+    FORMAT_REPLY(line, n, format);
+    LOG_INFO("message.refused", F_STR("from", s->transaction.sender), F_STR("to", recipient),
+             F_STR("reply", str_from(line, n)), F_C("peer", s->connection.peer), F_C("helo", s->helo),
+             F_C("user", s->user.address));
+    send_reply(s, line, n);
+}
+
+void session_goodbye(struct session *s, const char *format, ...)
+{
+    char line[SMTP_REPLY_MAX];
+    size_t n;
+    FORMAT_REPLY(line, n, format);
+    send_reply(s, line, n);
+    s->is_over = true;
+}
+
+/* --- what the verbs ask --- */
+
+bool session_may_authenticate(const struct session *s)
+{
+    return s->connection.tls.on || (s->config->plain_on_loopback && connection_is_loopback(&s->connection));
+}
+
+bool session_is_submission_port(const struct session *s)
+{
+    return s->connection.service != SERVICE_SMTP;
+}
+
+struct str session_plain_address(const struct smtp_path *p, struct arena *a)
+{
+    return p->domain.n ? arena_printf(a, "%.*s@%.*s", STR_ARGS(p->local), STR_ARGS(p->domain)) : p->local;
+}
+
+void session_forget_transaction(struct session *s)
+{
+    struct arena arena = s->transaction.arena;
+    arena_reset(&arena);
+    s->transaction = (struct smtp_transaction){.arena = arena, .sender = STR(""), .first = STR("")};
+}
+
+/* --- verbs --- */
+
+static void hello(struct session *s, struct str name, bool is_esmtp)
+{
+    session_forget_transaction(s);
+    memcpy(s->helo, name.p, name.n); /* at most SMTP_HELO_MAX: the parser saw to that */
+    s->helo[name.n] = '\0';
+    s->is_esmtp = is_esmtp;
+}
+
+static void helo(struct session *s, const struct smtp_command *c)
+{
+    hello(s, c->argument, false);
+    session_reply(s, "250 %.*s", STR_ARGS(s->config->hostname));
+}
+
+static void ehlo(struct session *s, const struct smtp_command *c)
+{
+    hello(s, c->argument, true);
+    session_reply(s, "250-%.*s", STR_ARGS(s->config->hostname));
+    session_reply(s, "250-PIPELINING");
+    session_reply(s, "250-SIZE %llu", (unsigned long long)s->config->message_size_max);
+    if (!s->connection.tls.on)
+        session_reply(s, "250-STARTTLS");
+    if (session_may_authenticate(s) && !s->is_authenticated)
+        session_reply(s, "250-AUTH PLAIN LOGIN");
+    session_reply(s, "250-8BITMIME");
+    session_reply(s, "250 ENHANCEDSTATUSCODES");
+}
+
+static void rset(struct session *s, const struct smtp_command *c)
+{
+    (void)c;
+    session_forget_transaction(s);
+    session_reply(s, "250 2.0.0 Forgotten");
+}
+
+static void noop(struct session *s, const struct smtp_command *c)
+{
+    (void)c;
+    session_reply(s, "250 2.0.0 OK");
+}
+
+static void quit(struct session *s, const struct smtp_command *c)
+{
+    (void)c;
+    session_goodbye(s, "221 2.0.0 Goodbye");
+}
+
+/* RFC 5321 section 7.3: who has which address is nobody's business before RCPT. */
+static void vrfy(struct session *s, const struct smtp_command *c)
+{
+    (void)c;
+    session_reply(s, "252 2.0.0 Send to it, and RCPT will tell");
+}
+
+static void expn(struct session *s, const struct smtp_command *c)
+{
+    (void)c;
+    session_error(s, "502 5.5.1 Lists are not shown here");
+}
+
+static void help(struct session *s, const struct smtp_command *c)
+{
+    (void)c;
+    session_reply(s, "214 2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY STARTTLS AUTH: see RFC 5321");
+}
+
+/* RFC 3207. What came before the handshake, also what is still unread, may be another's and is forgotten. */
+static void starttls(struct session *s, const struct smtp_command *c)
+{
+    struct err e = ERR_INIT;
+    (void)c;
+    if (s->connection.tls.on) {
+        session_error(s, "503 5.5.1 TLS is on already");
+        return;
+    }
+    size_t injected = stream_buffered(&s->stream).n;
+    if (injected > 0)
+        LOG_WARNING("smtp.injected", F_C("peer", s->connection.peer), F_INT("bytes", injected));
+    stream_take(&s->stream, SIZE_MAX);
+    session_reply(s, "220 2.0.0 Go ahead");
+    if (stream_flush(&s->stream, deadline_in(SMTP_FAREWELL_MS)) != STREAM_OK ||
+        !connection_starttls(s->gate_channel, &s->connection, deadline_in(SMTP_TLS_MS), &e)) {
+        LOG_INFO("smtp.tls_failed", F_C("peer", s->connection.peer), F_C("error", e.text));
+        s->is_over = true;
+        return;
+    }
+    s->stream.fd = -1; /* gate has it */
+    stream_close(&s->stream);
+    stream_open(&s->stream, s->connection.fd, STR(""));
+    session_forget_transaction(s);
+    s->helo[0] = '\0';
+}
+
+static const struct verb {
+    void (*act)(struct session *s, const struct smtp_command *c);
+    const char *usage;
+    bool needs_hello; /* RFC 5321 section 4.1.4: before mail, EHLO or HELO */
+    bool is_idling;   /* see SMTP_IDLING_MAX */
+} VERBS[SMTP_VERB_COUNT] = {
+    [SMTP_EHLO] = {ehlo, "EHLO your.host.name", .is_idling = true},
+    [SMTP_HELO] = {helo, "HELO your.host.name", .is_idling = true},
+    [SMTP_MAIL] = {smtp_mail, "MAIL FROM:<user@example.org>", .needs_hello = true},
+    [SMTP_RCPT] = {smtp_rcpt, "RCPT TO:<user@example.org>", .needs_hello = true},
+    [SMTP_DATA] = {smtp_data, "DATA", .needs_hello = true},
+    [SMTP_RSET] = {rset, "RSET", .is_idling = true},
+    [SMTP_NOOP] = {noop, "NOOP", .is_idling = true},
+    [SMTP_QUIT] = {quit, "QUIT"},
+    [SMTP_VRFY] = {vrfy, "VRFY user@example.org", .is_idling = true},
+    [SMTP_HELP] = {help, "HELP", .is_idling = true},
+    [SMTP_STARTTLS] = {starttls, "STARTTLS"},
+    [SMTP_AUTH] = {smtp_auth, "AUTH mechanism [initial-response]", .needs_hello = true},
+    [SMTP_EXPN] = {expn, "EXPN list"},
+};
+
+/* --- the loop --- */
+
+static void answer_fault(struct session *s, enum smtp_fault fault, enum smtp_verb verb)
+{
+    bool is_sender = verb == SMTP_MAIL;
+    switch (fault) {
+    case SMTP_BAD_BYTES: session_error(s, "500 5.5.2 A control character stands in the command"); break;
+    case SMTP_BAD_ARGUMENT: session_error(s, "501 5.5.4 Syntax: %s", VERBS[verb].usage); break;
+    case SMTP_BAD_PATH:
+        session_error(s, "501 5.1.%d That is not an address. Syntax: %s", is_sender ? 7 : 3,
+                      VERBS[verb].usage);
+        break;
+    case SMTP_BAD_PARAMETER: session_error(s, "501 5.5.4 A parameter has a bad value, or comes twice"); break;
+    case SMTP_UNKNOWN_PARAMETER: session_error(s, "555 5.5.4 A parameter is not known here"); break;
+    default: session_error(s, "500 5.5.1 No such command; HELP names them"); break;
+    }
+}
+
+static void execute(struct session *s, struct str line)
+{
+    struct smtp_command c;
+    enum smtp_fault fault = smtp_parse(line, &s->command, &c);
+    if (fault != SMTP_GOOD) {
+        answer_fault(s, fault, c.verb);
+        return;
+    }
+    const struct verb *v = &VERBS[c.verb];
+    if (v->is_idling && ++s->idling > SMTP_IDLING_MAX)
+        session_goodbye(s, "421 4.7.0 Too many commands that send no mail");
+    else if (v->needs_hello && s->helo[0] == '\0')
+        session_error(s, "503 5.5.1 Say EHLO first");
+    else
+        v->act(s, &c);
+}
+
+/* Waits until there is something to read. A transaction under way is finished even when the process is to
+ * stop. */
+static bool await_command(struct session *s)
+{
+    static const char STOPPING[] = "421 4.3.2 The server is being stopped; try again later";
+    bool may_stop = !s->transaction.is_open;
+    enum stream_result r = STREAM_OK;
+    if (may_stop && atomic_load_explicit(&s->server->is_stopping, memory_order_relaxed))
+        r = STREAM_WOKEN;
+    else if (stream_buffered(&s->stream).n == 0)
+        r = stream_wait(&s->stream, may_stop ? s->server->stop_fd : -1, deadline_in(SMTP_COMMAND_MS));
+    switch (r) {
+    case STREAM_OK: return true;
+    case STREAM_WOKEN: session_goodbye(s, STOPPING); break;
+    case STREAM_TIMEOUT: session_goodbye(s, "421 4.4.2 Nothing heard for too long"); break;
+    default: s->is_over = true;
+    }
+    return false;
+}
+
+static void serve_command(struct session *s)
+{
+    struct str line;
+    bool bare_lf;
+    arena_reset(&s->command);
+    if (!await_command(s))
+        return;
+    switch (stream_read_line(&s->stream, SMTP_LINE_MAX, deadline_in(SMTP_COMMAND_MS), &line, &bare_lf)) {
+    case STREAM_OK:
+        if (bare_lf)
+            session_error(s, "500 5.5.2 The line ends in LF without CR");
+        else
+            execute(s, line);
+        break;
+    case STREAM_TOO_LONG:
+        session_error(s, "500 5.5.2 The line is longer than %d bytes", SMTP_LINE_MAX);
+        if (stream_skip_line(&s->stream, deadline_in(SMTP_COMMAND_MS)) != STREAM_OK)
+            s->is_over = true;
+        break;
+    case STREAM_TIMEOUT: session_goodbye(s, "421 4.4.2 The end of the command did not come"); break;
+    default: s->is_over = true;
+    }
+}
+
+void session_run(struct smtp_server *server, const struct config *config, const struct connection *c,
+                 int gate_channel)
+{
+    struct session s = {.server = server, .config = config, .connection = *c, .gate_channel = gate_channel};
+    stream_open(&s.stream, c->fd, STR(""));
+    session_forget_transaction(&s);
+    LOG_DEBUG("smtp.connected", F_C("peer", c->peer), F_C("service", service_name(c->service)));
+    session_reply(&s, "220 %.*s ESMTP golub", STR_ARGS(config->hostname));
+    while (!s.is_over)
+        serve_command(&s);
+    stream_flush(&s.stream, deadline_in(SMTP_FAREWELL_MS)); /* nobody is left to tell of a failure */
+    LOG_DEBUG("smtp.closed", F_C("peer", c->peer), F_INT("received", s.stream.received),
+              F_INT("sent", s.stream.sent));
+    stream_close(&s.stream);
+    arena_free(&s.command);
+    arena_free(&s.transaction.arena);
+}
