@@ -129,6 +129,11 @@ static bool is_first_domain(struct directory_db *db, int64_t id, bool *first, st
     return found >= 0;
 }
 
+static bool account_exists(struct str address, struct err *e)
+{
+    return err_set(e, ERR_PERMANENT, "the account %.*s exists already", STR_ARGS(address));
+}
+
 static bool insert_account(struct directory_db *db, int64_t domain, struct str address, struct str hash,
                            struct err *e)
 {
@@ -138,7 +143,7 @@ static bool insert_account(struct directory_db *db, int64_t domain, struct str a
                   e))
         return false;
     if (changed == 0)
-        return err_set(e, ERR_PERMANENT, "the account %.*s exists already", STR_ARGS(address));
+        return account_exists(address, e);
     return true;
 }
 
@@ -262,6 +267,19 @@ bool directory_account_find(struct directory_db *db, struct str address, struct 
         return false;
     int found = directory_db_account(db, read.key, a, out, e);
     return found == 0 ? no_such_account(read.key, e) : found == 1;
+}
+
+bool directory_account_may_add(struct directory_db *db, struct str address, struct err *e)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct directory_address read;
+    struct directory_account account;
+    int64_t domain;
+    if (!directory_address_read(address, &a, &read, e) ||
+        !directory_db_domain_id(db, read.domain, &domain, e))
+        return false;
+    int found = directory_db_account(db, read.key, &a, &account, e);
+    return found > 0 ? account_exists(read.key, e) : found == 0;
 }
 
 bool directory_account_add(struct directory_db *db, struct str address, struct str hash, int64_t *id,

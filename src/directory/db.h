@@ -48,6 +48,8 @@ struct directory_account {
     bool enabled;
     int64_t created;
 };
+/* False with the words that directory_account_add would have: before a password is asked for. */
+bool directory_account_may_add(struct directory_db *db, struct str address, struct err *e);
 bool directory_account_add(struct directory_db *db, struct str address, struct str hash, int64_t *id,
                            struct err *e);
 bool directory_account_find(struct directory_db *db, struct str address, struct arena *a,

@@ -12,15 +12,15 @@
 #define DIRECTORY_THROTTLE_H
 #include "base/str.h"
 
-#define THROTTLE_FIRST_MS  2000             /* the first wait: a person hardly notices */
-#define THROTTLE_MOST_MS   (15 * 60 * 1000) /* the longest: fewer than 200 guesses a day */
-#define THROTTLE_FORGET_MS (10 * 60 * 1000) /* one failure is forgotten in this time without another */
+#define THROTTLE_FIRST_MS    2000             /* the first wait: a person hardly notices */
+#define THROTTLE_MOST_MS     (15 * 60 * 1000) /* the longest: fewer than 200 guesses a day */
+#define THROTTLE_FORGET_MS   (10 * 60 * 1000) /* one failure is forgotten in this time without another */
 /* Attempts of one client being checked at once: bounds a volley of guesses sent before the first has failed.
  * An office that opens in the morning stays under it. */
-#define THROTTLE_AT_ONCE 32
+#define THROTTLE_AT_ONCE     32
 /* Clients remembered, in less than 10 MiB; then the longest quiet is forgotten. */
 #define THROTTLE_CLIENTS_MAX 65536
-#define THROTTLE_KEY_BYTES 16
+#define THROTTLE_KEY_BYTES   16
 
 struct throttle;
 struct throttle *throttle_new(void);

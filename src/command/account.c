@@ -1,0 +1,145 @@
+/* golub account ... */
+#include "command/parts.h"
+#include "directory/password.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int run_account_add(struct command_run *r)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
+    char hash[PASSWORD_HASH_MAX];
+    struct err e = ERR_INIT;
+    int64_t id;
+    enum password_source from = command_take_password_source(r);
+    if (!command_has_arguments(r, 1, 1))
+        return COMMAND_MISUSED;
+    struct str address = command_address(r->argv[0], &a);
+    if (!(db = command_open_directory(r, &e)) || !directory_account_may_add(db, address, &e) ||
+        !command_new_hash(from, hash, &e) || !directory_account_add(db, address, str_from_c(hash), &id, &e))
+        return command_fail(&e);
+    printf("added %.*s, account %lld\n", STR_ARGS(address), (long long)id);
+    return COMMAND_DONE;
+}
+
+int run_account_list(struct command_run *r)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
+    struct directory_account *accounts;
+    struct err e = ERR_INIT;
+    char created[20];
+    size_t n;
+    if (!command_has_arguments(r, 0, 0))
+        return COMMAND_MISUSED;
+    if (!(db = command_open_directory(r, &e)) || !directory_account_list(db, &a, &accounts, &n, &e))
+        return command_fail(&e);
+    printf("%-40s %7s  %-11s  %s\n", "ADDRESS", "ACCOUNT", "LOGIN", "CREATED");
+    for (size_t i = 0; i < n; i++)
+        printf("%-40.*s %7lld  %-11s  %s\n", STR_ARGS(accounts[i].address), (long long)accounts[i].id,
+               !accounts[i].enabled      ? "disabled"
+               : accounts[i].hash.n == 0 ? "no password"
+                                         : "yes",
+               command_time(accounts[i].created, created));
+    return COMMAND_DONE;
+}
+
+int run_account_password(struct command_run *r)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
+    struct directory_account account;
+    char hash[PASSWORD_HASH_MAX];
+    struct err e = ERR_INIT;
+    enum password_source from = command_take_password_source(r);
+    if (!command_has_arguments(r, 1, 1))
+        return COMMAND_MISUSED;
+    struct str address = command_address(r->argv[0], &a);
+    if (!(db = command_open_directory(r, &e)) || !directory_account_find(db, address, &a, &account, &e) ||
+        !command_new_hash(from, hash, &e) || !directory_account_set_hash(db, address, str_from_c(hash), &e))
+        return command_fail(&e);
+    printf("%.*s has a new password\n", STR_ARGS(account.address));
+    return COMMAND_DONE;
+}
+
+static int enable(struct command_run *r, bool enabled)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
+    struct err e = ERR_INIT;
+    if (!command_has_arguments(r, 1, 1))
+        return COMMAND_MISUSED;
+    struct str address = command_address(r->argv[0], &a);
+    if (!(db = command_open_directory(r, &e)) || !directory_account_enable(db, address, enabled, &e))
+        return command_fail(&e);
+    printf("%.*s is %s\n", STR_ARGS(address), enabled ? "enabled" : "disabled");
+    return COMMAND_DONE;
+}
+
+int run_account_enable(struct command_run *r)
+{
+    return enable(r, true);
+}
+
+int run_account_disable(struct command_run *r)
+{
+    return enable(r, false);
+}
+
+/* --- removing --- */
+
+static int delete_one(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+    (void)st;
+    (void)type;
+    (void)where;
+    return remove(path);
+}
+
+#define OPEN_FOLDERS 16 /* that the walk may hold open; mailboxes are flat */
+
+/* Renamed first: an account process that still runs finds its folder gone at once, and a deletion that is
+ * interrupted leaves nothing that looks like a mailbox. */
+static bool delete_mailbox(struct str data, int64_t id, struct arena *a, struct err *e)
+{
+    const char *folder = arena_printf(a, "%.*s/account/%lld", STR_ARGS(data), (long long)id).p;
+    const char *removed = arena_printf(a, "%s.removed", folder).p;
+    if (rename(folder, removed) != 0)
+        return errno == ENOENT || /* it never got mail */
+               err_set(e, ERR_TEMPORARY, "the account is removed, but not its folder %s: %s", folder,
+                       strerror(errno));
+    if (nftw(removed, delete_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS) != 0)
+        return err_set(e, ERR_TEMPORARY, "the account is removed, but not all of its folder %s: %s", removed,
+                       strerror(errno));
+    return true;
+}
+
+int run_account_remove(struct command_run *r)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
+    struct directory_account account;
+    struct err e = ERR_INIT;
+    int64_t id;
+    bool yes = command_take_flag(r, "--yes");
+    if (!command_has_arguments(r, 1, 1))
+        return COMMAND_MISUSED;
+    struct str address = command_address(r->argv[0], &a);
+    if (!(db = command_open_directory(r, &e)) || !directory_account_find(db, address, &a, &account, &e))
+        return command_fail(&e);
+    const char *canonical = arena_copy_c(&a, account.address);
+    const char *question =
+        arena_printf(&a, "This deletes all mail of %s for good. Type the address again: ", canonical).p;
+    if (!yes && !command_confirm(question, canonical)) {
+        fprintf(stderr, "golub: nothing is removed\n");
+        return COMMAND_FAILED;
+    }
+    if (!directory_account_remove(db, address, &id, &e) || !delete_mailbox(r->config->data, id, &a, &e))
+        return command_fail(&e);
+    printf("removed %s and its mail\n", canonical);
+    return COMMAND_DONE;
+}

@@ -1,0 +1,90 @@
+/* Arguments and options of commands, and small things that they print. */
+#include "command/parts.h"
+#include "message/address.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static void take_out(struct command_run *r, int at, int n)
+{
+    memmove(&r->argv[at], &r->argv[at + n], (size_t)(r->argc - at - n) * sizeof *r->argv);
+    r->argc -= n;
+}
+
+bool command_take_flag(struct command_run *r, const char *name)
+{
+    for (int i = 0; i < r->argc; i++)
+        if (strcmp(r->argv[i], name) == 0) {
+            take_out(r, i, 1);
+            return true;
+        }
+    return false;
+}
+
+const char *command_take_value(struct command_run *r, const char *name, bool *bad)
+{
+    size_t n = strlen(name);
+    for (int i = 0; i < r->argc; i++) {
+        if (strncmp(r->argv[i], name, n) == 0 && r->argv[i][n] == '=') {
+            const char *value = r->argv[i] + n + 1;
+            take_out(r, i, 1);
+            return value;
+        }
+        if (strcmp(r->argv[i], name) == 0) {
+            const char *value = i + 1 < r->argc ? r->argv[i + 1] : NULL;
+            *bad = *bad || !value;
+            take_out(r, i, value ? 2 : 1);
+            return value;
+        }
+    }
+    return NULL;
+}
+
+bool command_has_arguments(const struct command_run *r, int least, int most)
+{
+    for (int i = 0; i < r->argc; i++)
+        if (r->argv[i][0] == '-') {
+            fprintf(stderr, "golub: %s has no option %s\n", r->command->words, r->argv[i]);
+            command_misuse(r, NULL);
+            return false;
+        }
+    if (r->argc >= least && r->argc <= most)
+        return true;
+    command_misuse(r, r->argc < least ? "something is missing" : "that is more than it takes");
+    return false;
+}
+
+struct str command_address(const char *typed, struct arena *a)
+{
+    struct str in = str_from_c(typed), local, domain;
+    if (typed[0] != '"' || !address_take_smtp(&in, true, a, &local, &domain) || in.n > 0)
+        return str_from_c(typed);
+    return arena_printf(a, "%.*s@%.*s", STR_ARGS(local), STR_ARGS(domain));
+}
+
+const char *command_time(int64_t at, char out[20])
+{
+    time_t t = (time_t)at;
+    struct tm tm;
+    if (at == 0 || !localtime_r(&t, &tm) || strftime(out, 20, "%Y-%m-%d %H:%M", &tm) == 0)
+        return "-";
+    return out;
+}
+
+struct directory_db *command_open_directory(const struct command_run *r, struct err *e)
+{
+    return directory_db_open(r->config->data, r->config->tag_separator, e);
+}
+
+bool command_confirm(const char *question, const char *expected)
+{
+    char line[512];
+    if (!isatty(STDIN_FILENO))
+        return true;
+    fprintf(stderr, "%s", question);
+    if (!fgets(line, sizeof line, stdin))
+        return false;
+    return str_eq_nocase(str_trim(str_from_c(line)), str_from_c(expected));
+}

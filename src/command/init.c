@@ -1,0 +1,226 @@
+/* golub init: a new server in one step. golub.conf is written last: where it stands, the rest is whole. */
+#include "base/mem.h"
+#include "command/certificate.h"
+#include "command/parts.h"
+#include "command/records.h"
+#include "directory/address.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SERVICE_USER   "golub"
+#define PORT_BASE_MOST (65535 - 4190) /* the highest service is ManageSieve's */
+
+struct init {
+    const char *dir; /* absolute */
+    struct str domain, hostname;
+    const char *port_base; /* NULL: the well-known ports on all addresses */
+    struct arena arena;
+};
+
+static bool read_port_base(const char *value, struct err *e)
+{
+    uint32_t n;
+    if (!str_to_u32(str_from_c(value), &n) || n == 0 || n > PORT_BASE_MOST)
+        return err_set(e, ERR_PERMANENT, "--port-base is a number from 1 to %d", PORT_BASE_MOST);
+    return true;
+}
+
+/* COMMAND_DONE, or COMMAND_MISUSED having said why. */
+static int read_arguments(struct init *init, struct command_run *r)
+{
+    struct err e = ERR_INIT;
+    bool bad = false;
+    const char *domain = command_take_value(r, "--domain", &bad);
+    const char *hostname = command_take_value(r, "--hostname", &bad);
+    init->port_base = command_take_value(r, "--port-base", &bad);
+    if (bad)
+        return command_misuse(r, "an option lacks its value");
+    if (!command_has_arguments(r, 1, 1))
+        return COMMAND_MISUSED;
+    if (!domain)
+        return command_misuse(r, "--domain is missing: the part behind the @ of your addresses");
+    init->dir = r->argv[0];
+    if (!directory_domain_read(str_from_c(domain), &init->arena, &init->domain, &e))
+        return command_misuse(r, e.text);
+    struct str name =
+        hostname ? str_from_c(hostname) : arena_printf(&init->arena, "mail.%.*s", STR_ARGS(init->domain));
+    if (!directory_domain_read(name, &init->arena, &init->hostname, &e) ||
+        (init->port_base && !read_port_base(init->port_base, &e)))
+        return command_misuse(r, e.text);
+    return COMMAND_DONE;
+}
+
+static const char *below(struct init *init, const char *name)
+{
+    return arena_printf(&init->arena, "%s/%s", init->dir, name).p;
+}
+
+static bool make_folder(const char *path, bool may_exist, struct err *e)
+{
+    if (mkdir(path, 0700) == 0 || (may_exist && errno == EEXIST))
+        return true;
+    return err_set(e, ERR_PERMANENT, "making the folder %s: %s", path, strerror(errno));
+}
+
+static bool is_free(struct init *init, struct err *e)
+{
+    static const char *const OURS[] = {"golub.conf", "tls", "dkim", "directory", "queue", "account"};
+    struct stat st;
+    for (size_t i = 0; i < sizeof OURS / sizeof OURS[0]; i++)
+        if (lstat(below(init, OURS[i]), &st) == 0)
+            return err_set(e, ERR_PERMANENT,
+                           "%s exists: init overwrites nothing. Choose another folder, or remove that one",
+                           below(init, OURS[i]));
+    return true;
+}
+
+static bool make_keys(struct init *init, struct err *e)
+{
+    return make_folder(below(init, "tls"), false, e) && make_folder(below(init, "dkim"), false, e) &&
+           certificate_make_ca(below(init, "tls"), init->hostname, e) &&
+           certificate_issue(below(init, "tls"), init->hostname, below(init, "tls/server.pem"),
+                             below(init, "tls/server.key"), e) &&
+           certificate_make_dkim_key(below(init, "dkim/" DKIM_SELECTOR ".key"), e);
+}
+
+static bool make_data(struct init *init, struct err *e)
+{
+    struct directory_db *db = directory_db_open(str_from_c(init->dir), '+', e);
+    bool good = db && directory_domain_add(db, init->domain, e);
+    directory_db_close(db);
+    return good && make_folder(below(init, "queue"), false, e) &&
+           make_folder(below(init, "account"), false, e);
+}
+
+static bool write_config(struct init *init, struct err *e)
+{
+    const char *path = below(init, "golub.conf");
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (!f)
+        return err_set(e, ERR_PERMANENT, "%s: %s", path, strerror(errno));
+    fprintf(f,
+            "# golub.conf: see golub.conf(5). Domains, accounts and addresses: golub help\n"
+            "[server]\n"
+            "hostname = %.*s    # this server's name in DNS, in the MX record and in the certificate\n"
+            "data = .    # folder of the databases; relative to this file\n\n"
+            "[listen]\n",
+            STR_ARGS(init->hostname));
+    if (init->port_base)
+        fprintf(f, "port_base = %s    # every service on 127.0.0.1, at this plus its number\n",
+                init->port_base);
+    else
+        fprintf(f, "address = *    # all addresses of this machine; or some: 192.0.2.1 2001:db8::1\n");
+    fprintf(f,
+            "\n[tls]\n"
+            "certificate = tls/server.pem    # from the private CA tls/ca.pem; or your public certificate\n"
+            "key = tls/server.key\n");
+    bool good = fflush(f) == 0 && fsync(fd) == 0;
+    good = fclose(f) == 0 && good;
+    return good || err_set(e, ERR_TEMPORARY, "writing %s: %s", path, strerror(errno));
+}
+
+/* --- whose it is --- all is the service user's but the CA's key, which only golub certificate renew needs.
+ * nftw takes no context. */
+static uid_t new_owner;
+static gid_t new_group;
+
+static int give_one(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+    (void)st;
+    (void)type;
+    (void)where;
+    return str_ends(str_from_c(path), STR("/tls/ca.key")) ? 0 : lchown(path, new_owner, new_group);
+}
+
+static bool give_away(struct init *init, struct err *e)
+{
+    const struct passwd *user = geteuid() == 0 ? getpwnam(SERVICE_USER) : NULL;
+    if (!user)
+        return true;
+    new_owner = user->pw_uid;
+    new_group = user->pw_gid;
+    if (nftw(init->dir, give_one, 8, FTW_PHYS) != 0)
+        return err_set(e, ERR_PERMANENT, "giving %s to the user " SERVICE_USER ": %s", init->dir,
+                       strerror(errno));
+    return true;
+}
+
+static bool make_server(struct init *init, struct err *e)
+{
+    if (!make_folder(init->dir, true, e))
+        return false;
+    CLEAN_FREE char *full = realpath(init->dir, NULL);
+    if (!full)
+        return err_set(e, ERR_PERMANENT, "%s: %s", init->dir, strerror(errno));
+    init->dir = arena_copy_c(&init->arena, str_from_c(full));
+    if (!is_free(init, e))
+        return false;
+    if (make_keys(init, e) && make_data(init, e) && write_config(init, e) && give_away(init, e))
+        return true;
+    return err_prefix(e, "%s is not complete, remove it before trying again", init->dir);
+}
+
+static bool print_result(struct init *init, struct err *e)
+{
+    struct str d = init->domain;
+    printf("A server for %.*s is in %s. Publish in DNS (golub domain records %.*s prints it again):\n\n",
+           STR_ARGS(d), init->dir, STR_ARGS(d));
+    if (!records_print(d, init->hostname, str_from_c(init->dir), below(init, "tls/server.pem"), e))
+        return false;
+    printf("\nNext:\n"
+           "  golub -c %s/golub.conf account add NAME@%.*s\n"
+           "  golub -c %s/golub.conf address add postmaster@%.*s NAME@%.*s    who reads its mail\n"
+           "  golub -c %s/golub.conf check\n"
+           "  golub -c %s/golub.conf serve\n"
+           "Mail clients trust the server once they trust %s/tls/ca.pem.\n",
+           init->dir, STR_ARGS(d), init->dir, STR_ARGS(d), STR_ARGS(d), init->dir, init->dir, init->dir);
+    return true;
+}
+
+int run_init(struct command_run *r)
+{
+    struct init init = {.arena = ARENA_INIT};
+    struct err e = ERR_INIT;
+    int code = read_arguments(&init, r);
+    if (code == COMMAND_DONE && (!make_server(&init, &e) || !print_result(&init, &e)))
+        code = command_fail(&e);
+    arena_free(&init.arena);
+    return code;
+}
+
+/* golub certificate renew: beside the old files, then over them, so that no moment is without. */
+int run_certificate_renew(struct command_run *r)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct err e = ERR_INIT;
+    if (!command_has_arguments(r, 0, 0))
+        return COMMAND_MISUSED;
+    const char *certificate = arena_copy_c(&a, r->config->tls_certificate);
+    const char *key = arena_copy_c(&a, r->config->tls_key);
+    const char *dir =
+        arena_copy_c(&a, str_slice(str_from_c(certificate), 0, str_rfind_byte(str_from_c(certificate), '/')));
+    const char *new_certificate = arena_printf(&a, "%s.new", certificate).p;
+    const char *new_key = arena_printf(&a, "%s.new", key).p;
+    struct stat old;
+    unlink(new_certificate);
+    unlink(new_key);
+    if (!certificate_issue(dir, r->config->hostname, new_certificate, new_key, &e))
+        return command_fail(&e);
+    if (stat(key, &old) == 0 && geteuid() == 0 &&
+        (lchown(new_key, old.st_uid, old.st_gid) != 0 ||
+         lchown(new_certificate, old.st_uid, old.st_gid) != 0))
+        err_set(&e, ERR_TEMPORARY, "giving %s to its owner: %s", new_key, strerror(errno));
+    else if (rename(new_key, key) != 0 || rename(new_certificate, certificate) != 0)
+        err_set(&e, ERR_TEMPORARY, "putting the new certificate in place: %s", strerror(errno));
+    if (e.kind != ERR_NONE)
+        return command_fail(&e);
+    printf("renewed %s; send the server SIGHUP\n", certificate);
+    return COMMAND_DONE;
+}

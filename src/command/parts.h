@@ -1,0 +1,79 @@
+/* What the commands share. A command gets its arguments, takes options out of them, and works; errors go to
+ * standard error as "golub: words", results to standard output. */
+#ifndef COMMAND_PARTS_H
+#define COMMAND_PARTS_H
+#include "config/config.h"
+#include "directory/db.h"
+
+enum command_exit { COMMAND_DONE, COMMAND_FAILED, COMMAND_MISUSED };
+
+struct command_run;
+struct command {
+    const char *words;                                      /* "account add" */
+    const char *arguments;                                  /* "NAME@DOMAIN [--password-stdin]" */
+    const char *summary;                                    /* one line of `golub help` */
+    const char *help;                                       /* the rest of `golub help account add` */
+    enum { NEEDS_NOTHING, NEEDS_CONFIG, NEEDS_DATA } needs; /* data: also becomes its owner */
+    int (*run)(struct command_run *r);
+};
+
+struct command_run {
+    const struct command *command;
+    const char *config_path;
+    const struct config *config; /* NULL for NEEDS_NOTHING */
+    int argc;
+    char **argv; /* behind the command's words */
+};
+
+extern const struct command COMMANDS[];
+extern const size_t COMMAND_COUNT;
+
+int command_fail(const struct err *e);
+/* Says why (NULL: nothing) and how the command is used. */
+int command_misuse(const struct command_run *r, const char *why);
+
+/* Options are taken out of the arguments wherever they stand. A value that is missing makes *bad true. */
+bool command_take_flag(struct command_run *r, const char *name);
+const char *command_take_value(struct command_run *r, const char *name, bool *bad);
+/* What is left must be `least` to `most` arguments, none of them an option; else misused, having said so. */
+bool command_has_arguments(const struct command_run *r, int least, int most);
+
+/* An address as an administrator types it: with quotes around a strange local part or without. */
+struct str command_address(const char *typed, struct arena *a);
+/* "2026-11-24 12:00", in this machine's time zone; "-" for 0. */
+const char *command_time(int64_t at, char out[20]);
+struct directory_db *command_open_directory(const struct command_run *r, struct err *e);
+
+/* A hash to store, from where the options say: --password-stdin, --hash-stdin, --generate (prints the
+ * password), or else a prompt without echo. `hash` has PASSWORD_HASH_MAX bytes. */
+#define PASSWORD_ARGUMENTS "[--password-stdin | --hash-stdin | --generate]"
+enum password_source { PASSWORD_PROMPT, PASSWORD_STDIN, PASSWORD_HASH_STDIN, PASSWORD_GENERATE };
+enum password_source command_take_password_source(struct command_run *r);
+bool command_new_hash(enum password_source from, char *hash, struct err *e);
+
+/* Asks for an irreversible step where somebody sits at a terminal; anywhere else the command itself is the
+ * answer. */
+bool command_confirm(const char *question, const char *expected);
+
+int run_init(struct command_run *r);
+int run_check(struct command_run *r);
+int run_certificate_renew(struct command_run *r);
+int run_account_add(struct command_run *r);
+int run_account_list(struct command_run *r);
+int run_account_password(struct command_run *r);
+int run_account_enable(struct command_run *r);
+int run_account_disable(struct command_run *r);
+int run_account_remove(struct command_run *r);
+int run_domain_add(struct command_run *r);
+int run_domain_list(struct command_run *r);
+int run_domain_records(struct command_run *r);
+int run_domain_remove(struct command_run *r);
+int run_address_add(struct command_run *r);
+int run_address_list(struct command_run *r);
+int run_address_remove(struct command_run *r);
+int run_queue_list(struct command_run *r);
+int run_queue_show(struct command_run *r);
+int run_queue_retry(struct command_run *r);
+int run_queue_drop(struct command_run *r);
+
+#endif

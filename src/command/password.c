@@ -1,0 +1,104 @@
+/* Where a new password comes from. It is never an argument. */
+#include "directory/password.h"
+
+#include "base/mem.h"
+#include "command/parts.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+
+enum password_source command_take_password_source(struct command_run *r)
+{
+    if (command_take_flag(r, "--password-stdin"))
+        return PASSWORD_STDIN;
+    if (command_take_flag(r, "--hash-stdin"))
+        return PASSWORD_HASH_STDIN;
+    if (command_take_flag(r, "--generate"))
+        return PASSWORD_GENERATE;
+    return PASSWORD_PROMPT;
+}
+
+/* One line without its end. Reads byte by byte, so that nothing behind it is taken. */
+static bool read_line(FILE *from, char out[PASSWORD_MAX + 1], struct err *e)
+{
+    size_t n = 0;
+    int c;
+    while ((c = getc(from)) != EOF && c != '\n') {
+        if (n == PASSWORD_MAX || c == '\0')
+            return err_set(e, ERR_PERMANENT, "a password has 1 to %d bytes, none of them NUL", PASSWORD_MAX);
+        out[n++] = (char)c;
+    }
+    if (n > 0 && out[n - 1] == '\r')
+        n--;
+    out[n] = '\0';
+    if (ferror(from))
+        return err_set(e, ERR_TEMPORARY, "reading the password: %s", strerror(errno));
+    return n > 0 || err_set(e, ERR_PERMANENT, "the password is empty");
+}
+
+static bool ask_once(FILE *terminal, const char *question, char out[PASSWORD_MAX + 1], struct err *e)
+{
+    struct termios before, silent;
+    if (tcgetattr(fileno(terminal), &before) != 0)
+        return err_set(e, ERR_TEMPORARY, "the terminal: %s", strerror(errno));
+    silent = before;
+    silent.c_lflag &= ~(tcflag_t)ECHO;
+    fputs(question, terminal);
+    fflush(terminal);
+    tcsetattr(fileno(terminal), TCSAFLUSH, &silent);
+    bool good = read_line(terminal, out, e);
+    tcsetattr(fileno(terminal), TCSAFLUSH, &before);
+    fputc('\n', terminal);
+    return good;
+}
+
+static bool ask(char out[PASSWORD_MAX + 1], struct err *e)
+{
+    char again[PASSWORD_MAX + 1] = "";
+    FILE *terminal = fopen("/dev/tty", "r+e");
+    if (!terminal)
+        return err_set(e, ERR_PERMANENT,
+                       "there is no terminal to ask for a password: use --password-stdin or --generate");
+    setvbuf(terminal, NULL, _IONBF, 0); /* the buffer would keep the password */
+    bool good = ask_once(terminal, "New password: ", out, e) && ask_once(terminal, "Once more: ", again, e);
+    if (good && strcmp(out, again) != 0)
+        good = err_set(e, ERR_PERMANENT, "the two passwords differ");
+    mem_wipe(again, sizeof again);
+    fclose(terminal);
+    return good;
+}
+
+static bool take_hash(const char *typed, char *hash, struct err *e)
+{
+    if (!password_hash_is_known(str_from_c(typed)))
+        return err_set(e, ERR_PERMANENT,
+                       "that is no hash that golub can check: Argon2 or crypt(3), such as $6$... or "
+                       "{SHA512-CRYPT}$6$...");
+    snprintf(hash, PASSWORD_HASH_MAX, "%s", typed);
+    return true;
+}
+
+bool command_new_hash(enum password_source from, char *hash, struct err *e)
+{
+    char password[PASSWORD_MAX + 1] = "";
+    bool good = true;
+    if (sodium_init() < 0)
+        return err_set(e, ERR_INTERNAL, "libsodium does not start");
+    if (from == PASSWORD_GENERATE)
+        password_generate(password);
+    else if (from == PASSWORD_PROMPT)
+        good = ask(password, e);
+    else
+        good = read_line(stdin, password, e);
+    if (good && from == PASSWORD_HASH_STDIN)
+        good = take_hash(password, hash, e);
+    else if (good)
+        good = password_hash(str_from_c(password), hash, e);
+    if (good && from == PASSWORD_GENERATE)
+        printf("password: %s\n", password);
+    mem_wipe(password, sizeof password);
+    return good;
+}

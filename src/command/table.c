@@ -1,0 +1,77 @@
+/* The commands, in the order in which `golub help` shows them. */
+#include "command/parts.h"
+
+#define ABOUT_PASSWORDS                                                                                   \
+    "The password is asked for twice, without echo. A script gives it with --password-stdin: the first\n" \
+    "line of standard input. --generate makes a strong one and prints it. --hash-stdin takes a hash\n"    \
+    "from another server instead: Argon2 or crypt(3), with or without a scheme such as {SHA512-CRYPT}.\n" \
+    "A password is never an argument: every user of the machine could see it in ps.\n"
+
+const struct command COMMANDS[] = {
+    {"init", "DIR --domain DOMAIN [--hostname NAME] [--port-base N]", "make a new server in DIR",
+     "Writes DIR/golub.conf, the databases, a private CA with a certificate (DIR/tls/ca.pem is what a mail\n"
+     "client must trust until you have a public certificate) and a DKIM key, and prints the DNS records to\n"
+     "publish. Nothing that exists is overwritten. Started by root where a user golub exists, everything\n"
+     "belongs to that user, whom the server becomes.\n\n"
+     "  --domain      the first mail domain, the part behind the @\n"
+     "  --hostname    the server's own name in DNS; default mail.DOMAIN\n"
+     "  --port-base   listen on 127.0.0.1 only, at N plus the usual number: 20000 gives SMTP on 20025.\n"
+     "                For trying it out without root\n",
+     NEEDS_NOTHING, run_init},
+    {"check", "[--offline]", "say what is wrong with the config and the world around it",
+     "Looks at the config, the data directory, the certificate and its dates, the ports, the kernel's\n"
+     "sandbox, and the DNS records of every domain. Each line begins with ok, warning or error; warnings "
+     "and\n"
+     "errors name the way out. The exit code is 1 when there was an error.\n\n"
+     "  --offline     ask no DNS server\n",
+     NEEDS_CONFIG, run_check},
+    {"account add", "NAME@DOMAIN " PASSWORD_ARGUMENTS, "make an account: a mailbox with a password",
+     ABOUT_PASSWORDS "\nThe domain must be one of ours: golub domain add.\n", NEEDS_DATA, run_account_add},
+    {"account list", "", "list the accounts", "", NEEDS_DATA, run_account_list},
+    {"account password", "NAME@DOMAIN " PASSWORD_ARGUMENTS, "set a new password", ABOUT_PASSWORDS, NEEDS_DATA,
+     run_account_password},
+    {"account disable", "NAME@DOMAIN", "keep the mail coming but let nobody log in",
+     "The password is kept; account enable lets it in again.\n", NEEDS_DATA, run_account_disable},
+    {"account enable", "NAME@DOMAIN", "let a disabled account log in again", "", NEEDS_DATA,
+     run_account_enable},
+    {"account remove", "NAME@DOMAIN [--yes]", "remove an account and delete its mail",
+     "The mailbox is deleted for good, and aliases no longer lead to it; those that led to it alone go too.\n"
+     "At a terminal the address is asked for again, unless --yes is given.\n",
+     NEEDS_DATA, run_account_remove},
+    {"domain add", "DOMAIN", "receive mail for another domain",
+     "golub domain records prints what to publish in DNS. postmaster@ and abuse@ of every domain reach the "
+     "postmaster of the\n"
+     "first one, unless an account or address of that name exists.\n",
+     NEEDS_DATA, run_domain_add},
+    {"domain list", "", "list our domains", "", NEEDS_DATA, run_domain_list},
+    {"domain records", "DOMAIN", "print the DNS records to publish for a domain", "", NEEDS_CONFIG,
+     run_domain_records},
+    {"domain remove", "DOMAIN", "receive no more mail for a domain",
+     "Its accounts and addresses must be gone. The first domain stays: its postmaster must exist.\n",
+     NEEDS_DATA, run_domain_remove},
+    {"address add", "ADDRESS TARGET...", "make an address that leads to others (alias, forward, catch-all)",
+     "Targets are accounts, other addresses, or addresses elsewhere. More may be added later.\n"
+     "@DOMAIN as ADDRESS catches whatever else is unknown there. The address of an account forwards its\n"
+     "mail; to keep a copy, name the account itself among the targets.\n\n"
+     "  golub address add info@example.org ana@example.org bob@example.org\n"
+     "  golub address add @example.org ana@example.org\n"
+     "  golub address add bob@example.org bob@example.org bob@elsewhere.example\n\n"
+     "name+tag@ needs none of this: it reaches name@ by itself.\n",
+     NEEDS_DATA, run_address_add},
+    {"address list", "", "list the addresses and where they lead", "", NEEDS_DATA, run_address_list},
+    {"address remove", "ADDRESS [TARGET...]", "remove an address, or some of its targets", "", NEEDS_DATA,
+     run_address_remove},
+    {"queue list", "", "list the mail that waits to leave", "", NEEDS_DATA, run_queue_list},
+    {"queue show", "ID", "show a waiting message: recipients, attempts, header", "", NEEDS_DATA,
+     run_queue_show},
+    {"queue retry", "ID | --all", "try a waiting message now",
+     "What waits for its next attempt is tried within a second, if the server runs.\n", NEEDS_DATA,
+     run_queue_retry},
+    {"queue drop", "ID | --all", "delete a waiting message", "Its sender is told nothing.\n", NEEDS_DATA,
+     run_queue_drop},
+    {"certificate renew", "", "issue the certificate of the private CA anew",
+     "For the hostname in the config, with the CA that golub init made (tls/ca.key beside golub.conf). Mail\n"
+     "clients that trust the CA notice nothing. Then send the server SIGHUP.\n",
+     NEEDS_CONFIG, run_certificate_renew},
+};
+const size_t COMMAND_COUNT = sizeof COMMANDS / sizeof COMMANDS[0];
