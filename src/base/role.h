@@ -1,1 +1,0 @@
-#include "role/role.h" /* moved: see role/ */

@@ -1,0 +1,29 @@
+/* Picks what this process is: the server, or a command. */
+#include "command/command.h"
+#include "directory/directory_role.h"
+#include "dns/dns.h"
+#include "gate/gate.h"
+#include "keeper/keeper.h"
+#include "login/login.h"
+#include "queue/queue.h"
+#include "relay/relay.h"
+#include "smtp/smtp.h"
+#include "supervisor/supervisor.h"
+
+#include <string.h>
+
+static role_main_fn *const ROLE_MAINS[ROLE_COUNT] = {
+    [ROLE_GATE] = gate_main,           [ROLE_SMTP] = smtp_main,     [ROLE_LOGIN] = login_main,
+    [ROLE_DIRECTORY] = directory_main, [ROLE_KEEPER] = keeper_main, [ROLE_DNS] = dns_main,
+    [ROLE_QUEUE] = queue_main,         [ROLE_RELAY] = relay_main,
+};
+
+int main(int argc, char **argv)
+{
+    role_title_init(argc, argv);
+    const char *config_path;
+    int at = command_options(argc, argv, &config_path);
+    if (at > 0 && argc == at + 1 && strcmp(argv[at], "serve") == 0)
+        return supervisor_main(config_path, ROLE_MAINS);
+    return command_main(argc, argv);
+}
