@@ -1,9 +1,10 @@
-/* golub init: a new server in one step. golub.conf is written last: where it stands, the rest is whole. */
+/* golub init: a new server in one step. */
 #include "base/mem.h"
 #include "command/certificate.h"
 #include "command/parts.h"
 #include "command/records.h"
 #include "directory/address.h"
+#include "queue/db.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -94,8 +95,7 @@ static bool make_data(struct init *init, struct err *e)
     struct directory_db *db = directory_db_open(str_from_c(init->dir), '+', e);
     bool good = db && directory_domain_add(db, init->domain, e);
     directory_db_close(db);
-    return good && make_folder(below(init, "queue"), false, e) &&
-           make_folder(below(init, "account"), false, e);
+    return good && make_folder(below(init, "account"), false, e);
 }
 
 static bool write_config(struct init *init, struct err *e)
@@ -108,8 +108,7 @@ static bool write_config(struct init *init, struct err *e)
     fprintf(f,
             "# golub.conf: see golub.conf(5). Domains, accounts and addresses: golub help\n"
             "[server]\n"
-            "hostname = %.*s    # this server's name in DNS, in the MX record and in the certificate\n"
-            "data = .    # folder of the databases; relative to this file\n\n"
+            "hostname = %.*s    # this server's name in DNS, in the MX record and in the certificate\n\n"
             "[listen]\n",
             STR_ARGS(init->hostname));
     if (init->port_base)
@@ -124,6 +123,18 @@ static bool write_config(struct init *init, struct err *e)
     bool good = fflush(f) == 0 && fsync(fd) == 0;
     good = fclose(f) == 0 && good;
     return good || err_set(e, ERR_TEMPORARY, "writing %s: %s", path, strerror(errno));
+}
+
+/* Reads the config back as the server will, for what needs one. */
+static bool make_queue(struct init *init, struct err *e)
+{
+    const struct config *c = config_load(below(init, "golub.conf"), e);
+    struct sql *queue = c ? queue_db_open(c, true, e) : NULL;
+    bool good = queue != NULL;
+    sql_close(queue);
+    if (c)
+        config_free(c);
+    return good;
 }
 
 /* --- whose it is --- all is the service user's but the CA's key, which only golub certificate renew needs.
@@ -162,7 +173,8 @@ static bool make_server(struct init *init, struct err *e)
     init->dir = arena_copy_c(&init->arena, str_from_c(full));
     if (!is_free(init, e))
         return false;
-    if (make_keys(init, e) && make_data(init, e) && write_config(init, e) && give_away(init, e))
+    if (make_keys(init, e) && make_data(init, e) && write_config(init, e) && make_queue(init, e) &&
+        give_away(init, e))
         return true;
     return err_prefix(e, "%s is not complete, remove it before trying again", init->dir);
 }
