@@ -1,5 +1,6 @@
 #include "imap/fetch.h"
 
+#include "imap/flags.h"
 #include "imap/structure.h"
 #include "message/date.h"
 

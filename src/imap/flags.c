@@ -1,15 +1,20 @@
 #include "imap/flags.h"
 
-#include <stdlib.h>
+#include "imap/view.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+/* In the order in which FLAGS lists them. */
 static const struct {
-    struct str name;
     uint32_t bit;
+    struct str name;
 } SYSTEM_FLAGS[] = {
-    {STR_INIT("Seen"), FLAG_SEEN},       {STR_INIT("Answered"), FLAG_ANSWERED},
-    {STR_INIT("Flagged"), FLAG_FLAGGED}, {STR_INIT("Deleted"), FLAG_DELETED},
-    {STR_INIT("Draft"), FLAG_DRAFT},
+    {FLAG_ANSWERED, STR_INIT("\\Answered")}, {FLAG_FLAGGED, STR_INIT("\\Flagged")},
+    {FLAG_DELETED, STR_INIT("\\Deleted")},   {FLAG_SEEN, STR_INIT("\\Seen")},
+    {FLAG_DRAFT, STR_INIT("\\Draft")},       {VIEW_RECENT, STR_INIT("\\Recent")},
 };
+#define FLAGS_TEXT_MAX 64 /* all of them, with spaces and parentheses */
 
 /* \Recent is the server's alone (section 2.3.2), and no other system flag may be made up. */
 static bool take_system_flag(struct imap_cursor *c, uint32_t *bits)
@@ -21,7 +26,9 @@ static bool take_system_flag(struct imap_cursor *c, uint32_t *bits)
         return false;
     }
     for (size_t i = 0; i < sizeof SYSTEM_FLAGS / sizeof *SYSTEM_FLAGS; i++) {
-        if (str_eq_nocase(name, SYSTEM_FLAGS[i].name)) {
+        if (SYSTEM_FLAGS[i].bit == VIEW_RECENT)
+            continue;
+        if (str_eq_nocase(name, str_from_offset(SYSTEM_FLAGS[i].name, 1))) {
             *bits |= SYSTEM_FLAGS[i].bit;
             return true;
         }
@@ -95,4 +102,30 @@ bool imap_take_store_flags(struct imap_cursor *c, struct arena *a, struct imap_f
     if (imap_peek(c) == '(')
         return imap_take_flag_list(c, a, out);
     return take_flags(c, a, out);
+}
+
+void imap_add_flags(struct buf *out, uint32_t flags, struct str keywords)
+{
+    /* Once a message in FETCH 1:* (FLAGS): written in place, with one check for room. */
+    char *to = buf_room(out, FLAGS_TEXT_MAX + keywords.n);
+    if (!to)
+        return;
+    char *p = to;
+    *p++ = '(';
+    for (size_t i = 0; i < sizeof SYSTEM_FLAGS / sizeof *SYSTEM_FLAGS; i++) {
+        if (!(flags & SYSTEM_FLAGS[i].bit))
+            continue;
+        if (p > to + 1)
+            *p++ = ' ';
+        memcpy(p, SYSTEM_FLAGS[i].name.p, SYSTEM_FLAGS[i].name.n);
+        p += SYSTEM_FLAGS[i].name.n;
+    }
+    if (keywords.n > 0) {
+        if (p > to + 1)
+            *p++ = ' ';
+        memcpy(p, keywords.p, keywords.n);
+        p += keywords.n;
+    }
+    *p++ = ')';
+    buf_grew(out, (size_t)(p - to));
 }

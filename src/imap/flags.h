@@ -1,4 +1,4 @@
-/* Flags as clients send them (RFC 3501 section 9: flag, flag-list). */
+/* Flags as they go over the wire (RFC 3501 section 9: flag, flag-list). */
 #ifndef IMAP_FLAGS_H
 #define IMAP_FLAGS_H
 #include "imap/parse.h"
@@ -13,5 +13,8 @@ struct imap_flags {
 bool imap_take_flag_list(struct imap_cursor *c, struct arena *a, struct imap_flags *out);
 /* The same, or flags without parentheses up to the end (store-att-flags). */
 bool imap_take_store_flags(struct imap_cursor *c, struct arena *a, struct imap_flags *out);
+
+/* "(\Seen \Flagged $Forwarded)": the bits of enum message_flag and VIEW_RECENT. */
+void imap_add_flags(struct buf *out, uint32_t flags, struct str keywords);
 
 #endif

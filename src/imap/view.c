@@ -1,47 +1,10 @@
 #include "imap/view.h"
 
 #include "base/mem.h"
-
-#include <string.h>
+#include "imap/flags.h"
 
 /* The arena of keywords is packed when this much more than the live ones has gathered in it. */
 #define KEYWORDS_SLACK ((size_t)65536)
-
-static const struct {
-    uint32_t bit;
-    struct str name;
-} SYSTEM_FLAGS[] = {
-    {FLAG_ANSWERED, STR_INIT("\\Answered")}, {FLAG_FLAGGED, STR_INIT("\\Flagged")},
-    {FLAG_DELETED, STR_INIT("\\Deleted")},   {FLAG_SEEN, STR_INIT("\\Seen")},
-    {FLAG_DRAFT, STR_INIT("\\Draft")},       {VIEW_RECENT, STR_INIT("\\Recent")},
-};
-#define FLAGS_TEXT_MAX 64 /* all of them, with spaces and parentheses */
-
-void imap_add_flags(struct buf *out, uint32_t flags, struct str keywords)
-{
-    /* Once a message in FETCH 1:* (FLAGS): written in place, with one check for room. */
-    char *to = buf_room(out, FLAGS_TEXT_MAX + keywords.n);
-    if (!to)
-        return;
-    char *p = to;
-    *p++ = '(';
-    for (size_t i = 0; i < sizeof SYSTEM_FLAGS / sizeof *SYSTEM_FLAGS; i++) {
-        if (!(flags & SYSTEM_FLAGS[i].bit))
-            continue;
-        if (p > to + 1)
-            *p++ = ' ';
-        memcpy(p, SYSTEM_FLAGS[i].name.p, SYSTEM_FLAGS[i].name.n);
-        p += SYSTEM_FLAGS[i].name.n;
-    }
-    if (keywords.n > 0) {
-        if (p > to + 1)
-            *p++ = ' ';
-        memcpy(p, keywords.p, keywords.n);
-        p += keywords.n;
-    }
-    *p++ = ')';
-    buf_grew(out, (size_t)(p - to));
-}
 
 /* --- keywords --- */
 

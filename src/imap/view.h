@@ -50,9 +50,6 @@ void imap_view_learn(struct imap_view *v, struct str keywords, struct stream *ou
 /* "* n FETCH (FLAGS (...))", with `uid` the UID too. */
 void imap_view_tell_row(const struct imap_view *v, size_t row, bool uid, struct stream *out);
 
-/* (\Seen \Flagged $Forwarded), the flags as bits of enum message_flag and VIEW_RECENT. */
-void imap_add_flags(struct buf *out, uint32_t flags, struct str keywords);
-
 /* The uids, ascending, of the rows in a resolved set of sequence numbers or of uids. Rows that are expunged
  * already are left out. */
 uint32_t *imap_view_uids(const struct imap_view *v, const struct imap_set *resolved, bool by_uid,
