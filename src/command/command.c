@@ -85,8 +85,7 @@ static int print_overview(FILE *to)
             "  golub init /srv/golub --domain example.org            makes everything, says what DNS needs\n"
             "  golub -c /srv/golub/golub.conf account add ana@example.org\n"
             "  golub -c /srv/golub/golub.conf serve\n\n"
-            "Commands:\n"
-            "  serve              run the server in the foreground; logs to standard error\n",
+            "Commands:\n",
             COMMAND_CONFIG_DEFAULT);
     print_commands(to, NULL);
     fprintf(to, "  help [COMMAND]     this, or more about one command\n"
@@ -147,6 +146,12 @@ int command_fail(const struct err *e)
 }
 
 /* --- running --- */
+
+/* main.c runs the server itself; what comes here has words behind it. */
+int run_serve(struct command_run *r)
+{
+    return command_misuse(r, "serve takes no arguments");
+}
 
 /* Root becomes the owner of the data: what it makes there must be the server's, and nothing that a taken-over
  * server left there may lead root astray. */

@@ -56,6 +56,7 @@ bool command_new_hash(enum password_source from, char *hash, struct err *e);
 bool command_confirm(const char *question, const char *expected);
 
 int run_init(struct command_run *r);
+int run_serve(struct command_run *r);
 int run_check(struct command_run *r);
 int run_certificate_renew(struct command_run *r);
 int run_account_add(struct command_run *r);

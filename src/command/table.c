@@ -18,6 +18,13 @@ const struct command COMMANDS[] = {
      "  --port-base   listen on 127.0.0.1 only, at N plus the usual number: 20000 gives SMTP on 20025.\n"
      "                For trying it out without root\n",
      NEEDS_NOTHING, run_init},
+    {"serve", "", "run the server in the foreground",
+     "Logs to standard error, a line an event. Says ready (and tells systemd so) once every part of it "
+     "serves.\n"
+     "SIGTERM finishes what is under way and stops; SIGHUP reads the config and the certificate again. "
+     "Started\n"
+     "by root it binds the ports and becomes the user of the config, or whoever owns the data directory.\n",
+     NEEDS_CONFIG, run_serve},
     {"check", "[--offline]", "say what is wrong with the config and the world around it",
      "Looks at the config, the data directory, the certificate and its dates, the ports, the kernel's\n"
      "sandbox, and the DNS records of every domain. Each line begins with ok, warning or error; warnings "
