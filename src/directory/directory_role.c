@@ -84,11 +84,11 @@ static void serve_resolve(struct directory_service *s, struct loop_channel *c, c
     struct err e = ERR_INIT;
     struct ipc_reader r = ipc_read(f);
     struct str address = ipc_get_str(&r);
+    ipc_frame_init(&reply, DIRECTORY_FRAME_ANSWER);
     if (!ipc_done(&r)) {
         loop_channel_close(c);
         return;
     }
-    ipc_frame_init(&reply, DIRECTORY_FRAME_ANSWER);
     if (!directory_db_resolve(s->db, address, &a, &answer, &e)) {
         send_failed_and_log(c, f->id, &e);
         return;
@@ -108,11 +108,11 @@ static void serve_may_send(struct directory_service *s, struct loop_channel *c, 
     struct ipc_reader r = ipc_read(f);
     int64_t account = (int64_t)ipc_get_u64(&r);
     struct str address = ipc_get_str(&r);
+    ipc_frame_init(&reply, DIRECTORY_FRAME_MAY);
     if (!ipc_done(&r)) {
         loop_channel_close(c);
         return;
     }
-    ipc_frame_init(&reply, DIRECTORY_FRAME_MAY);
     if (!directory_db_may_send_as(s->db, account, address, &may, &e)) {
         send_failed_and_log(c, f->id, &e);
         return;

@@ -1,0 +1,357 @@
+/* The directory's process, in its sandbox, asked through its client as smtp and login ask it. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "check.h"
+#include "config/config.h"
+#include "directory/db.h"
+#include "directory/directory.h"
+#include "directory/directory_role.h"
+#include "directory/frames.h"
+#include "directory/password.h"
+#include "folder.h"
+#include "role/role.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 30000
+
+/* The supervisor, as far as a role can tell: it answers each client's broker socket with channels. */
+struct server {
+    struct folder folder;
+    const struct config *config;
+    pid_t process;
+    int control, ready;
+};
+static struct server server;
+
+struct asker {
+    struct role role;
+    int broker; /* our end */
+    pthread_t thread;
+    struct directory *directory;
+};
+
+static void good(bool result, const struct err *e)
+{
+    if (!result)
+        fail_msg("%s", e->text);
+}
+
+static struct directory_db *open_db(void)
+{
+    struct err e = ERR_INIT;
+    struct directory_db *db = directory_db_open(server.config->data, '+', &e);
+    good(db != NULL, &e);
+    return db;
+}
+
+static void add_account(struct directory_db *db, const char *address, const char *password)
+{
+    char hash[PASSWORD_HASH_MAX] = "";
+    struct err e = ERR_INIT;
+    int64_t id;
+    if (password)
+        good(password_hash(str_from_c(password), hash, &e), &e);
+    good(directory_account_add(db, str_from_c(address), str_from_c(hash), &id, &e), &e);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    char text[400], where[160];
+    struct err e = ERR_INIT;
+    int control[2], broker[2];
+    folder_make(&server.folder);
+    snprintf(where, sizeof where, "%s/golub.conf", server.folder.path);
+    snprintf(text, sizeof text,
+             "[server]\nhostname = mx.example.org\nworkers = 2\n[tls]\ncertificate = x\nkey = x\n"
+             "[login]\nfailures = 3\n[log]\nlevel = error\n");
+    server.config = config_parse(str_from_c(text), where, &e);
+    good(server.config != NULL, &e);
+    CLEAN_DIRECTORY_DB struct directory_db *db = open_db();
+    good(directory_domain_add(db, STR("example.org"), &e), &e);
+    add_account(db, "ana@example.org", "ana's secret");
+    add_account(db, "bob@example.org", "bob's secret");
+    if (!ipc_pair(control) || !ipc_pair(broker))
+        return -1;
+    server.process = fork();
+    if (server.process == 0) {
+        struct role r = {
+            .kind = ROLE_DIRECTORY, .config = server.config, .control = control[1], .broker = broker[1]};
+        close(control[0]);
+        close(broker[0]);
+        log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+        directory_db_close(db);
+        db = NULL;
+        int code = directory_main(&r);
+        config_free(server.config);
+        exit(code);
+    }
+    close(control[1]);
+    close(broker[1]);
+    server.control = control[0];
+    server.ready = broker[0];
+    struct ipc_frame f;
+    if (ipc_receive(server.ready, &f, deadline_in(PATIENCE_MS)) != IPC_OK || f.type != ROLE_FRAME_READY)
+        return -1;
+    ipc_frame_free(&f);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    int status;
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, ROLE_FRAME_STOP);
+    ipc_send(server.control, &f, deadline_in(PATIENCE_MS));
+    waitpid(server.process, &status, 0);
+    close(server.control);
+    close(server.ready);
+    config_free(server.config);
+    folder_remove(&server.folder);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
+/* --- clients --- */
+
+static int give_channel(enum role_kind kind)
+{
+    int ends[2];
+    if (!ipc_pair(ends))
+        return -1;
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, ROLE_FRAME_CHANNEL);
+    ipc_put_u32(&f, kind);
+    ipc_put_u32(&f, 0);
+    ipc_put_fd(&f, ends[1]);
+    ipc_send(server.control, &f, deadline_in(PATIENCE_MS));
+    close(ends[1]);
+    return ends[0];
+}
+
+static void *serve_broker(void *context)
+{
+    struct asker *a = context;
+    struct ipc_frame ask;
+    while (ipc_receive(a->broker, &ask, deadline_in(10 * PATIENCE_MS)) == IPC_OK) {
+        CLEAN_FRAME struct ipc_frame answer;
+        CLEAN_CLOSE int channel = give_channel(a->role.kind);
+        ipc_frame_init(&answer, ROLE_FRAME_CHANNEL);
+        answer.id = ask.id;
+        ipc_put_fd(&answer, channel);
+        ipc_send(a->broker, &answer, deadline_in(PATIENCE_MS));
+        ipc_frame_free(&ask);
+    }
+    return NULL;
+}
+
+/* Lives as long as the test program: a client of a role lives as long as its process. */
+static struct directory *connect_as(enum role_kind kind)
+{
+    static struct asker askers[16];
+    static size_t n;
+    struct asker *a = &askers[n++];
+    int ends[2];
+    assert_true(ipc_pair(ends));
+    a->role = (struct role){.kind = kind, .broker = ends[0]};
+    a->broker = ends[1];
+    assert_int_equal(pthread_create(&a->thread, NULL, serve_broker, a), 0);
+    return a->directory = directory_client(&a->role);
+}
+
+static enum directory_verdict verify(struct directory *d, const char *user, const char *password,
+                                     const char *peer)
+{
+    struct directory_login login;
+    return directory_verify(d, str_from_c(user), str_from_c(password), peer, &login);
+}
+
+static void addresses_are_answered(void **state)
+{
+    (void)state;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct directory *d = connect_as(ROLE_SMTP);
+    struct directory_answer answer;
+    struct err e = ERR_INIT;
+    bool may;
+    good(directory_resolve(d, STR("ANA+shop@example.org"), &a, &answer, &e), &e);
+    assert_int_equal(answer.fate, DIRECTORY_LOCAL);
+    assert_int_equal(answer.count, 1);
+    assert_true(str_eq(answer.targets[0].address, STR("ana@example.org")));
+    assert_true(str_eq(answer.targets[0].detail, STR("shop")));
+    int64_t ana = answer.targets[0].account;
+    good(directory_resolve(d, STR("nobody@example.org"), &a, &answer, &e), &e);
+    assert_int_equal(answer.fate, DIRECTORY_UNKNOWN);
+    good(directory_resolve(d, STR("x@elsewhere.example"), &a, &answer, &e), &e);
+    assert_int_equal(answer.fate, DIRECTORY_REMOTE);
+    good(directory_resolve(d, STR("new@example.org"), &a, &answer, &e), &e);
+    assert_int_equal(answer.fate, DIRECTORY_UNKNOWN);
+    CLEAN_DIRECTORY_DB struct directory_db *db = open_db();
+    add_account(db, "new@example.org", NULL); /* a command beside the running server */
+    good(directory_resolve(d, STR("new@example.org"), &a, &answer, &e), &e);
+    assert_int_equal(answer.fate, DIRECTORY_LOCAL);
+    good(directory_may_send_as(d, ana, STR("ana+x@example.org"), &may, &e), &e);
+    assert_true(may);
+    good(directory_may_send_as(d, ana, STR("bob@example.org"), &may, &e), &e);
+    assert_false(may);
+}
+
+static void passwords_are_checked_and_changes_seen_at_once(void **state)
+{
+    (void)state;
+    struct directory *d = connect_as(ROLE_LOGIN);
+    struct directory_login login;
+    struct err e = ERR_INIT;
+    char hash[PASSWORD_HASH_MAX];
+    assert_int_equal(directory_verify(d, STR("Ana@Example.ORG"), STR("ana's secret"), "192.0.2.1", &login),
+                     DIRECTORY_GOOD);
+    assert_string_equal(login.address, "ana@example.org");
+    assert_true(login.account > 0);
+    assert_int_equal(verify(d, "ana@example.org", "ana's secret", "192.0.2.1"), DIRECTORY_GOOD);
+    assert_int_equal(verify(d, "ana@example.org", "bob's secret", "192.0.2.1"), DIRECTORY_WRONG);
+    assert_int_equal(verify(d, "postmaster@example.org", "", "192.0.2.9"), DIRECTORY_WRONG);
+    CLEAN_DIRECTORY_DB struct directory_db *db = open_db();
+    good(password_hash(STR("a new one"), hash, &e), &e);
+    good(directory_account_set_hash(db, STR("ana@example.org"), str_from_c(hash), &e), &e);
+    assert_int_equal(verify(d, "ana@example.org", "ana's secret", "192.0.2.2"), DIRECTORY_WRONG);
+    assert_int_equal(verify(d, "ana@example.org", "a new one", "192.0.2.2"), DIRECTORY_GOOD);
+    good(directory_account_enable(db, STR("ana@example.org"), false, &e), &e);
+    assert_int_equal(verify(d, "ana@example.org", "a new one", "192.0.2.2"), DIRECTORY_WRONG);
+}
+
+static void a_guesser_waits_and_the_user_elsewhere_does_not(void **state)
+{
+    (void)state;
+    struct directory *d = connect_as(ROLE_LOGIN);
+    struct directory_login login;
+    char guess[16];
+    for (int i = 0; i < 3; i++) {
+        snprintf(guess, sizeof guess, "guess %d", i);
+        assert_int_equal(verify(d, "bob@example.org", guess, "198.51.100.1"), DIRECTORY_WRONG);
+    }
+    assert_int_equal(directory_verify(d, STR("bob@example.org"), STR("bob's secret"), "198.51.100.1", &login),
+                     DIRECTORY_WAIT);
+    assert_in_range(login.wait_s, 1, 2);
+    assert_int_equal(login.account, 0);
+    assert_int_equal(verify(d, "bob@example.org", "bob's secret", "198.51.100.2"), DIRECTORY_GOOD);
+}
+
+static int64_t time_of(struct directory *d, const char *user, const char *peer)
+{
+    int64_t least = INT64_MAX;
+    char guess[32], from[32];
+    for (int i = 0; i < 5; i++) {
+        snprintf(guess, sizeof guess, "guess %s %d", user, i);
+        snprintf(from, sizeof from, "%s%d", peer, i);
+        int64_t before = clock_wall_us();
+        assert_int_equal(verify(d, user, guess, from), DIRECTORY_WRONG);
+        int64_t took = clock_wall_us() - before;
+        least = took < least ? took : least;
+    }
+    return least;
+}
+
+static void nobody_takes_as_long_as_somebody(void **state)
+{
+    (void)state;
+    struct directory *d = connect_as(ROLE_SMTP);
+    int64_t known = time_of(d, "bob@example.org", "203.0.113.1");
+    int64_t unknown = time_of(d, "nobody@example.org", "203.0.113.2");
+    int64_t foreign = time_of(d, "bob@elsewhere.example", "203.0.113.3");
+    print_message("wrong password %lld us, unknown user %lld us, foreign %lld us\n", (long long)known,
+                  (long long)unknown, (long long)foreign);
+    assert_true(unknown * 2 > known && known * 2 > unknown);
+    assert_true(foreign * 2 > known && known * 2 > foreign);
+}
+
+static void others_may_not_check_passwords(void **state)
+{
+    (void)state;
+    struct directory *d = connect_as(ROLE_QUEUE);
+    struct directory_answer answer;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct err e = ERR_INIT;
+    assert_int_equal(verify(d, "bob@example.org", "bob's secret", "192.0.2.77"), DIRECTORY_NO_ANSWER);
+    good(directory_resolve(d, STR("bob@example.org"), &a, &answer, &e), &e);
+}
+
+static void nonsense_closes_the_channel_and_nothing_else(void **state)
+{
+    (void)state;
+    for (uint16_t type = 0; type < 10; type++) {
+        CLEAN_CLOSE int channel = give_channel(ROLE_SMTP);
+        CLEAN_FRAME struct ipc_frame f;
+        struct ipc_frame reply;
+        ipc_frame_init(&f, type);
+        ipc_put_u8(&f, 7);
+        assert_int_equal(ipc_send(channel, &f, deadline_in(PATIENCE_MS)), IPC_OK);
+        assert_int_equal(ipc_receive(channel, &reply, deadline_in(PATIENCE_MS)), IPC_EOF);
+    }
+    struct directory *d = connect_as(ROLE_SMTP);
+    assert_int_equal(verify(d, "bob@example.org", "bob's secret", "192.0.2.3"), DIRECTORY_GOOD);
+}
+
+/* --- how fast --- */
+
+#define THREADS   4
+#define QUESTIONS 10000 /* a thread */
+
+static void *ask_many(void *directory)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    for (int i = 0; i < QUESTIONS; i++) {
+        struct directory_answer answer;
+        struct err e = ERR_INIT;
+        if (!directory_resolve(directory, i % 2 ? STR("bob@example.org") : STR("bob+tag@example.org"), &a,
+                               &answer, &e) ||
+            answer.count != 1)
+            return "failed";
+        arena_reset(&a);
+    }
+    return NULL;
+}
+
+static void ten_thousand_questions_a_second(void **state)
+{
+    (void)state;
+    struct directory *d = connect_as(ROLE_SMTP);
+    pthread_t threads[THREADS];
+    int64_t before = clock_wall_us();
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_many, d), 0);
+    for (int i = 0; i < THREADS; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+    int64_t took = clock_wall_us() - before;
+    print_message("%lld questions a second\n", (long long)THREADS * QUESTIONS * 1000000 / took);
+    before = clock_wall_us();
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(verify(d, "bob@example.org", "bob's secret", "192.0.2.4"), DIRECTORY_GOOD);
+    took = clock_wall_us() - before;
+    print_message("%lld remembered passwords a second\n", 1000 * 1000000LL / took);
+    assert_true(took < 5 * 1000000); /* Argon2 each time would be 20 s */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(addresses_are_answered),
+        cmocka_unit_test(a_guesser_waits_and_the_user_elsewhere_does_not),
+        cmocka_unit_test(nobody_takes_as_long_as_somebody),
+        cmocka_unit_test(others_may_not_check_passwords),
+        cmocka_unit_test(nonsense_closes_the_channel_and_nothing_else),
+        cmocka_unit_test(ten_thousand_questions_a_second),
+        cmocka_unit_test(passwords_are_checked_and_changes_seen_at_once),
+    };
+    if (sodium_init() < 0)
+        return 1;
+    return cmocka_run_group_tests(tests, start, stop);
+}
