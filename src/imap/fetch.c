@@ -48,11 +48,17 @@ bool fetch_find_row(struct fetch *f)
     return f->row && f->row->row.uid == uid;
 }
 
-void fetch_send(struct fetch *f)
+/* The last of it may wait for the tagged answer and go out with it. */
+static void hand_over(struct fetch *f)
 {
     close_rows(f);
     stream_write(f->session->stream, buf_str(&f->out));
     buf_reset(&f->out);
+}
+
+void fetch_send(struct fetch *f)
+{
+    hand_over(f);
     if (stream_flush(f->session->stream, deadline_in(IMAP_COMMAND_MS)) != STREAM_OK)
         f->is_lost = true;
 }
@@ -149,7 +155,7 @@ static void store_seen(struct fetch *f, const uint32_t *uids, size_t n)
             imap_view_update(&s->view, (size_t)row, changed.changed[i].flags, changed.changed[i].keywords,
                              changed.changed[i].modseq);
         else
-            imap_view_tell_row(&s->view, (size_t)row, false, s->stream);
+            imap_view_tell_row(&s->view, (size_t)row, s->by_uid, s->stream);
     }
     if (r != STORE_OK && f->result == STORE_OK) {
         f->result = r;
@@ -184,10 +190,10 @@ static size_t fetch_all(struct fetch *f)
         }
     }
     if (!f->is_lost)
-        fetch_send(f);
+        hand_over(f);
     if (seen_count > 0 && !f->is_lost) /* of a client that is gone nobody knows what it has seen */
         store_seen(f, seen, seen_count);
-    close_rows(f);
+    close_rows(f); /* of a session that is lost */
     return missing;
 }
 
@@ -216,15 +222,9 @@ static size_t count_numbers(const struct imap_set *set)
 static enum imap_status fetch_outcome(struct fetch *f, size_t missing)
 {
     struct imap_session *s = f->session;
-    if (f->is_lost) {
-        enum imap_status ignored = IMAP_LOST;
-        if (f->result != STORE_OK)
-            ignored = imap_no_store(s, f->result, &f->err); /* for the log: nobody hears the answer */
-        (void)ignored;
-        return IMAP_LOST;
-    }
-    if (f->result != STORE_OK)
-        return imap_no_store(s, f->result, &f->err);
+    enum imap_status failed = f->result == STORE_OK ? IMAP_OK : imap_no_store(s, f->result, &f->err);
+    if (f->is_lost || failed != IMAP_OK)
+        return f->is_lost ? IMAP_LOST : failed;
     /* UIDs that are not there are passed over in silence (section 6.4.8); numbers are still held by the
      * client, which has not been told yet that their messages are gone (RFC 5530). */
     if (missing > 0 && !s->by_uid)

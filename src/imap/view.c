@@ -28,6 +28,8 @@ static bool learn_keywords(struct imap_view *v, struct str keywords)
         }
         if (keyword.n == 0 || is_known(v, keyword) || v->known_count == VIEW_KEYWORDS_MAX)
             continue;
+        if (!v->known)
+            v->known = ARENA_ARRAY(&v->names, struct str, VIEW_KEYWORDS_MAX);
         v->known[v->known_count++] = arena_copy(&v->names, keyword);
         learnt = true;
     }

@@ -16,10 +16,10 @@
 
 struct imap_view {
     struct view rows;
-    struct arena keywords;               /* of the rows */
-    size_t keywords_live;                /* bytes of it that were in use when it was last packed */
-    struct arena names;                  /* of `known` */
-    struct str known[VIEW_KEYWORDS_MAX]; /* what FLAGS has listed */
+    struct arena keywords; /* of the rows */
+    size_t keywords_live;  /* bytes of it that were in use when it was last packed */
+    struct arena names;    /* of `known` */
+    struct str *known;     /* what FLAGS has listed; NULL: no keywords */
     size_t known_count;
     size_t recent; /* rows that are VIEW_RECENT */
     size_t gone;   /* rows that are VIEW_GONE */
