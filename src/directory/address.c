@@ -117,7 +117,7 @@ static bool fold_utf8(struct str local, struct arena *a, struct str *out)
     n = u_strFoldCase(folded, FOLD_MAX, composed, n, U_FOLD_CASE_DEFAULT, &status);
     n = unorm2_normalize(nfc, folded, n, composed, FOLD_MAX, &status);
     u_strToUTF8(utf8, (int32_t)sizeof utf8, &n, composed, n, &status);
-    if (U_FAILURE(status))
+    if (U_FAILURE(status) || n > LOCAL_PART_MAX)
         return false;
     *out = arena_copy(a, str_from(utf8, (size_t)n));
     return true;

@@ -25,8 +25,8 @@ bool directory_address_read(struct str address, struct arena *a, struct director
 /* A domain in U- or A-labels, or an address literal "[...]", which is kept as it is (lower case). */
 bool directory_domain_read(struct str domain, struct arena *a, struct str *out, struct err *e);
 
-/* The canonical local part: lower case; beyond ASCII, NFC and full case folding. False for what is not UTF-8
- * or holds control characters. */
+/* The canonical local part: lower case; beyond ASCII, NFC and full case folding. False for what is not UTF-8,
+ * holds control characters, or is longer than LOCAL_PART_MAX, folded too. */
 bool directory_local_fold(struct str local, struct arena *a, struct str *out);
 
 /* Loads ICU's tables; once, before the sandbox is entered, for it may look for files. */

@@ -350,6 +350,30 @@ static void check_tells_what_is_wrong(void **state)
     assert_true(says("nonsense"));
 }
 
+#define NOBODY 65534
+
+/* What root makes must be the server's, and nothing of root's may be left for it to trip over. */
+static void root_becomes_the_owner_of_the_data(void **state)
+{
+    (void)state;
+    static const char *const FILES[] = {"directory", "directory/directory.db", "queue", "queue/queue.db"};
+    char command[400], path[300];
+    struct stat st;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(chmod(here.folder.path, 0755), 0);
+    snprintf(command, sizeof command, "chown -R %d:%d '%s'", NOBODY, NOBODY, here.server);
+    assert_int_equal(system(command), 0);
+    expect(0, "-c CONF account add ana@example.org --generate");
+    expect(0, "-c CONF queue list");
+    expect(0, "-c CONF check --offline");
+    for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", here.server, FILES[i]);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_uid, NOBODY);
+    }
+}
+
 static void an_empty_queue_is_listed(void **state)
 {
     (void)state;
@@ -370,6 +394,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(accounts_come_and_go, make_server, remove_server),
         cmocka_unit_test_setup_teardown(domains_and_addresses_lead_somewhere, make_server, remove_server),
         cmocka_unit_test_setup_teardown(check_tells_what_is_wrong, make_server, remove_server),
+        cmocka_unit_test_setup_teardown(root_becomes_the_owner_of_the_data, make_server, remove_server),
         cmocka_unit_test_setup_teardown(an_empty_queue_is_listed, make_server, remove_server),
     };
     if (sodium_init() < 0)
