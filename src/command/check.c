@@ -117,6 +117,12 @@ static void check_directory(struct command_run *r, bool offline)
     struct directory_domain *domains = NULL;
     struct err e = ERR_INIT;
     size_t n = 0;
+    /* Opening would make it, and a check makes nothing. */
+    const char *folder = directory_db_folder(r->config->data, &a);
+    if (access(folder, F_OK) != 0) {
+        check_say(CHECK_ERROR, "directory %s: %s; golub domain add DOMAIN makes it", folder, strerror(errno));
+        return;
+    }
     if (!(db = command_open_directory(r, &e)) || !directory_domain_list(db, &a, &domains, &n, &e)) {
         check_say(CHECK_ERROR, "directory: %s", e.text);
         return;

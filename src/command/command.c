@@ -69,6 +69,12 @@ static void print_usage(FILE *to, const struct command *c)
             c->arguments[0] ? " " : "", c->arguments);
 }
 
+static void print_help(const struct command *c)
+{
+    print_usage(stdout, c);
+    printf("\n%c%s.\n%s%s", ascii_upper(c->summary[0]), c->summary + 1, c->help[0] ? "\n" : "", c->help);
+}
+
 static void print_commands(FILE *to, const char *group)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++)
@@ -102,8 +108,7 @@ static int help(int argc, char **argv)
         return print_overview(stdout);
     const struct command *c = find_command(argc, argv, &words);
     if (c) {
-        print_usage(stdout, c);
-        printf("\n%s.\n%s%s", c->summary, c->help[0] ? "\n" : "", c->help);
+        print_help(c);
         return COMMAND_DONE;
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++)
@@ -175,8 +180,7 @@ static int run(const struct command *c, const char *config_path, int argc, char 
     struct command_run r = {.command = c, .config_path = config_path, .argc = argc, .argv = argv};
     struct err e = ERR_INIT;
     if (argc == 1 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)) {
-        print_usage(stdout, c);
-        printf("\n%s.\n%s%s", c->summary, c->help[0] ? "\n" : "", c->help);
+        print_help(c);
         return COMMAND_DONE;
     }
     if (c->needs != NEEDS_NOTHING && !(r.config = config_load(config_path, &e)))
