@@ -1,0 +1,32 @@
+/* The threads of relay: each carries jobs of one destination over one connection. A job goes to a thread that
+ * has a connection there and nothing to do, else to a new thread, else it waits. */
+#ifndef RELAY_CREW_H
+#define RELAY_CREW_H
+#include "relay/courier.h"
+
+#define CREW_THREADS_MAX 64  /* connections at once */
+#define CREW_JOBS_MAX    128 /* what the queue may give: some wait, so that no thread waits for the queue */
+
+struct crew;
+struct crew_settings {
+    const struct config *config;
+    struct route_resolver dns;
+    /* Called from any thread: the result of a job is there. The job stays the crew's. False: nobody took it,
+     * so nobody will record it. */
+    bool (*result)(void *context, const struct relay_job *j);
+    /* Called from any thread, after crew_stop: the last thread has ended. */
+    void (*ended)(void *context);
+    void *context;
+};
+struct crew *crew_new(const struct crew_settings *s);
+
+void crew_reconfigure(struct crew *c, const struct config *config);
+void crew_add(struct crew *c, struct relay_job *j); /* takes it over */
+/* The queue has the result on disk: the thread that carried it may go on. */
+void crew_recorded(struct crew *c, uint64_t job);
+/* Whoever gave the jobs is gone: those that wait are dropped, those under way are not ended. */
+void crew_orphan(struct crew *c);
+/* Jobs that wait are given back (a result without answers); those under way end. */
+void crew_stop(struct crew *c);
+
+#endif

@@ -1,0 +1,59 @@
+#include "relay/job.h"
+
+#include "base/mem.h"
+
+static bool read_job(struct ipc_frame *f, struct relay_job *j, struct err *e)
+{
+    struct ipc_reader in = ipc_read(f);
+    j->id = ipc_get_u64(&in);
+    j->message = ipc_get_u64(&in);
+    j->domain = arena_copy(&j->arena, ipc_get_str(&in));
+    j->sender = arena_copy(&j->arena, ipc_get_str(&in));
+    j->is_8bit = ipc_get_u8(&in) != 0;
+    j->size = ipc_get_u64(&in);
+    j->count = ipc_get_u32(&in);
+    if (in.bad || j->domain.n == 0 || j->count == 0 || j->count > QUEUE_JOB_RECIPIENTS || j->fd < 0)
+        return err_set(e, ERR_INTERNAL, "a job that is not valid");
+    j->recipients = ARENA_ARRAY(&j->arena, struct relay_recipient, j->count);
+    for (size_t i = 0; i < j->count; i++) {
+        j->recipients[i].row = ipc_get_u64(&in);
+        j->recipients[i].address = arena_copy(&j->arena, ipc_get_str(&in));
+    }
+    return ipc_done(&in) || err_set(e, ERR_INTERNAL, "a job whose recipients are not valid");
+}
+
+struct relay_job *relay_job_read(struct ipc_frame *f, struct err *e)
+{
+    struct relay_job *j = MEM_NEW(struct relay_job);
+    j->fd = ipc_frame_take_fd(f, 0);
+    if (read_job(f, j, e))
+        return j;
+    relay_job_free(j);
+    return NULL;
+}
+
+void relay_job_free(struct relay_job *j)
+{
+    if (j->fd >= 0)
+        close(j->fd);
+    arena_free(&j->arena);
+    free(j);
+}
+
+void relay_job_result(const struct relay_job *j, struct ipc_frame *f)
+{
+    uint32_t answered = 0;
+    for (size_t i = 0; i < j->count; i++)
+        answered += j->recipients[i].answered;
+    ipc_put_u64(f, j->id);
+    ipc_put_u32(f, answered);
+    for (size_t i = 0; i < j->count; i++) {
+        const struct relay_recipient *r = &j->recipients[i];
+        if (!r->answered)
+            continue;
+        ipc_put_u64(f, r->row);
+        ipc_put_u8(f, (uint8_t)r->fate);
+        ipc_put_str(f, str_slice(r->host, 0, PEER_HOST_MAX));
+        ipc_put_str(f, str_slice(r->reply, 0, QUEUE_REPLY_MAX));
+    }
+}

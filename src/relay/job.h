@@ -1,0 +1,35 @@
+/* A job of the queue as relay has it: one message for some recipients at one destination. */
+#ifndef RELAY_JOB_H
+#define RELAY_JOB_H
+#include "queue/queue.h"
+#include "relay/peer.h"
+
+struct relay_recipient {
+    uint64_t row; /* the queue's number for it */
+    struct str address;
+    /* out */
+    bool answered;
+    enum queue_fate fate;
+    struct str host, reply;
+};
+
+struct relay_job {
+    struct relay_job *next;
+    uint64_t id, message; /* the queue's numbers */
+    struct str domain, key, sender;
+    bool is_8bit;
+    uint64_t size;
+    int fd; /* the message, sealed */
+    struct relay_recipient *recipients;
+    size_t count;
+    struct arena arena;    /* of everything here */
+    atomic_bool is_orphan; /* the queue that gave it is gone: no result is wanted */
+};
+
+/* NULL: not a job that a sound queue gives; *e says what is wrong. `key` is left to the caller. */
+struct relay_job *relay_job_read(struct ipc_frame *f, struct err *e);
+void relay_job_free(struct relay_job *j);
+/* Fills an initialised frame: the fates of those who have an answer. */
+void relay_job_result(const struct relay_job *j, struct ipc_frame *f);
+
+#endif

@@ -1,0 +1,191 @@
+#include "relay/relay.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/sandbox.h"
+#include "relay/crew.h"
+#include "role/role.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+
+/* The main thread holds the channel to queue; the crew does the sending. */
+
+#define SEND_MS         5000        /* a queue that does not take a result for so long is stuck */
+#define CONNECT_MS      (10 * 1000) /* to queue, through the supervisor */
+#define RECONNECT_MS    500         /* after the queue went away: it is being started again */
+#define STOP_MS         (10 * 1000) /* for what is under way when the server goes down; less than queue's */
+#define RELAY_FILES_MAX 1024        /* a socket and a message a thread, jobs that wait, channels to dns */
+
+struct relay {
+    struct role *role;
+    struct loop *loop;
+    struct crew *crew;
+    struct loop_channel *queue;
+    pthread_mutex_t lock; /* over send_fd: threads send results */
+    int send_fd;          /* the channel once more, so that it is not closed under a thread that sends; -1 */
+    bool is_stopping;
+};
+
+/* --- from the crew's threads --- */
+
+static bool send_result(void *context, const struct relay_job *j)
+{
+    struct relay *r = context;
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, QUEUE_FRAME_RESULT);
+    relay_job_result(j, &f);
+    pthread_mutex_lock(&r->lock);
+    /* An orphan's number means nothing to the queue that is there now. */
+    bool sent = r->send_fd >= 0 && !atomic_load(&j->is_orphan) &&
+                ipc_send(r->send_fd, &f, deadline_in(SEND_MS)) == IPC_OK;
+    pthread_mutex_unlock(&r->lock);
+    return sent;
+}
+
+static void leave(void *context)
+{
+    struct relay *r = context;
+    loop_stop(r->loop);
+}
+
+static void crew_ended(void *context)
+{
+    struct relay *r = context;
+    loop_post(r->loop, leave, r);
+}
+
+static void look_up(void *dns, enum dns_type type, struct str name, struct arena *a, struct dns_answer *out)
+{
+    dns_lookup(dns, type, name, a, out);
+}
+
+/* --- the queue --- */
+
+static void take_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
+{
+    struct relay *r = context;
+    struct err e = ERR_INIT;
+    if (f->type == QUEUE_FRAME_RECORDED) {
+        struct ipc_reader in = ipc_read(f);
+        uint64_t job = ipc_get_u64(&in);
+        if (ipc_done(&in)) {
+            crew_recorded(r->crew, job);
+            return;
+        }
+        err_set(&e, ERR_INTERNAL, "a receipt that is not valid");
+    } else if (f->type == QUEUE_FRAME_JOB) {
+        struct relay_job *j = relay_job_read(f, &e);
+        if (j) {
+            crew_add(r->crew, j);
+            return;
+        }
+    } else {
+        err_set(&e, ERR_INTERNAL, "a frame that queue does not send");
+    }
+    LOG_ERROR("relay.bad_frame", F_C("reason", e.text));
+    loop_channel_close(c);
+}
+
+static void connect_queue(void *context);
+
+static void queue_closed(void *context, struct loop_channel *c)
+{
+    struct relay *r = context;
+    (void)c;
+    pthread_mutex_lock(&r->lock);
+    close(r->send_fd);
+    r->send_fd = -1;
+    pthread_mutex_unlock(&r->lock);
+    r->queue = NULL;
+    crew_orphan(r->crew);
+    if (!r->is_stopping)
+        loop_timer(r->loop, RECONNECT_MS, connect_queue, r);
+}
+
+static bool open_channel(struct relay *r)
+{
+    CLEAN_FRAME struct ipc_frame ready;
+    ipc_frame_init(&ready, QUEUE_FRAME_READY);
+    ipc_put_u32(&ready, CREW_JOBS_MAX);
+    CLEAN_CLOSE int channel = role_connect(r->role, ROLE_QUEUE, ROLE_ANY, deadline_in(CONNECT_MS));
+    CLEAN_CLOSE int again = channel < 0 ? -1 : fcntl(channel, F_DUPFD_CLOEXEC, 0);
+    if (again < 0 || ipc_send(channel, &ready, deadline_in(SEND_MS)) != IPC_OK)
+        return false;
+    r->queue = loop_channel(r->loop, channel, take_frame, queue_closed, r);
+    channel = -1;
+    pthread_mutex_lock(&r->lock);
+    r->send_fd = again;
+    again = -1;
+    pthread_mutex_unlock(&r->lock);
+    return true;
+}
+
+static void connect_queue(void *context)
+{
+    struct relay *r = context;
+    if (!r->is_stopping && !open_channel(r))
+        loop_timer(r->loop, RECONNECT_MS, connect_queue, r);
+}
+
+/* --- the role --- */
+
+static void reconfigure(void *context)
+{
+    struct relay *r = context;
+    crew_reconfigure(r->crew, r->role->config);
+}
+
+static void give_up_waiting(void *context)
+{
+    struct relay *r = context;
+    LOG_WARNING("relay.stop", F_C("reason", "some messages are still under way; they will be sent again"));
+    loop_stop(r->loop);
+}
+
+static void stop(void *context)
+{
+    struct relay *r = context;
+    if (r->is_stopping)
+        return;
+    r->is_stopping = true;
+    loop_timer(r->loop, STOP_MS, give_up_waiting, r);
+    crew_stop(r->crew);
+}
+
+static void no_clients(void *context, int channel, enum role_kind client, uint32_t index)
+{
+    (void)context, (void)client, (void)index;
+    close(channel); /* nobody connects to relay */
+}
+
+int relay_main(struct role *role)
+{
+    struct err e = ERR_INIT;
+    struct relay r = {.role = role, .send_fd = -1};
+    struct sandbox_profile profile = {
+        .name = "relay",
+        .rights = SANDBOX_CONNECT,
+        .files_max = RELAY_FILES_MAX,
+        .landlock_required = role->config->sandbox_required,
+    };
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets whose peer may be gone */
+    if (!tls_start(&e) || !role_drop_user(role, &e) || !sandbox_enter(&profile, NULL, &e))
+        log_die("relay.start", "%s", e.text);
+    pthread_mutex_init(&r.lock, NULL);
+    r.loop = loop_new();
+    struct crew_settings settings = {
+        .config = role->config,
+        .dns = {.lookup = look_up, .context = dns_client(role)},
+        .result = send_result,
+        .ended = crew_ended,
+        .context = &r,
+    };
+    r.crew = crew_new(&settings);
+    connect_queue(&r);
+    struct role_handlers handlers = {.channel = no_clients, .config = reconfigure, .stop = stop};
+    role_attach(role, r.loop, &handlers, &r);
+    loop_run(r.loop);
+    return 0; /* threads that are still sending end with the process */
+}

@@ -1,0 +1,47 @@
+/* Where mail for a domain goes: the config's routes, MX records in order (RFC 5321 section 5.1, RFC 7505), or
+ * the domain's own addresses. */
+#ifndef RELAY_ROUTE_H
+#define RELAY_ROUTE_H
+#include "config/config.h"
+#include "dns/dns.h"
+
+#define ROUTE_PORT          25
+#define ROUTE_HOSTS_MAX     10 /* servers of one domain that are tried; RFC 5321 asks for at least two */
+#define ROUTE_ADDRESSES_MAX 8  /* addresses of one server */
+
+/* How to ask DNS; dns_lookup, or what a test puts in its place. */
+struct route_resolver {
+    void (*lookup)(void *context, enum dns_type type, struct str name, struct arena *a,
+                   struct dns_answer *out);
+    void *context;
+};
+
+enum route_status {
+    ROUTE_FOUND,
+    ROUTE_TEMPORARY, /* `reason` says why: a status code and words, "4.4.3 ..." */
+    ROUTE_PERMANENT,
+};
+
+struct route {
+    enum route_status status;
+    struct str reason;
+    struct str hosts[ROUTE_HOSTS_MAX]; /* the best first; names, or numeric addresses */
+    size_t count;
+    uint16_t port;
+};
+void route_find(const struct config *c, const struct route_resolver *dns, struct str domain, struct arena *a,
+                struct route *out);
+
+struct route_addresses {
+    enum route_status status;
+    struct str reason;
+    struct str addresses[ROUTE_ADDRESSES_MAX]; /* numeric, IPv6 before IPv4 */
+    size_t count;
+};
+void route_addresses(const struct route_resolver *dns, struct str host, struct arena *a,
+                     struct route_addresses *out);
+
+/* Domains with the same text share connections: the route's host and port, or the domain. */
+struct str route_key(const struct config *c, struct str domain, struct arena *a);
+
+#endif
