@@ -51,7 +51,7 @@ enum directory_verdict {
 struct directory_login {
     int64_t account;
     char address[ADDRESS_MAX + 1]; /* the account's canonical address */
-    unsigned wait_s;
+    unsigned wait_s;               /* WAIT, and WRONG that went too far: before the next attempt */
 };
 
 /* `user` as typed: NAME@DOMAIN, any case (an alias of one account serves as well). `peer` is the client's
