@@ -115,6 +115,11 @@ static size_t find_closing_tag(struct str in, struct str name)
     }
 }
 
+static bool is_name_byte(char c)
+{
+    return ascii_is_alpha(c) || ascii_is_digit(c) || c == ':';
+}
+
 /* Steps over what begins with "<": a comment, a declaration, a tag, and the content of script and style. */
 static void take_tag(struct str *in, bool *no_more_quotes, struct buf *text)
 {
@@ -124,12 +129,12 @@ static void take_tag(struct str *in, bool *no_more_quotes, struct buf *text)
         return;
     }
     size_t at = in->n > 1 && in->p[1] == '/' ? 2 : 1, n = 0;
-    while (n < TAG_NAME_MAX && at + n < in->n &&
-           (ascii_is_alpha(in->p[at + n]) || ascii_is_digit(in->p[at + n]) || in->p[at + n] == ':'))
-        n++;
+    if (at < in->n && ascii_is_alpha(in->p[at]))
+        while (n < TAG_NAME_MAX && at + n < in->n && is_name_byte(in->p[at + n]))
+            n++;
     struct str name = str_slice(*in, at, n);
     bool is_declaration = at < in->n && (in->p[at] == '!' || in->p[at] == '?');
-    if (n == 0 && !is_declaration) { /* "a < b" */
+    if (n == 0 && !is_declaration) { /* "a < b", "I <3 mail" */
         buf_add_byte(text, '<');
         *in = str_from_offset(*in, 1);
         return;
