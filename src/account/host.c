@@ -133,12 +133,9 @@ int account_main(const struct account_start *start)
     a.control = loop_channel(a.host.loop, start->control, control_frame, control_closed, &a);
     host_touch(&a.host);
     loop_run(a.host.loop);
-    if (sessions_count(a.sessions) > 0)
-        return 0; /* their threads use what would be freed now */
-    if (a.host.store)
+    /* The process ends with its control channel still open: once that closes, keeper takes it for dead. Its
+     * memory goes with it; the threads of sessions may use it to the last moment. */
+    if (a.host.store && sessions_count(a.sessions) == 0)
         store_close(a.host.store);
-    loop_free(a.host.loop);
-    intake_free(a.intake);
-    sessions_free(a.sessions);
     return 0;
 }

@@ -249,9 +249,3 @@ struct intake *intake_new(struct host *h)
     loop_after_round(h->loop, commit, in);
     return in;
 }
-
-void intake_free(struct intake *in)
-{
-    arena_free(&in->arena);
-    free(in);
-}

@@ -5,8 +5,7 @@
 #include "account/host.h"
 
 struct intake;
-struct intake *intake_new(struct host *h);
-void intake_free(struct intake *in);
+struct intake *intake_new(struct host *h);               /* lives as long as the process */
 void intake_add_channel(struct intake *in, int channel); /* owned from now on */
 size_t intake_channels(const struct intake *in);         /* open ones */
 

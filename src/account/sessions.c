@@ -211,10 +211,3 @@ struct sessions *sessions_new(struct host *h)
     pthread_mutex_init(&all->maildrop_lock, NULL);
     return all;
 }
-
-void sessions_free(struct sessions *all)
-{
-    pthread_cond_destroy(&all->maildrop_free);
-    pthread_mutex_destroy(&all->maildrop_lock);
-    free(all);
-}

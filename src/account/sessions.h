@@ -8,8 +8,7 @@
 #define SESSIONS_PER_ACCOUNT_MAX 100
 
 struct sessions;
-struct sessions *sessions_new(struct host *h);
-void sessions_free(struct sessions *all); /* with none left */
+struct sessions *sessions_new(struct host *h); /* lives as long as the process */
 
 /* Starts the one in an ACCOUNT_FRAME_SESSION. One that cannot be served is told so in its protocol's words.
  * False: the frame is none. */

@@ -20,6 +20,7 @@
 #define TICK_MS        25   /* between looks at what waits; runs only while something does */
 #define ERRANDS_MAX    1000 /* waiting for one account; more logins than that are an attack or a mistake */
 #define EARLY_DEATH_MS (5 * (int64_t)1000) /* a process that lived shorter counts as dying at once */
+#define FREE_DEATHS    2 /* at once, before there are pauses: chance, not a fault that stays */
 #define PAUSE_FIRST_MS 200
 #define PAUSE_MAX_MS   (30 * (int64_t)1000)
 #define BUCKETS        1024 /* a quarter of AWAKE_MAX: chains stay short */
@@ -261,11 +262,8 @@ static void note_death(struct account *a, int status)
               F_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
               F_INT("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0));
     a->early_deaths = clock_ms() - a->since_ms < EARLY_DEATH_MS ? a->early_deaths + 1 : 0;
-    if (a->early_deaths < 2) {
-        a->not_before_ms = 0;
-        return;
-    }
-    int64_t pause = (int64_t)PAUSE_FIRST_MS << (a->early_deaths < 10 ? a->early_deaths - 2 : 8);
+    unsigned paused = a->early_deaths > FREE_DEATHS ? a->early_deaths - FREE_DEATHS : 0;
+    int64_t pause = paused ? (int64_t)PAUSE_FIRST_MS << (paused < 10 ? paused - 1 : 9) : 0;
     a->not_before_ms = clock_ms() + (pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS);
 }
 

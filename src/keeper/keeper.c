@@ -25,7 +25,7 @@ struct keeper_role {
     struct role *role;
     struct loop *loop;
     struct awake *awake;
-    size_t senders; /* channels of smtp and login: while there are any, things may still come */
+    size_t senders; /* channels of smtp: while there are any, messages may still come */
     bool stopping;
 };
 
@@ -125,9 +125,11 @@ static void client_frame(void *context, struct loop_channel *c, struct ipc_frame
 
 /* --- coming and going --- */
 
+/* Messages that smtp has been sent are still delivered while the server stops. Logins are not; and queue,
+ * which is stopped after us, tries again later. */
 static bool may_still_send(enum role_kind kind)
 {
-    return kind == ROLE_SMTP || kind == ROLE_LOGIN; /* queue is stopped after keeper: it tries again later */
+    return kind == ROLE_SMTP;
 }
 
 static void stop_if_done(void *context)
