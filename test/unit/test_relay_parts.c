@@ -1,0 +1,325 @@
+/* The pure parts of relay and dns: replies, dot-stuffing, rdata, and where mail for a domain goes. */
+#include "check.h"
+
+#include "dns/rdata.h"
+#include "relay/body.h"
+#include "relay/reply.h"
+#include "relay/route.h"
+
+#include <string.h>
+
+/* --- replies --- */
+
+static enum reply_step read_lines(struct reply *r, const char *const *lines)
+{
+    enum reply_step step = REPLY_MORE;
+    struct str words;
+    *r = (struct reply)REPLY_INIT;
+    for (; *lines && step == REPLY_MORE; lines++)
+        step = reply_add_line(r, str_from_c(*lines), &words);
+    assert_null(*lines);
+    return step;
+}
+
+static void reply_reads(const char *const *lines, unsigned code, enum queue_fate fate, const char *text)
+{
+    struct reply r;
+    assert_int_equal(read_lines(&r, lines), REPLY_DONE);
+    assert_int_equal(r.code, code);
+    assert_int_equal(reply_fate(&r), fate);
+    assert_true(str_eq(reply_text(&r), str_from_c(text)));
+}
+
+#define LINES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void replies_of_one_and_more_lines(void **state)
+{
+    (void)state;
+    reply_reads(LINES("250 OK"), 250, QUEUE_SENT, "250 OK");
+    reply_reads(LINES("250"), 250, QUEUE_SENT, "250");
+    reply_reads(LINES("250 "), 250, QUEUE_SENT, "250");
+    reply_reads(LINES("354 go ahead"), 354, QUEUE_DEFERRED, "354 go ahead");
+    reply_reads(LINES("451 4.7.1 Try again later"), 451, QUEUE_DEFERRED, "451 4.7.1 Try again later");
+    reply_reads(LINES("550-5.1.1 The account", "550-5.1.1 does not", "550 5.1.1 exist"), 550, QUEUE_FAILED,
+                "550 5.1.1 The account does not exist");
+    reply_reads(LINES("550-First", "550 5.1.1 second"), 550, QUEUE_FAILED, "550 First 5.1.1 second");
+    reply_reads(LINES("550 tab\there \x01\xff"), 550, QUEUE_FAILED, "550 tab here ??");
+}
+
+static void what_is_no_reply(void **state)
+{
+    (void)state;
+    struct reply r;
+    assert_int_equal(read_lines(&r, LINES("")), REPLY_BAD);
+    assert_int_equal(read_lines(&r, LINES("25")), REPLY_BAD);
+    assert_int_equal(read_lines(&r, LINES("250OK")), REPLY_BAD);
+    assert_int_equal(read_lines(&r, LINES("150 no")), REPLY_BAD);
+    assert_int_equal(read_lines(&r, LINES("600 no")), REPLY_BAD);
+    assert_int_equal(read_lines(&r, LINES("HTTP/1.1 200 OK")), REPLY_BAD);
+    assert_int_equal(read_lines(&r, LINES("250-one", "550 other")), REPLY_BAD);
+    struct str words;
+    r = (struct reply)REPLY_INIT;
+    for (int i = 0; i < REPLY_LINES_MAX; i++)
+        assert_int_equal(reply_add_line(&r, STR("250-more"), &words), REPLY_MORE);
+    assert_int_equal(reply_add_line(&r, STR("250-more"), &words), REPLY_BAD);
+    assert_int_equal(r.n, QUEUE_REPLY_MAX);
+}
+
+static void keywords_of_ehlo(void **state)
+{
+    (void)state;
+    struct ehlo e = {0};
+    ehlo_add_line(&e, STR("pipelining"));
+    ehlo_add_line(&e, STR("SIZE 1000"));
+    ehlo_add_line(&e, STR("STARTTLS"));
+    ehlo_add_line(&e, STR("8BITMIME"));
+    ehlo_add_line(&e, STR("X-UNKNOWN with words"));
+    ehlo_add_line(&e, STR(""));
+    assert_true(e.pipelining && e.size && e.starttls && e.eightbit);
+    assert_int_equal(e.size_max, 1000);
+    e = (struct ehlo){0};
+    ehlo_add_line(&e, STR("SIZE"));
+    assert_true(e.size && e.size_max == 0);
+    ehlo_add_line(&e, STR("SIZE 99999999999999999999999"));
+    assert_true(e.size_max == 0);
+}
+
+/* --- dot-stuffing --- */
+
+static void body_is(struct str in, const char *expected)
+{
+    CLEAN_BUF struct buf out;
+    struct str piece;
+    struct body b = body_of(in);
+    buf_init(&out, BUF_MAX_DEFAULT);
+    for (size_t pieces = 0; body_next(&b, &piece); pieces++) {
+        assert_true(pieces < 3 * in.n + 3);
+        buf_add(&out, piece);
+    }
+    assert_true(str_eq(buf_str(&out), str_from_c(expected)));
+}
+
+static void bodies_are_made_safe(void **state)
+{
+    (void)state;
+    body_is(STR(""), "");
+    body_is(STR("a\r\nb\r\n"), "a\r\nb\r\n");
+    body_is(STR("no end"), "no end\r\n");
+    body_is(STR(".\r\n"), "..\r\n");
+    body_is(STR("."), "..\r\n");
+    body_is(STR("a\r\n.\r\n..b\r\n.c"), "a\r\n..\r\n...b\r\n..c\r\n");
+    body_is(STR("a\n.\nb"), "a\r\n..\r\nb\r\n");
+    body_is(STR("a\r.\rb\r"), "a\r\n..\r\nb\r\n");
+    body_is(STR("a\r\r\nb"), "a\r\n\r\nb\r\n");
+    body_is(STR("\n\n"), "\r\n\r\n");
+    body_is(STR("\r\n\r\n"), "\r\n\r\n");
+    body_is(STR("a\r\n.\r.\n.\r\n"), "a\r\n..\r\n..\r\n..\r\n");
+}
+
+static void long_bodies_leave_in_long_pieces(void **state)
+{
+    (void)state;
+    static char text[100000];
+    for (size_t i = 0; i < sizeof text; i += 10)
+        memcpy(text + i, "12345678\r\n", 10);
+    struct body b = body_of(str_from(text, sizeof text));
+    struct str piece;
+    assert_true(body_next(&b, &piece));
+    assert_int_equal(piece.n, sizeof text);
+    assert_false(body_next(&b, &piece));
+}
+
+/* --- rdata --- */
+
+static void rdata_is(enum dns_type type, struct str rdata, const char *expected, uint16_t preference)
+{
+    CLEAN_BUF struct buf out;
+    uint16_t got;
+    buf_init(&out, 100000);
+    bool ok = rdata_add(type, rdata, &out, &got);
+    assert_int_equal(ok, expected != NULL);
+    assert_true(str_eq(buf_str(&out), str_from_c(expected)));
+    if (ok)
+        assert_int_equal(got, preference);
+}
+
+static void records_become_text(void **state)
+{
+    (void)state;
+    rdata_is(DNS_A, STR("\xc0\x00\x02\x01"), "192.0.2.1", 0);
+    rdata_is(DNS_A, STR("\xc0\x00\x02"), NULL, 0);
+    rdata_is(DNS_AAAA, STR("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1"), "2001:db8::1", 0);
+    rdata_is(DNS_MX, STR("\x01\x0a\3MX1\7example\0"), "mx1.example", 266);
+    rdata_is(DNS_MX, STR("\0\0\0"), "", 0);
+    rdata_is(DNS_MX, STR("\0\0"), NULL, 0);
+    rdata_is(DNS_MX, STR("\0\1\3mx1"), NULL, 0);
+    rdata_is(DNS_MX, STR("\0\1\3m.1\0"), NULL, 0);
+    rdata_is(DNS_MX, STR("\0\1\3mx1\0x"), NULL, 0);
+    rdata_is(DNS_PTR, STR("\1a\1b\0"), "a.b", 0);
+    rdata_is(DNS_TXT, STR("\3abc\2de\0"), "abcde", 0);
+    rdata_is(DNS_TXT, STR("\4abc"), NULL, 0);
+}
+
+static void names_that_may_be_asked_for(void **state)
+{
+    (void)state;
+    assert_true(rdata_is_name(STR("example.org")));
+    assert_true(rdata_is_name(STR("_dmarc.example.org.")));
+    assert_true(rdata_is_name(STR("a")));
+    assert_false(rdata_is_name(STR("")));
+    assert_false(rdata_is_name(STR(".")));
+    assert_false(rdata_is_name(STR("a..b")));
+    assert_false(rdata_is_name(STR("a b")));
+    assert_false(rdata_is_name(STR("a\0b")));
+    assert_false(rdata_is_name(STR("1234567890123456789012345678901234567890123456789012345678901234.org")));
+}
+
+/* --- routes --- */
+
+/* Zones of a test: a name, a type, the answer. */
+struct zone_line {
+    const char *name;
+    enum dns_type type;
+    enum dns_status status;
+    uint16_t preference;
+    const char *data;
+};
+static const struct zone_line ZONE[] = {
+    {"example.net", DNS_MX, DNS_FOUND, 20, "mx2.example.net"},
+    {"example.net", DNS_MX, DNS_FOUND, 10, "mx1.example.net"},
+    {"example.net", DNS_MX, DNS_FOUND, 20, "mx3.example.net"},
+    {"mx1.example.net", DNS_A, DNS_FOUND, 0, "192.0.2.1"},
+    {"mx1.example.net", DNS_AAAA, DNS_FOUND, 0, "2001:db8::1"},
+    {"plain.example", DNS_A, DNS_FOUND, 0, "192.0.2.2"},
+    {"null.example", DNS_MX, DNS_FOUND, 0, ""},
+    {"gone.example", DNS_MX, DNS_NO_NAME, 0, ""},
+    {"broken.example", DNS_MX, DNS_TEMPORARY, 0, ""},
+    {"broken.example", DNS_A, DNS_TEMPORARY, 0, ""},
+    {"backup.example", DNS_MX, DNS_FOUND, 10, "best.example"},
+    {"backup.example", DNS_MX, DNS_FOUND, 20, "MAIL.example.org"},
+    {"backup.example", DNS_MX, DNS_FOUND, 20, "same.example"},
+    {"backup.example", DNS_MX, DNS_FOUND, 30, "worse.example"},
+    {"loop.example", DNS_MX, DNS_FOUND, 10, "mail.example.org"},
+};
+
+static void look_up(void *context, enum dns_type type, struct str name, struct arena *a,
+                    struct dns_answer *out)
+{
+    (void)context;
+    *out = (struct dns_answer){.status = DNS_NO_DATA, .records = ARENA_ARRAY(a, struct dns_record, 10)};
+    for (size_t i = 0; i < sizeof ZONE / sizeof *ZONE; i++)
+        if (ZONE[i].type == type && str_eq(name, str_from_c(ZONE[i].name))) {
+            out->status = ZONE[i].status;
+            if (out->status == DNS_FOUND)
+                out->records[out->count++] =
+                    (struct dns_record){str_from_c(ZONE[i].data), ZONE[i].preference};
+        }
+}
+
+static const struct route_resolver DNS = {look_up, NULL};
+
+static struct config *config(void)
+{
+    static struct config c = {
+        .hostname = STR_INIT("mail.example.org"),
+        .routes = {{STR_INIT("sink.test"), STR_INIT("127.0.0.1"), 2527},
+                   {STR_INIT("far.test"), STR_INIT("plain.example"), 26}},
+        .route_count = 2,
+    };
+    return &c;
+}
+
+static struct route find(struct arena *a, const char *domain)
+{
+    struct route r;
+    route_find(config(), &DNS, str_from_c(domain), a, &r);
+    return r;
+}
+
+static void servers_come_in_order(void **state)
+{
+    (void)state;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    bool second_was_2 = false, second_was_3 = false;
+    for (int i = 0; i < 200; i++) {
+        struct route r = find(&a, "example.net");
+        assert_int_equal(r.status, ROUTE_FOUND);
+        assert_int_equal(r.port, 25);
+        assert_int_equal(r.count, 3);
+        assert_true(str_eq(r.hosts[0], STR("mx1.example.net")));
+        second_was_2 |= str_eq(r.hosts[1], STR("mx2.example.net"));
+        second_was_3 |= str_eq(r.hosts[1], STR("mx3.example.net"));
+    }
+    assert_true(second_was_2 && second_was_3); /* equals share the work */
+    struct route r = find(&a, "plain.example");
+    assert_true(r.count == 1 && str_eq(r.hosts[0], STR("plain.example")));
+    r = find(&a, "backup.example"); /* only better ones than ourselves */
+    assert_true(r.count == 1 && str_eq(r.hosts[0], STR("best.example")));
+    r = find(&a, "[192.0.2.7]");
+    assert_true(r.count == 1 && str_eq(r.hosts[0], STR("192.0.2.7")));
+    r = find(&a, "[IPv6:2001:db8::7]");
+    assert_true(r.count == 1 && str_eq(r.hosts[0], STR("2001:db8::7")));
+    r = find(&a, "sink.test");
+    assert_true(r.count == 1 && str_eq(r.hosts[0], STR("127.0.0.1")) && r.port == 2527);
+}
+
+static void not_routed(struct arena *a, const char *domain, enum route_status status, const char *code)
+{
+    struct route r = find(a, domain);
+    assert_int_equal(r.status, status);
+    assert_true(str_starts(r.reason, str_from_c(code)));
+}
+
+static void domains_that_take_no_mail(void **state)
+{
+    (void)state;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    not_routed(&a, "null.example", ROUTE_PERMANENT, "5.1.10 ");
+    not_routed(&a, "gone.example", ROUTE_PERMANENT, "5.1.2 ");
+    not_routed(&a, "broken.example", ROUTE_TEMPORARY, "4.4.3 ");
+    not_routed(&a, "loop.example", ROUTE_PERMANENT, "5.4.6 ");
+    not_routed(&a, "[not an address]", ROUTE_PERMANENT, "5.1.3 ");
+    not_routed(&a, "[]", ROUTE_PERMANENT, "5.1.3 ");
+}
+
+static void addresses_of_both_families(void **state)
+{
+    (void)state;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct route_addresses f;
+    route_addresses(&DNS, STR("mx1.example.net"), &a, &f);
+    assert_int_equal(f.count, 2);
+    assert_true(str_eq(f.addresses[0], STR("2001:db8::1")) && str_eq(f.addresses[1], STR("192.0.2.1")));
+    route_addresses(&DNS, STR("::1"), &a, &f);
+    assert_true(f.count == 1 && str_eq(f.addresses[0], STR("::1")));
+    route_addresses(&DNS, STR("nowhere.example"), &a, &f);
+    assert_int_equal(f.status, ROUTE_PERMANENT);
+    route_addresses(&DNS, STR("broken.example"), &a, &f);
+    assert_int_equal(f.status, ROUTE_TEMPORARY);
+}
+
+static void domains_of_one_route_share_connections(void **state)
+{
+    (void)state;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    assert_true(str_eq(route_key(config(), STR("example.net"), &a), STR("example.net")));
+    assert_true(str_eq(route_key(config(), STR("sink.test"), &a), STR("127.0.0.1 2527")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replies_of_one_and_more_lines),
+        cmocka_unit_test(what_is_no_reply),
+        cmocka_unit_test(keywords_of_ehlo),
+        cmocka_unit_test(bodies_are_made_safe),
+        cmocka_unit_test(long_bodies_leave_in_long_pieces),
+        cmocka_unit_test(records_become_text),
+        cmocka_unit_test(names_that_may_be_asked_for),
+        cmocka_unit_test(servers_come_in_order),
+        cmocka_unit_test(domains_that_take_no_mail),
+        cmocka_unit_test(addresses_of_both_families),
+        cmocka_unit_test(domains_of_one_route_share_connections),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
