@@ -1,0 +1,795 @@
+/* Whole sessions over a socketpair. What other processes would answer is told by the functions below, which
+ * stand in for the clients of directory, accounts and queue. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "check.h"
+#include "smtp/session.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#define WAIT_MS    20000
+#define STORED_MAX (1 << 20)
+
+/* --- the others --- */
+
+static struct {
+    char bytes[STORED_MAX]; /* of the last message that was delivered or queued */
+    size_t size;
+    unsigned delivered, queued; /* recipients, all messages together */
+    unsigned reported;          /* of the queued: QUEUE_REFUSED */
+    unsigned retried;           /* of the queued: local accounts */
+    char sender[400], to[400]; /* of the last; `to` of all queued or delivered recipients, joined by spaces */
+    bool queue_is_down, directory_is_down;
+} world;
+
+/* NAME@ours.test is local with the number of its first letter; team@ is ana@, bob@ and x@far.test; full-
+ * names fail for now, bad- names for good; loop@ loops; unknown@ is not there. */
+bool directory_resolve(struct directory *d, struct str address, struct arena *a, struct directory_answer *out,
+                       struct err *e)
+{
+    (void)d;
+    *out = (struct directory_answer){.fate = DIRECTORY_LOCAL,
+                                     .targets = ARENA_ARRAY(a, struct directory_target, 3)};
+    if (world.directory_is_down)
+        return err_set(e, ERR_TEMPORARY, "directory does not answer");
+    if (str_eq(address, STR("postmaster")))
+        address = STR("ana@ours.test");
+    struct str local = address;
+    if (str_ends(address, STR("@ours.test")))
+        local = str_slice(address, 0, address.n - 10);
+    else
+        out->fate = DIRECTORY_REMOTE;
+    if (str_eq(local, STR("loop"))) {
+        out->fate = DIRECTORY_LOOP;
+        err_set(e, ERR_PERMANENT, "the alias leads back to itself\r\n250 not a reply of ours");
+    } else if (str_starts(local, STR("unknown"))) {
+        out->fate = DIRECTORY_UNKNOWN;
+    } else if (out->fate == DIRECTORY_REMOTE) {
+        out->targets[out->count++] = (struct directory_target){.address = address, .detail = STR("")};
+    } else if (str_eq(local, STR("team"))) {
+        out->targets[out->count++] =
+            (struct directory_target){.is_local = true, .account = 'a', .address = STR("ana@ours.test")};
+        out->targets[out->count++] =
+            (struct directory_target){.is_local = true, .account = 'b', .address = STR("bob@ours.test")};
+        out->targets[out->count++] = (struct directory_target){.address = STR("x y@far.test")};
+    } else {
+        out->targets[out->count++] = (struct directory_target){
+            .is_local = true, .account = (unsigned char)local.p[0], .address = arena_copy(a, address)};
+    }
+    return true;
+}
+
+enum directory_verdict directory_verify(struct directory *d, struct str user, struct str password,
+                                        const char *peer, struct directory_login *out)
+{
+    (void)d, (void)peer;
+    *out = (struct directory_login){.wait_s = 30};
+    if (str_eq(user, STR("waits")))
+        return DIRECTORY_WAIT;
+    if (str_eq(user, STR("nobody knows")))
+        return DIRECTORY_NO_ANSWER;
+    if (!str_eq(user, STR("ana@ours.test")) || !str_eq(password, STR("secret")))
+        return DIRECTORY_WRONG;
+    out->account = 'a';
+    snprintf(out->address, sizeof out->address, "ana@ours.test");
+    return DIRECTORY_GOOD;
+}
+
+bool directory_may_send_as(struct directory *d, int64_t account, struct str address, bool *may, struct err *e)
+{
+    (void)d, (void)e;
+    *may = account == 'a' && str_starts_nocase(address, STR("ana")) && str_ends(address, STR("@ours.test"));
+    return true;
+}
+
+static void store(int memfd, uint64_t size, struct str sender)
+{
+    int seals = fcntl(memfd, F_GET_SEALS);
+    assert_int_equal(seals, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+    assert_true(size < STORED_MAX);
+    world.size = (size_t)pread(memfd, world.bytes, STORED_MAX, 0);
+    assert_int_equal(world.size, size);
+    snprintf(world.sender, sizeof world.sender, "%.*s", STR_ARGS(sender));
+}
+
+static void add_to(struct str address)
+{
+    size_t n = strlen(world.to);
+    snprintf(world.to + n, sizeof world.to - n, "%s%.*s", n ? " " : "", STR_ARGS(address));
+}
+
+void delivery_deliver(struct delivery_client *c, const struct delivery_message *m,
+                      struct delivery_recipient *to, size_t n)
+{
+    (void)c;
+    for (size_t i = 0; i < n; i++) {
+        if (str_starts(to[i].address, STR("full"))) {
+            to[i].fate = DELIVERY_TEMPORARY;
+            snprintf(to[i].reply, sizeof to[i].reply, "4.2.2 The mailbox is full");
+        } else if (str_starts(to[i].address, STR("bad"))) {
+            to[i].fate = DELIVERY_PERMANENT;
+            snprintf(to[i].reply, sizeof to[i].reply, "5.7.1 Refused by a rule");
+        } else if (str_starts(to[i].address, STR("odd"))) {
+            to[i].fate = DELIVERY_TEMPORARY;
+            snprintf(to[i].reply, sizeof to[i].reply, "250 stored, believe me");
+        } else {
+            to[i].fate = DELIVERY_STORED;
+            world.delivered++;
+            store(m->memfd, m->size, m->sender);
+            add_to(to[i].address);
+        }
+    }
+}
+
+bool queue_enqueue(struct queue_client *q, const struct queue_message *m, int64_t *queue_id, struct err *e)
+{
+    (void)q;
+    if (world.queue_is_down)
+        return err_set(e, ERR_TEMPORARY, "queue does not answer");
+    *queue_id = 7;
+    store(m->memfd, m->size, m->sender);
+    for (size_t i = 0; i < m->count; i++) {
+        world.queued++;
+        world.reported += m->recipients[i].account == QUEUE_REFUSED;
+        world.retried += m->recipients[i].account > 0;
+        add_to(m->recipients[i].address);
+    }
+    return true;
+}
+
+/* --- a client --- */
+
+#define CONFIG                                                                        \
+    "[server]\nhostname = mail.ours.test\n[tls]\ncertificate = a\nkey = b\n[login]\n" \
+    "plain_on_loopback = yes\n[smtp]\nmessage_size = 100000\nrecipients = 5\nhops = 3\n"
+
+struct client {
+    struct smtp_server server;
+    const struct config *config;
+    struct connection connection;
+    int gate[2]; /* the session's end, ours */
+    int fd;
+    char line[600]; /* the last line read */
+    struct buf in;
+    _Atomic bool has_ended;
+};
+
+static void serve(void *context)
+{
+    struct client *c = context;
+    session_run(&c->server, c->config, &c->connection, c->gate[0]);
+    c->has_ended = true;
+}
+
+/* The next line, in c->line; false at the end of the connection. */
+static bool next_line(struct client *c)
+{
+    for (;;) {
+        struct str there = buf_str(&c->in);
+        size_t lf = str_find_byte(there, '\n');
+        if (lf != STR_NONE) {
+            assert_true(lf > 0 && there.p[lf - 1] == '\r' && lf - 1 < sizeof c->line);
+            snprintf(c->line, sizeof c->line, "%.*s", (int)lf - 1, there.p);
+            buf_consume(&c->in, lf + 1);
+            return true;
+        }
+        struct pollfd p = {.fd = c->fd, .events = POLLIN};
+        assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+        char *to = buf_room(&c->in, 4096);
+        ssize_t n = read(c->fd, to, 4096);
+        if (n <= 0)
+            return false;
+        buf_grew(&c->in, (size_t)n);
+    }
+}
+
+/* Reads a reply and compares the beginning of its last line. */
+static void hears(struct client *c, const char *want)
+{
+    do {
+        if (!next_line(c))
+            fail_msg("the connection closed instead of: %s", want);
+        assert_true(strlen(c->line) <= SMTP_REPLY_MAX - 2);
+    } while (strlen(c->line) > 3 && c->line[3] == '-');
+    if (strncmp(c->line, want, strlen(want)) != 0)
+        fail_msg("\"%s\" instead of \"%s\"", c->line, want);
+}
+
+static void sends(struct client *c, struct str bytes)
+{
+    assert_int_equal(send(c->fd, bytes.p, bytes.n, MSG_NOSIGNAL), bytes.n);
+}
+
+static void says(struct client *c, const char *line, const char *want)
+{
+    CLEAN_BUF struct buf out;
+    buf_init(&out, 1 << 20);
+    buf_addf(&out, "%s\r\n", line);
+    sends(c, buf_str(&out));
+    hears(c, want);
+}
+
+/* The reply to EHLO holds this line. */
+static bool offers(struct client *c, const char *what)
+{
+    bool found = false;
+    sends(c, STR("EHLO client.test\r\n"));
+    do {
+        assert_true(next_line(c));
+        found = found || strcmp(c->line + 4, what) == 0;
+    } while (c->line[3] == '-');
+    assert_int_equal(strncmp(c->line, "250", 3), 0);
+    return found;
+}
+
+static void dial(struct client *c, enum service service, const char *peer, bool tls)
+{
+    int ends[2];
+    struct err e = ERR_INIT;
+    *c = (struct client){.server.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    memset(&world, 0, sizeof world);
+    c->config = config_parse(STR(CONFIG), "/golub.conf", &e);
+    if (!c->config)
+        fail_msg("%s", e.text);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_true(ipc_pair(c->gate));
+    c->fd = ends[1];
+    c->connection = (struct connection){.fd = ends[0], .service = service, .tls = {.on = tls}};
+    snprintf(c->connection.peer, sizeof c->connection.peer, "%s", peer);
+    if (tls) {
+        snprintf(c->connection.tls.version, sizeof c->connection.tls.version, "TLSv1.3");
+        snprintf(c->connection.tls.cipher, sizeof c->connection.tls.cipher, "TLS_AES_256_GCM_SHA384");
+    }
+    buf_init(&c->in, 1 << 20);
+    assert_true(thread_start(serve, c));
+    hears(c, "220 mail.ours.test ESMTP");
+}
+
+/* A stranger on 25 after EHLO. */
+static void dial_stranger(struct client *c)
+{
+    dial(c, SERVICE_SMTP, "192.0.2.1", false);
+    says(c, "EHLO client.test", "250 ");
+}
+
+/* ana@ours.test on 465. */
+static void dial_user(struct client *c)
+{
+    dial(c, SERVICE_SUBMISSIONS, "192.0.2.1", true);
+    says(c, "EHLO client.test", "250 ");
+    says(c, "AUTH PLAIN AGFuYUBvdXJzLnRlc3QAc2VjcmV0", "235 2.7.0");
+}
+
+static void hang_up(struct client *c)
+{
+    shutdown(c->fd, SHUT_WR);
+    while (next_line(c))
+        continue;
+    close(c->fd);
+    while (!c->has_ended)
+        usleep(1000);
+    close(c->gate[0]);
+    close(c->gate[1]);
+    close(c->server.stop_fd);
+    buf_free(&c->in);
+    config_free(c->config);
+}
+
+/* QUIT where the session is still there. */
+static void quits(struct client *c)
+{
+    says(c, "QUIT", "221 2.0.0");
+    assert_false(next_line(c));
+    hang_up(c);
+}
+
+static void expect_closed(struct client *c)
+{
+    assert_false(next_line(c));
+    hang_up(c);
+}
+
+static void envelope(struct client *c, const char *to)
+{
+    char line[200];
+    says(c, "MAIL FROM:<x@far.test>", "250 2.1.0");
+    snprintf(line, sizeof line, "RCPT TO:<%s>", to);
+    says(c, line, "250 2.1.5");
+}
+
+/* --- tests: the receiving side --- */
+
+static void takes_a_message_for_a_local_address(void **state)
+{
+    (void)state;
+    struct client c;
+    dial_stranger(&c);
+    envelope(&c, "ana@ours.test");
+    says(&c, "DATA", "354 ");
+    says(&c, "Subject: x\r\n\r\n..dot\r\n.", "250 2.0.0 Accepted as ");
+    assert_int_equal(world.delivered, 1);
+    assert_string_equal(world.to, "ana@ours.test");
+    assert_string_equal(world.sender, "x@far.test");
+    struct str stored = str_from(world.bytes, world.size);
+    assert_true(str_starts(stored, STR("Received: from client.test ([192.0.2.1])\r\n"
+                                       "\tby mail.ours.test with ESMTP id ")));
+    assert_true(str_find(stored, STR("\r\n\tfor <ana@ours.test>; ")) != STR_NONE);
+    assert_true(str_ends(stored, STR("\r\nSubject: x\r\n\r\n.dot\r\n")));
+    /* The session goes on with nothing left of it. */
+    says(&c, "RCPT TO:<ana@ours.test>", "503 5.5.1");
+    envelope(&c, "postmaster");
+    says(&c, "DATA", "354 ");
+    says(&c, ".", "250 ");
+    assert_int_equal(world.delivered, 2);
+    quits(&c);
+}
+
+static void answers_pipelined_commands_in_order(void **state)
+{
+    (void)state;
+    struct client c;
+    dial_stranger(&c);
+    sends(
+        &c,
+        STR("MAIL FROM:<x@far.test>\r\nRCPT TO:<unknown@ours.test>\r\nRCPT TO:<ana@ours.test>\r\nDATA\r\n"));
+    hears(&c, "250 2.1.0");
+    hears(&c, "550 5.1.1 <unknown@ours.test>: no such address");
+    hears(&c, "250 2.1.5");
+    hears(&c, "354 ");
+    sends(&c, STR("a: b\r\n\r\nx\r\n.\r\nNOOP\r\nQUIT\r\n"));
+    hears(&c, "250 2.0.0 Accepted");
+    hears(&c, "250 2.0.0 OK");
+    hears(&c, "221 ");
+    expect_closed(&c);
+}
+
+static void keeps_the_order_of_commands(void **state)
+{
+    (void)state;
+    struct client c;
+    dial(&c, SERVICE_SMTP, "192.0.2.1", false);
+    says(&c, "MAIL FROM:<x@far.test>", "503 5.5.1");
+    says(&c, "HELO client.test", "250 mail.ours.test");
+    says(&c, "RCPT TO:<ana@ours.test>", "503 5.5.1");
+    says(&c, "DATA", "503 5.5.1");
+    says(&c, "MAIL FROM:<>", "250 ");
+    says(&c, "MAIL FROM:<>", "503 5.5.1");
+    says(&c, "DATA", "554 5.5.1");
+    says(&c, "RCPT TO:<ana@ours.test>", "250 ");
+    says(&c, "RSET", "250 ");
+    says(&c, "DATA", "503 5.5.1");
+    says(&c, "MAIL FROM:<>", "250 ");
+    says(&c, "EHLO again.test", "250 "); /* RFC 5321 section 4.1.4: as RSET */
+    says(&c, "DATA", "503 5.5.1");
+    says(&c, "VRFY ana", "252 ");
+    says(&c, "EXPN team", "502 ");
+    says(&c, "HELP", "214 ");
+    says(&c, "MAIL FROM:<a@b.c> RET=FULL", "555 5.5.4");
+    says(&c, "MAIL FROM:<a@b>c", "501 5.1.7");
+    says(&c, "FROB", "500 5.5.1");
+    quits(&c);
+}
+
+static void relays_nothing_for_strangers(void **state)
+{
+    (void)state;
+    static const char *const FORMS[][2] = {
+        {"x@far.test", "550 5.7.1"},
+        {"@ours.test:x@far.test", "550 5.7.1"},
+        {"x@[192.0.2.9]", "550 5.7.1"},
+        {"x@ours.test@far.test", "501 5.1.3"},
+        {"unknown%far.test@ours.test", "550 5.1.1"},
+        {"\"unknown@far.test\"@ours.test", "550 5.1.1"},
+    };
+    struct client c;
+    dial_stranger(&c);
+    says(&c, "MAIL FROM:<x@far.test>", "250 ");
+    for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; i++) {
+        char line[200];
+        snprintf(line, sizeof line, "RCPT TO:<%s>", FORMS[i][0]);
+        says(&c, line, FORMS[i][1]);
+    }
+    says(&c, "RCPT TO:<loop@ours.test>",
+         "550 5.4.6 <loop@ours.test>: the alias leads back to itself??250 not");
+    world.directory_is_down = true;
+    says(&c, "RCPT TO:<ana@ours.test>", "451 4.3.0 directory does not answer");
+    says(&c, "DATA", "554 5.5.1");
+    quits(&c);
+}
+
+static void bounds_recipients_and_refusals(void **state)
+{
+    (void)state;
+    struct client c;
+    dial_stranger(&c);
+    says(&c, "MAIL FROM:<x@far.test>", "250 ");
+    for (unsigned i = 0; i < 5; i++)
+        says(&c, "RCPT TO:<ana@ours.test>", "250 ");
+    for (unsigned i = 0; i < 300; i++)
+        says(&c, "RCPT TO:<ana@ours.test>", "452 4.5.3");
+    says(&c, "DATA", "354 ");
+    says(&c, ".", "250 ");
+    assert_int_equal(world.delivered, 1); /* one copy each */
+    says(&c, "MAIL FROM:<x@far.test>", "250 ");
+    for (unsigned i = 0; i <= SMTP_REFUSALS_MAX; i++)
+        says(&c, "RCPT TO:<unknown@ours.test>", "550 ");
+    hears(&c, "421 4.7.0");
+    expect_closed(&c);
+}
+
+static void bounds_errors_and_idling(void **state)
+{
+    (void)state;
+    struct client c;
+    dial_stranger(&c);
+    for (unsigned i = 0; i < SMTP_ERRORS_MAX; i++)
+        says(&c, "x frob", "500 ");
+    hears(&c, "421 4.7.0");
+    expect_closed(&c);
+
+    dial_stranger(&c);
+    for (unsigned i = 1; i < SMTP_IDLING_MAX; i++)
+        says(&c, "NOOP", "250 ");
+    says(&c, "NOOP", "421 4.7.0");
+    expect_closed(&c);
+}
+
+static void refuses_broken_lines(void **state)
+{
+    (void)state;
+    struct client c;
+    CLEAN_BUF struct buf line;
+    buf_init(&line, 1 << 20);
+    for (unsigned i = 0; i < 20000; i++)
+        buf_add_byte(&line, 'A');
+    buf_add(&line, STR("\r\nNOOP\r\n"));
+    dial_stranger(&c);
+    sends(&c, buf_str(&line));
+    hears(&c, "500 5.5.2");
+    hears(&c, "250 ");
+    sends(&c, STR("NOOP\n"));
+    hears(&c, "500 5.5.2");
+    sends(&c, STR("NO\rOP\r\n"));
+    hears(&c, "500 5.5.2");
+    quits(&c);
+}
+
+static void a_message_with_a_bare_line_end_is_no_message(void **state)
+{
+    (void)state;
+    static const struct str ENDS[] = {STR_INIT("\n.\n"),      STR_INIT("\r\n.\n"), STR_INIT("\n.\r\n"),
+                                      STR_INIT("\r.\r"),      STR_INIT("\r\n.\r"), STR_INIT("\r.\r\n"),
+                                      STR_INIT("\n.\r"),      STR_INIT("\r.\n"),   STR_INIT("\r\r\n.\r\r\n"),
+                                      STR_INIT("\r\n\0.\r\n")};
+    struct client c;
+    dial_stranger(&c);
+    for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++) {
+        envelope(&c, "ana@ours.test");
+        says(&c, "DATA", "354 ");
+        sends(&c, STR("a: b\r\n\r\nbody"));
+        sends(&c, ENDS[i]);
+        sends(&c, STR("MAIL FROM:<evil@far.test>\r\nRCPT TO:<ana@ours.test>\r\nDATA\r\nx\r\n.\r\n"));
+        hears(&c, "550 5.6.11");
+        says(&c, "NOOP", "250 2.0.0 OK");
+    }
+    assert_int_equal(world.delivered, 0);
+    quits(&c);
+}
+
+static void bounds_size_and_hops(void **state)
+{
+    (void)state;
+    struct client c;
+    CLEAN_BUF struct buf large;
+    buf_init(&large, 1 << 20);
+    while (large.n < 100000)
+        buf_add(&large, STR("0123456789 0123456789 0123456789 0123456789\r\n"));
+    dial_stranger(&c);
+    says(&c, "MAIL FROM:<x@far.test> SIZE=100001", "552 5.3.4");
+    says(&c, "MAIL FROM:<x@far.test> SIZE=99999999999999999999", "552 5.3.4");
+    says(&c, "MAIL FROM:<x@far.test> SIZE=100000", "250 ");
+    says(&c, "RCPT TO:<ana@ours.test>", "250 ");
+    says(&c, "DATA", "354 ");
+    sends(&c, buf_str(&large));
+    says(&c, ".", "552 5.3.4");
+    envelope(&c, "ana@ours.test");
+    says(&c, "DATA", "354 ");
+    sends(&c, STR("a: b\r\n\r\n"));
+    sends(&c, str_slice(buf_str(&large), 0, 99990));
+    says(&c, "\r\n.", "250 ");
+    assert_true(str_find(str_from(world.bytes, world.size), str_slice(buf_str(&large), 0, 99990)) !=
+                STR_NONE);
+    envelope(&c, "ana@ours.test");
+    says(&c, "DATA", "354 ");
+    says(&c, "Received: 1\r\nReceived: 2\r\nReceived: 3\r\n\r\nReceived: 4\r\n.", "250 ");
+    envelope(&c, "ana@ours.test");
+    says(&c, "DATA", "354 ");
+    says(&c, "Received: 1\r\nReceived: 2\r\nReceived: 3\r\nReceived: 4\r\n\r\nx\r\n.", "554 5.4.6");
+    quits(&c);
+}
+
+static void a_message_cut_off_is_no_message(void **state)
+{
+    (void)state;
+    struct client c;
+    dial_stranger(&c);
+    envelope(&c, "ana@ours.test");
+    says(&c, "DATA", "354 ");
+    sends(&c, STR("a: b\r\n\r\nhalf of it\r\n.\r"));
+    hang_up(&c);
+    assert_int_equal(world.delivered + world.queued, 0);
+}
+
+/* --- tests: fates --- */
+
+static void sends_to(struct client *c, const char *recipients, const char *want)
+{
+    struct str rest = str_from_c(recipients), one;
+    says(c, "MAIL FROM:<ana@ours.test>", "250 ");
+    for (bool more = true; more;) {
+        char line[200];
+        more = str_cut(&rest, ' ', &one);
+        snprintf(line, sizeof line, "RCPT TO:<%.*s>", STR_ARGS(one));
+        says(c, line, "250 ");
+    }
+    world.delivered = world.queued = world.reported = world.retried = 0;
+    world.to[0] = '\0';
+    says(c, "DATA", "354 ");
+    says(c, "From: ana@ours.test\r\n\r\nx\r\n.", want);
+}
+
+static void one_recipient_gets_its_own_fate(void **state)
+{
+    (void)state;
+    struct client c;
+    dial_stranger(&c);
+    sends_to(&c, "full@ours.test", "452 4.2.2 The mailbox is full");
+    sends_to(&c, "bad@ours.test", "550 5.7.1 Refused by a rule");
+    sends_to(&c, "odd@ours.test", "451 4.3.0");
+    assert_int_equal(world.delivered + world.queued, 0);
+    quits(&c);
+}
+
+static void several_recipients_share_an_answer(void **state)
+{
+    (void)state;
+    struct client c;
+    dial_stranger(&c);
+    sends_to(&c, "ana@ours.test full@ours.test bad@ours.test", "250 ");
+    assert_int_equal(world.delivered, 1);
+    assert_int_equal(world.retried, 1);
+    assert_int_equal(world.reported, 0); /* a stranger's address may be forged */
+    sends_to(&c, "bad@ours.test full@ours.test", "452 4.2.2");
+    assert_int_equal(world.delivered + world.queued, 0);
+    sends_to(&c, "bad@ours.test", "550 5.7.1");
+    world.queue_is_down = true;
+    sends_to(&c, "ana@ours.test full@ours.test", "451 4.3.0 queue does not answer");
+    sends_to(&c, "team@ours.test", "451 4.3.0");
+    assert_int_equal(world.delivered, 0); /* the queue is asked first */
+    world.queue_is_down = false;
+    sends_to(&c, "team@ours.test ana@ours.test", "250 ");
+    assert_string_equal(world.to, "\"x y\"@far.test ana@ours.test bob@ours.test");
+    quits(&c);
+}
+
+static void a_user_gets_a_report(void **state)
+{
+    (void)state;
+    struct client c;
+    dial_user(&c);
+    sends_to(&c, "ana@ours.test bad@ours.test full@ours.test", "250 ");
+    assert_int_equal(world.delivered, 1);
+    assert_int_equal(world.reported, 1);
+    assert_int_equal(world.retried, 1);
+    sends_to(&c, "x@far.test bad@ours.test", "250 ");
+    assert_int_equal(world.queued, 2);
+    assert_int_equal(world.reported, 1);
+    quits(&c);
+}
+
+/* --- tests: submission --- */
+
+static void authenticates(void **state)
+{
+    (void)state;
+    struct client c;
+    dial(&c, SERVICE_SUBMISSIONS, "192.0.2.1", true);
+    assert_true(offers(&c, "AUTH PLAIN LOGIN"));
+    assert_false(offers(&c, "STARTTLS"));
+    says(&c, "MAIL FROM:<ana@ours.test>", "530 5.7.0");
+    says(&c, "AUTH CRAM-MD5", "504 5.5.4");
+    says(&c, "AUTH PLAIN !", "501 5.5.2");
+    says(&c, "AUTH PLAIN AGFuYQ==", "501 5.5.2"); /* one NUL */
+    says(&c, "AUTH PLAIN", "334 ");
+    says(&c, "*", "501 5.7.0");
+    says(&c, "AUTH PLAIN Ym9iAGFuYUBvdXJzLnRlc3QAc2VjcmV0", "535 5.7.8"); /* to act as bob */
+    says(&c,
+         "AUTH PLAIN AHdhaXRzAHg=", "454 4.7.0 Too many failed logins from your address; try again in 30");
+    says(&c, "AUTH PLAIN AG5vYm9keSBrbm93cwB4", "454 4.7.0");
+    says(&c, "AUTH LOGIN", "334 VXNlcm5hbWU6");
+    says(&c, "YW5hQG91cnMudGVzdA==", "334 UGFzc3dvcmQ6");
+    says(&c, "d3Jvbmc=", "535 5.7.8");
+    says(&c, "AUTH LOGIN YW5hQG91cnMudGVzdA==", "334 UGFzc3dvcmQ6");
+    says(&c, "c2VjcmV0", "235 2.7.0");
+    says(&c, "AUTH PLAIN AGFuYUBvdXJzLnRlc3QAc2VjcmV0", "503 5.5.1");
+    assert_false(offers(&c, "AUTH PLAIN LOGIN"));
+    quits(&c);
+
+    dial(&c, SERVICE_SUBMISSIONS, "192.0.2.1", true);
+    says(&c, "EHLO client.test", "250 ");
+    for (unsigned i = 0; i < SMTP_LOGINS_MAX; i++) {
+        says(&c, "AUTH PLAIN", "334 ");
+        says(&c, "AGFuYUBvdXJzLnRlc3QAd3Jvbmc=", "535 5.7.8");
+    }
+    hears(&c, "421 4.7.0");
+    expect_closed(&c);
+}
+
+static void no_password_without_tls_but_on_loopback(void **state)
+{
+    (void)state;
+    struct client c;
+    dial(&c, SERVICE_SUBMISSION, "192.0.2.1", false);
+    assert_false(offers(&c, "AUTH PLAIN LOGIN"));
+    assert_true(offers(&c, "STARTTLS"));
+    says(&c, "MAIL FROM:<ana@ours.test>", "530 5.7.0");
+    says(&c, "AUTH PLAIN AGFuYUBvdXJzLnRlc3QAc2VjcmV0", "538 5.7.11");
+    quits(&c);
+    dial(&c, SERVICE_SUBMISSION_ALT, "127.0.0.1", false);
+    assert_true(offers(&c, "AUTH PLAIN LOGIN"));
+    says(&c, "AUTH PLAIN AGFuYUBvdXJzLnRlc3QAc2VjcmV0", "235 2.7.0");
+    quits(&c);
+}
+
+static void submits(struct client *c, const char *header, const char *want)
+{
+    char message[2000];
+    envelope(c, "bob@ours.test");
+    says(c, "DATA", "354 ");
+    snprintf(message, sizeof message, "%s\r\n\r\nbody\r\n.", header);
+    says(c, message, want);
+}
+
+static void a_user_sends_as_themselves_only(void **state)
+{
+    (void)state;
+    struct client c;
+    dial_user(&c);
+    says(&c, "MAIL FROM:<x@far.test>", "553 5.7.1 <x@far.test> is not an address of ana@ours.test");
+    says(&c, "MAIL FROM:<bob@ours.test>", "553 5.7.1");
+    says(&c, "MAIL FROM:<ana+tag@ours.test>", "250 ");
+    says(&c, "RCPT TO:<x@far.test>", "250 ");
+    says(&c, "RCPT TO:<unknown@ours.test>", "550 5.1.1");
+    says(&c, "DATA", "354 ");
+    says(&c, "From: Ana <ana@ours.test>\r\nBcc: secret@far.test\r\n\r\nx\r\n.", "250 ");
+    struct str stored = str_from(world.bytes, world.size);
+    assert_true(str_find(stored, STR("\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384)\r\n"
+                                     "\tby mail.ours.test with ESMTPSA id ")) != STR_NONE);
+    assert_true(str_find(stored, STR("\r\nDate: ")) != STR_NONE);
+    assert_true(str_find(stored, STR("\r\nMessage-ID: <")) != STR_NONE);
+    assert_true(str_find(stored, STR("secret")) == STR_NONE);
+    assert_true(str_ends(stored, STR("From: Ana <ana@ours.test>\r\n\r\nx\r\n")));
+    assert_int_equal(world.queued, 1);
+    assert_string_equal(world.to, "x@far.test");
+    says(&c, "MAIL FROM:<ana@ours.test>", "250 ");
+    says(&c, "RCPT TO:<bob@ours.test>", "250 ");
+    says(&c, "DATA", "354 ");
+    says(&c, "From: \"Boss\" <bob@ours.test>\r\n\r\nx\r\n.",
+         "550 5.7.1 From: <bob@ours.test> is not an address");
+    says(&c, "MAIL FROM:<>", "250 ");
+    says(&c, "RCPT TO:<bob@ours.test>", "250 ");
+    says(&c, "DATA", "354 ");
+    says(&c, "From: ana@ours.test\r\nFrom: ana@ours.test\r\n\r\nx\r\n.", "550 5.6.0");
+    quits(&c);
+    dial_stranger(&c); /* whose From is not ours to judge */
+    submits(&c, "From: bob@ours.test", "250 ");
+    quits(&c);
+}
+
+/* A gate that speaks no TLS: it passes the client's socket through. */
+static void play_gate(struct client *c)
+{
+    struct ipc_frame f;
+    assert_int_equal(ipc_receive(c->gate[1], &f, deadline_in(WAIT_MS)), IPC_OK);
+    assert_int_equal(f.type, GATE_FRAME_STARTTLS);
+    int outer = ipc_frame_take_fd(&f, 0), inner = ipc_frame_take_fd(&f, 1);
+    ipc_frame_free(&f);
+    assert_true(outer >= 0 && inner >= 0);
+    close(outer);
+    CLEAN_FRAME struct ipc_frame preface;
+    ipc_frame_init(&preface, 0);
+    struct tls_info tls = {.on = true, .version = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384"};
+    tls_info_put(&preface, &tls);
+    unsigned char length[4] = {(unsigned char)preface.payload.n};
+    assert_int_equal(write(inner, length, 4), 4);
+    assert_int_equal(write(inner, preface.payload.p, preface.payload.n), preface.payload.n);
+    close(c->fd);
+    c->fd = inner; /* from now on we are both gate and client */
+}
+
+static void starttls_forgets_everything(void **state)
+{
+    (void)state;
+    struct client c;
+    dial(&c, SERVICE_SMTP, "192.0.2.1", false);
+    says(&c, "EHLO client.test", "250 ");
+    says(&c, "MAIL FROM:<x@far.test>", "250 ");
+    sends(&c, STR("STARTTLS\r\nRCPT TO:<ana@ours.test>\r\nNOOP\r\n"));
+    hears(&c, "220 2.0.0");
+    play_gate(&c);
+    says(&c, "RCPT TO:<ana@ours.test>", "503 5.5.1"); /* the first answer under TLS is to the first command */
+    says(&c, "MAIL FROM:<x@far.test>", "503 5.5.1");
+    assert_true(offers(&c, "AUTH PLAIN LOGIN"));
+    says(&c, "STARTTLS", "503 5.5.1");
+    envelope(&c, "ana@ours.test");
+    says(&c, "DATA", "354 ");
+    says(&c, ".", "250 ");
+    assert_true(str_find(str_from(world.bytes, world.size), STR("with ESMTPS id")) != STR_NONE);
+    quits(&c);
+}
+
+/* --- tests: the end --- */
+
+static void stop(struct client *c)
+{
+    c->server.is_stopping = true;
+    assert_int_equal(eventfd_write(c->server.stop_fd, 1), 0);
+}
+
+static void stopping_wakes_a_quiet_session(void **state)
+{
+    (void)state;
+    struct client c;
+    dial_stranger(&c);
+    stop(&c);
+    hears(&c, "421 4.3.2");
+    expect_closed(&c);
+}
+
+static void stopping_finishes_what_is_under_way(void **state)
+{
+    (void)state;
+    struct client c;
+    dial_stranger(&c);
+    says(&c, "MAIL FROM:<x@far.test>", "250 ");
+    stop(&c);
+    says(&c, "RCPT TO:<ana@ours.test>", "250 ");
+    says(&c, "DATA", "354 ");
+    says(&c, "a: b\r\n\r\nx\r\n.", "250 2.0.0 Accepted");
+    hears(&c, "421 4.3.2");
+    assert_int_equal(world.delivered, 1);
+    expect_closed(&c);
+}
+
+int main(void)
+{
+    log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(takes_a_message_for_a_local_address),
+        cmocka_unit_test(answers_pipelined_commands_in_order),
+        cmocka_unit_test(keeps_the_order_of_commands),
+        cmocka_unit_test(relays_nothing_for_strangers),
+        cmocka_unit_test(bounds_recipients_and_refusals),
+        cmocka_unit_test(bounds_errors_and_idling),
+        cmocka_unit_test(refuses_broken_lines),
+        cmocka_unit_test(a_message_with_a_bare_line_end_is_no_message),
+        cmocka_unit_test(bounds_size_and_hops),
+        cmocka_unit_test(a_message_cut_off_is_no_message),
+        cmocka_unit_test(one_recipient_gets_its_own_fate),
+        cmocka_unit_test(several_recipients_share_an_answer),
+        cmocka_unit_test(a_user_gets_a_report),
+        cmocka_unit_test(authenticates),
+        cmocka_unit_test(no_password_without_tls_but_on_loopback),
+        cmocka_unit_test(a_user_sends_as_themselves_only),
+        cmocka_unit_test(starttls_forgets_everything),
+        cmocka_unit_test(stopping_wakes_a_quiet_session),
+        cmocka_unit_test(stopping_finishes_what_is_under_way),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
