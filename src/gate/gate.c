@@ -1,0 +1,326 @@
+#include "gate/gate.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/sandbox.h"
+#include "gate/crowd.h"
+#include "gate/services.h"
+#include "gate/tls.h"
+#include "gate/tunnel.h"
+#include "role/role.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+/* Connections taken from one listening socket before others get their turn: more would leave the other gates
+ * without work. */
+#define ACCEPTS_PER_TURN 16
+
+/* TLS connections of one gate. Each holds two descriptors and some 30 KiB: at most 600 MiB. */
+#define TUNNELS_MAX ((size_t)20000)
+#define FILES_MAX   65536u            /* for those, and what passes through */
+#define FILES_OTHER ((size_t)1 << 10) /* kept for plain connections on their way, channels and listeners */
+
+/* TLS connections of one client address in one gate. A company behind one address: a hundred people, each
+ * with a phone and two mail programs that hold several IMAP connections; in several gates. */
+#define TUNNELS_PER_ADDRESS ((size_t)500)
+
+/* When descriptors run out, accepting rests so long: connections wait in the kernel meanwhile. */
+#define REST_MS 200
+
+/* What happens to every connection of a flood is said once in so long. */
+#define COMPLAIN_MS 1000
+
+struct listener {
+    struct gate *gate;
+    struct loop_watch *watch; /* NULL while resting */
+    int fd;
+    enum service service;
+};
+
+struct gate {
+    struct role *role;
+    struct loop *loop;
+    struct services *services;
+    struct tunnels *tunnels;
+    struct crowd *crowd;
+    SSL_CTX *tls; /* NULL until the supervisor has sent it */
+    struct listener listeners[CONFIG_LISTENERS_MAX];
+    size_t listener_count;
+    struct loop_timer *rest;
+    size_t tunnels_max;
+    struct deadline complain_again;
+    bool stopping;
+};
+
+static void complain(struct gate *g, const char *event, const char *why)
+{
+    if (!deadline_passed(g->complain_again))
+        return;
+    g->complain_again = deadline_in(COMPLAIN_MS);
+    LOG_WARNING(event, F_C("why", why), F_INT("connections", tunnels_count(g->tunnels)));
+}
+
+/* --- addresses --- */
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+};
+
+static bool write_address(const union address *a, char text[CONNECTION_ADDRESS_MAX], uint16_t *port)
+{
+    if (a->any.sa_family == AF_INET) {
+        *port = ntohs(a->four.sin_port);
+        return inet_ntop(AF_INET, &a->four.sin_addr, text, CONNECTION_ADDRESS_MAX) != NULL;
+    }
+    if (a->any.sa_family != AF_INET6)
+        return false;
+    *port = ntohs(a->six.sin6_port);
+    const struct in6_addr *six = &a->six.sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(six))
+        return inet_ntop(AF_INET, six->s6_addr + 12, text, CONNECTION_ADDRESS_MAX) != NULL;
+    return inet_ntop(AF_INET6, six, text, CONNECTION_ADDRESS_MAX) != NULL;
+}
+
+static bool describe(struct connection *c, const union address *peer)
+{
+    union address local;
+    socklen_t n = sizeof local;
+    return getsockname(c->fd, &local.any, &n) == 0 && write_address(peer, c->peer, &c->peer_port) &&
+           write_address(&local, c->local, &c->local_port);
+}
+
+/* --- tunnels --- */
+
+/* Room for one more from this address; tunnel_ended gives it back. */
+static bool enter(struct gate *g, const char *peer)
+{
+    const char *why = NULL;
+    if (!g->tls)
+        why = "there is no certificate";
+    else if (tunnels_count(g->tunnels) >= g->tunnels_max)
+        why = "this gate holds as many as it can";
+    else if (!crowd_enter(g->crowd, peer, TUNNELS_PER_ADDRESS))
+        why = "one address holds as many as it may";
+    if (why)
+        complain(g, "gate.refused", why);
+    return !why;
+}
+
+static void tunnel_ended(void *gate, const char *peer)
+{
+    struct gate *g = gate;
+    crowd_leave(g->crowd, peer);
+    if (g->stopping && tunnels_count(g->tunnels) == 0)
+        loop_stop(g->loop);
+}
+
+static bool deliver(void *gate, const struct connection *c)
+{
+    return services_deliver(((struct gate *)gate)->services, c);
+}
+
+static bool make_nonblocking_socket(int fd)
+{
+    struct stat st;
+    int flags = fcntl(fd, F_GETFL);
+    return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) && flags >= 0 &&
+           fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
+/* The service may have been taken over: what it sends need not be what it says. Closing the socketpair's end
+ * without a preface tells it that there will be no TLS. */
+static void start_starttls(void *gate, int client, int service)
+{
+    struct gate *g = gate;
+    union address peer;
+    socklen_t n = sizeof peer;
+    char text[CONNECTION_ADDRESS_MAX];
+    uint16_t port;
+    if (make_nonblocking_socket(client) && make_nonblocking_socket(service) &&
+        getpeername(client, &peer.any, &n) == 0 && write_address(&peer, text, &port) && enter(g, text)) {
+        tunnel_starttls(g->tunnels, g->tls, client, service, text);
+        return;
+    }
+    close(client);
+    close(service);
+}
+
+/* --- accepting --- */
+
+static void accept_ready(void *listener, uint32_t events);
+
+static void start_accepting(void *gate)
+{
+    struct gate *g = gate;
+    g->rest = NULL;
+    for (size_t i = 0; i < g->listener_count; i++) /* each connection wakes one gate, not all */
+        g->listeners[i].watch =
+            loop_watch(g->loop, g->listeners[i].fd, EPOLLIN | EPOLLEXCLUSIVE, accept_ready, &g->listeners[i]);
+}
+
+static void stop_accepting(struct gate *g)
+{
+    for (size_t i = 0; i < g->listener_count; i++) {
+        if (g->listeners[i].watch)
+            loop_unwatch(g->listeners[i].watch);
+        g->listeners[i].watch = NULL;
+    }
+    if (g->rest)
+        loop_timer_cancel(g->rest);
+    g->rest = NULL;
+}
+
+static void take_connection(struct listener *l, int fd, const union address *peer)
+{
+    struct gate *g = l->gate;
+    struct connection c = {.fd = fd, .service = l->service};
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1},
+               sizeof(int));   /* answers leave in whole writes already */
+    if (!describe(&c, peer)) { /* gone again */
+        close(fd);
+        return;
+    }
+    LOG_DEBUG("gate.accept", F_C("service", service_name(l->service)), F_C("peer", c.peer),
+              F_INT("port", c.peer_port));
+    if (service_is_tls(l->service) && enter(g, c.peer)) {
+        tunnel_accept(g->tunnels, g->tls, &c);
+        return;
+    }
+    if (!service_is_tls(l->service))
+        services_deliver(g->services,
+                         &c); /* has logged what is wrong, if anything; nobody else can take it */
+    close(fd);
+}
+
+static void accept_ready(void *listener, uint32_t events)
+{
+    (void)events;
+    struct listener *l = listener;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        union address peer;
+        socklen_t n = sizeof peer;
+        int fd = accept4(l->fd, &peer.any, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            take_connection(l, fd, &peer);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            complain(l->gate, "gate.resting", strerror(errno));
+            stop_accepting(l->gate);
+            l->gate->rest = loop_timer(l->gate->loop, REST_MS, start_accepting, l->gate);
+            return;
+        } else if (errno == EAGAIN) {
+            return;
+        } /* else: that connection is gone again (accept(2), "Error handling"): the next one */
+    }
+}
+
+/* --- what the supervisor sends --- */
+
+static void close_listeners(struct gate *g)
+{
+    stop_accepting(g);
+    for (size_t i = 0; i < g->listener_count; i++)
+        close(g->listeners[i].fd);
+    g->listener_count = 0;
+}
+
+static void take_listeners(struct gate *g, struct ipc_frame *f)
+{
+    struct ipc_reader r = ipc_read(f);
+    bool first = ipc_get_u8(&r) != 0;
+    uint32_t count = ipc_get_u32(&r);
+    if (first)
+        close_listeners(g);
+    stop_accepting(g);
+    for (uint32_t i = 0; i < count && i < f->nfds && !r.bad; i++) {
+        uint32_t service = ipc_get_u32(&r);
+        int fd = ipc_frame_take_fd(f, i);
+        if (service >= SERVICE_COUNT || g->listener_count == CONFIG_LISTENERS_MAX ||
+            !make_nonblocking_socket(fd)) {
+            close(fd);
+            continue;
+        }
+        g->listeners[g->listener_count++] =
+            (struct listener){.gate = g, .fd = fd, .service = (enum service)service};
+    }
+    if (!g->stopping)
+        start_accepting(g);
+}
+
+/* A new certificate serves new connections; those that are there keep the context they began with. */
+static void take_tls(struct gate *g, struct ipc_frame *f)
+{
+    struct ipc_reader r = ipc_read(f);
+    struct str ticket_key = ipc_get_str(&r);
+    CLEAN_CLOSE int chain = ipc_frame_take_fd(f, 0);
+    CLEAN_CLOSE int keys = ipc_frame_take_fd(f, 1);
+    struct err e = ERR_INIT;
+    SSL_CTX *context = tls_context_from_files(chain, keys, ticket_key, &e);
+    if (!context) {
+        LOG_ERROR("gate.certificate", F_C("error", e.text),
+                  F_C("now", g->tls ? "the old one stays" : "no TLS is possible"));
+        return;
+    }
+    SSL_CTX_free(g->tls);
+    g->tls = context;
+}
+
+static void take_frame(void *gate, struct ipc_frame *f)
+{
+    if (f->type == ROLE_FRAME_LISTENERS)
+        take_listeners(gate, f);
+    else if (f->type == ROLE_FRAME_TLS)
+        take_tls(gate, f);
+}
+
+/* Takes nothing new; what is under way goes on until its ends close it, or the supervisor loses patience. */
+static void stop(void *gate)
+{
+    struct gate *g = gate;
+    g->stopping = true;
+    close_listeners(g);
+    if (tunnels_count(g->tunnels) == 0)
+        loop_stop(g->loop);
+}
+
+static size_t room_for_tunnels(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur < 2 * FILES_OTHER)
+        return files.rlim_cur / 4;
+    size_t room = ((size_t)files.rlim_cur - FILES_OTHER) / 2;
+    return room < TUNNELS_MAX ? room : TUNNELS_MAX;
+}
+
+int gate_main(struct role *r)
+{
+    struct err e = ERR_INIT;
+    struct gate g = {.role = r};
+    const struct sandbox_profile profile = {.name = "gate",
+                                            .rights = SANDBOX_ACCEPT,
+                                            .files_max = FILES_MAX,
+                                            .landlock_required = r->config->sandbox_required};
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes with write(2) */
+    tls_prepare();
+    if (!role_drop_user(r, &e) || !sandbox_enter(&profile, NULL, &e))
+        log_die("gate.start", "%s", e.text);
+    g.tunnels_max = room_for_tunnels();
+    g.loop = loop_new();
+    g.crowd = crowd_new();
+    g.services = services_new(r, g.loop, start_starttls, &g);
+    g.tunnels = tunnels_new(g.loop, &(struct tunnels_user){deliver, tunnel_ended, &g});
+    role_attach(r, g.loop, &(struct role_handlers){.frame = take_frame, .stop = stop}, &g);
+    loop_run(g.loop);
+    return 0;
+}

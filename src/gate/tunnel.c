@@ -1,0 +1,483 @@
+#include "gate/tunnel.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "gate/tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+/* Asked of a service at a time: what it sends fits into four TLS records. */
+#define SCRATCH_BYTES         ((size_t)64 * 1024)
+/* Of one client before the others get their turn. */
+#define CLIENT_BYTES_PER_TURN ((size_t)256 * 1024)
+
+/* Bytes that their receiver did not take yet. */
+struct leftover {
+    char *p; /* NULL: none */
+    size_t at, n;
+};
+
+enum state {
+    HANDSHAKE,
+    RELAYING,
+    LINGERING, /* everything was sent and the service is gone: waits for the client to close */
+};
+
+struct tunnel {
+    struct tunnels *all;
+    struct tunnel *next, **back;
+    enum state state;
+    SSL *ssl;
+    int client, service; /* service: -1 before the handshake of a tunnel_accept, and after its end */
+    struct loop_watch *client_watch, *service_watch; /* NULL: not waiting for anything there */
+    uint32_t client_events, service_events;
+    struct loop_timer *timer;      /* the handshake's or the lingering's end; NULL: none */
+    struct loop_timer *turn;       /* there is more that OpenSSL holds already; NULL: no */
+    struct connection *connection; /* to be delivered after the handshake; NULL: STARTTLS */
+    struct leftover to_client, to_service;
+    uint32_t read_wants, write_wants; /* what SSL_read and SSL_write wait for on the socket */
+    bool client_done, service_done;   /* no more will come from there */
+    bool service_deaf;                /* it takes no more, or was told that no more comes */
+    bool client_broken;               /* nothing can be sent to it */
+    char peer[CONNECTION_ADDRESS_MAX];
+};
+
+struct tunnels {
+    struct loop *loop;
+    struct tunnels_user user;
+    struct tunnel *list;
+    size_t count;
+    char scratch[SCRATCH_BYTES];
+};
+
+struct tunnels *tunnels_new(struct loop *l, const struct tunnels_user *user)
+{
+    struct tunnels *all = MEM_NEW(struct tunnels);
+    all->loop = l;
+    all->user = *user;
+    return all;
+}
+
+size_t tunnels_count(const struct tunnels *all)
+{
+    return all->count;
+}
+
+/* --- what a tunnel waits for --- */
+
+static void client_ready(void *tunnel, uint32_t events);
+static void service_ready(void *tunnel, uint32_t events);
+
+/* Waiting for nothing is not watching at all: epoll tells of errors and hang-ups even then, over and over. */
+static void wait_for(struct tunnel *t, struct loop_watch **watch, uint32_t *now, int fd, uint32_t events,
+                     loop_ready_fn *ready)
+{
+    if (events == *now)
+        return;
+    *now = events;
+    if (events == 0) {
+        loop_unwatch(*watch);
+        *watch = NULL;
+    } else if (*watch) {
+        loop_watch_change(*watch, events);
+    } else {
+        *watch = loop_watch(t->all->loop, fd, events, ready, t);
+    }
+}
+
+static void wait_for_client(struct tunnel *t, uint32_t events)
+{
+    wait_for(t, &t->client_watch, &t->client_events, t->client, events, client_ready);
+}
+
+static void wait_for_service(struct tunnel *t, uint32_t events)
+{
+    wait_for(t, &t->service_watch, &t->service_events, t->service, events, service_ready);
+}
+
+static void stop_timer(struct loop_timer **timer)
+{
+    if (*timer)
+        loop_timer_cancel(*timer);
+    *timer = NULL;
+}
+
+/* --- the end --- */
+
+static void close_service(struct tunnel *t)
+{
+    if (t->service < 0)
+        return;
+    wait_for_service(t, 0);
+    close(t->service);
+    t->service = -1;
+}
+
+static void end(struct tunnel *t)
+{
+    struct tunnels *all = t->all;
+    stop_timer(&t->timer);
+    stop_timer(&t->turn);
+    close_service(t);
+    wait_for_client(t, 0);
+    SSL_free(t->ssl);
+    close(t->client);
+    free(t->to_client.p);
+    free(t->to_service.p);
+    free(t->connection);
+    *t->back = t->next;
+    if (t->next)
+        t->next->back = t->back;
+    all->count--;
+    char peer[CONNECTION_ADDRESS_MAX];
+    memcpy(peer, t->peer, sizeof peer);
+    free(t);
+    all->user.ended(all->user.context, peer);
+}
+
+void tunnels_free(struct tunnels *all)
+{
+    while (all->list)
+        end(all->list);
+    free(all);
+}
+
+/* The handshake is given up: a service that asked for it by STARTTLS is told by an empty preface. */
+static void fail_handshake(struct tunnel *t, const char *why)
+{
+    LOG_INFO("gate.tls-failed", F_C("peer", t->peer), F_C("error", why));
+    if (t->service >= 0)
+        send(t->service, (unsigned char[4]){0}, 4, MSG_NOSIGNAL | MSG_DONTWAIT); /* if it is still there */
+    end(t);
+}
+
+static void timed_out(void *tunnel)
+{
+    struct tunnel *t = tunnel;
+    t->timer = NULL;
+    if (t->state == HANDSHAKE)
+        fail_handshake(t, "the handshake took too long");
+    else
+        end(t);
+}
+
+static void start_timer(struct tunnel *t, int64_t ms)
+{
+    if (!t->timer)
+        t->timer = loop_timer(t->all->loop, ms, timed_out, t);
+}
+
+/* Closing a socket that holds unread bytes resets the connection, and the client could lose the last answer:
+ * so say that we are done, and throw away what still comes until it closes too. */
+static void linger(struct tunnel *t)
+{
+    ERR_clear_error();
+    SSL_shutdown(t->ssl); /* close_notify, if the socket takes it */
+    ERR_clear_error();
+    if (t->client_done || shutdown(t->client, SHUT_WR) < 0) {
+        end(t);
+        return;
+    }
+    SSL_free(t->ssl);
+    t->ssl = NULL;
+    close_service(t);
+    stop_timer(&t->turn);
+    t->state = LINGERING;
+    wait_for_client(t, EPOLLIN);
+    start_timer(t, TUNNEL_LINGER_MS);
+}
+
+static void drain_client(struct tunnel *t)
+{
+    ssize_t n = recv(t->client, t->all->scratch, SCRATCH_BYTES, MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        end(t);
+}
+
+/* --- relaying --- */
+
+static void keep(struct leftover *l, const char *p, size_t n)
+{
+    l->p = mem_resize(NULL, n, 1);
+    memcpy(l->p, p, n);
+    l->at = 0;
+    l->n = n;
+}
+
+static void drop(struct leftover *l)
+{
+    free(l->p);
+    *l = (struct leftover){NULL, 0, 0};
+}
+
+/* Writes what the service takes now: how many bytes. What a deaf service does not want counts as taken: what
+ * it has sent before still goes to the client. */
+static size_t write_service(struct tunnel *t, const char *p, size_t n)
+{
+    size_t at = 0;
+    while (at < n && !t->service_deaf) {
+        ssize_t sent = send(t->service, p + at, n - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent >= 0)
+            at += (size_t)sent;
+        else if (errno == EAGAIN)
+            return at;
+        else if (errno != EINTR)
+            t->service_deaf = true;
+    }
+    return n;
+}
+
+static size_t write_client(struct tunnel *t, const char *p, size_t n)
+{
+    size_t at = 0;
+    while (at < n && !t->client_broken) {
+        ERR_clear_error();
+        int sent = SSL_write(t->ssl, p + at, (int)(n - at));
+        if (sent > 0) {
+            at += (size_t)sent;
+            continue;
+        }
+        int error = SSL_get_error(t->ssl, sent);
+        if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ) {
+            t->write_wants = error == SSL_ERROR_WANT_WRITE ? EPOLLOUT : EPOLLIN;
+            return at;
+        }
+        t->client_broken = true;
+    }
+    return at;
+}
+
+typedef size_t write_fn(struct tunnel *t, const char *p, size_t n);
+
+static void pass(struct tunnel *t, write_fn *write, struct leftover *rest, const char *p, size_t n)
+{
+    size_t taken = write(t, p, n);
+    if (taken < n)
+        keep(rest, p + taken, n - taken);
+}
+
+static void pass_rest(struct tunnel *t, write_fn *write, struct leftover *rest)
+{
+    if (!rest->p)
+        return;
+    rest->at += write(t, rest->p + rest->at, rest->n - rest->at);
+    if (rest->at == rest->n)
+        drop(rest);
+}
+
+/* Fills scratch with what the client has sent: how many bytes. */
+static size_t read_client(struct tunnel *t)
+{
+    size_t n = 0;
+    t->read_wants = EPOLLIN;
+    do {
+        ERR_clear_error();
+        int got = SSL_read(t->ssl, t->all->scratch + n, (int)(SCRATCH_BYTES - n));
+        if (got <= 0) {
+            int error = SSL_get_error(t->ssl, got);
+            if (error == SSL_ERROR_WANT_WRITE)
+                t->read_wants = EPOLLOUT;
+            else if (error != SSL_ERROR_WANT_READ)
+                t->client_done = true; /* closed, broken, or no TLS any more */
+            break;
+        }
+        n += (size_t)got;
+        /* Nothing pending: the next read would most likely only say EAGAIN; epoll tells when there is more.
+         */
+    } while (n < SCRATCH_BYTES && SSL_has_pending(t->ssl));
+    return n;
+}
+
+static void another_turn(void *tunnel);
+
+/* Until OpenSSL holds nothing more or the service takes no more. */
+static void relay_from_client(struct tunnel *t)
+{
+    size_t relayed = 0;
+    while (!t->client_done && !t->to_service.p && !t->turn) {
+        size_t n = read_client(t);
+        pass(t, write_service, &t->to_service, t->all->scratch, n);
+        relayed += n;
+        if (n == 0 || !SSL_has_pending(t->ssl))
+            break;
+        if (relayed >= CLIENT_BYTES_PER_TURN) /* epoll does not see what OpenSSL has read already */
+            t->turn = loop_timer(t->all->loop, 0, another_turn, t);
+    }
+}
+
+static void relay_from_service(struct tunnel *t)
+{
+    if (t->service_done || t->to_client.p)
+        return;
+    ssize_t n = recv(t->service, t->all->scratch, SCRATCH_BYTES, MSG_DONTWAIT);
+    if (n > 0)
+        pass(t, write_client, &t->to_client, t->all->scratch, (size_t)n);
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        t->service_done = true;
+}
+
+/* After anything has moved: what to wait for now, or that this was the end. `t` may be gone afterwards. */
+static void settle(struct tunnel *t)
+{
+    if (t->client_broken) {
+        end(t);
+        return;
+    }
+    if (t->service_done && !t->to_client.p) {
+        linger(t);
+        return;
+    }
+    if (t->service_done)
+        start_timer(t, TUNNEL_LINGER_MS); /* the client has to read now */
+    if (t->client_done && !t->to_service.p && !t->service_deaf) {
+        t->service_deaf = true;
+        shutdown(t->service, SHUT_WR); /* it may still answer */
+    }
+    bool reads = !t->client_done && !t->to_service.p && !t->turn;
+    wait_for_client(t, (reads ? t->read_wants : 0) | (t->to_client.p ? t->write_wants : 0));
+    wait_for_service(t, (!t->service_done && !t->to_client.p ? (uint32_t)EPOLLIN : 0) |
+                            (t->to_service.p ? (uint32_t)EPOLLOUT : 0));
+}
+
+static void another_turn(void *tunnel)
+{
+    struct tunnel *t = tunnel;
+    t->turn = NULL;
+    relay_from_client(t);
+    settle(t);
+}
+
+static void service_ready(void *tunnel, uint32_t events)
+{
+    (void)events;
+    struct tunnel *t = tunnel;
+    if (t->to_service.p) {
+        pass_rest(t, write_service, &t->to_service);
+        relay_from_client(t); /* what OpenSSL had read meanwhile */
+    }
+    relay_from_service(t);
+    settle(t);
+}
+
+/* --- the handshake --- */
+
+/* What connection_starttls() waits for. The socketpair is new, so a few bytes always fit. */
+static bool send_preface(struct tunnel *t, const struct tls_info *tls)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, 0);
+    tls_info_put(&f, tls);
+    struct str fields = buf_str(&f.payload);
+    char preface[4 + CONNECTION_PREFACE_MAX] = {(char)fields.n, (char)(fields.n >> 8)};
+    ssize_t n = (ssize_t)fields.n + 4;
+    if (fields.n > CONNECTION_PREFACE_MAX)
+        return false;
+    memcpy(preface + 4, fields.p, fields.n);
+    return send(t->service, preface, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) == n;
+}
+
+/* Makes the socketpair and hands its other end to the service. */
+static bool deliver(struct tunnel *t, const struct tls_info *tls)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) {
+        LOG_WARNING("gate.no-socketpair", F_C("error", strerror(errno)));
+        return false;
+    }
+    t->service = ends[0];
+    t->connection->fd = ends[1];
+    t->connection->tls = *tls;
+    bool ok = t->all->user.deliver(t->all->user.context, t->connection);
+    close(ends[1]);
+    free(t->connection);
+    t->connection = NULL;
+    return ok;
+}
+
+static void finish_handshake(struct tunnel *t)
+{
+    struct tls_info tls;
+    tls_describe(t->ssl, &tls);
+    stop_timer(&t->timer);
+    t->state = RELAYING;
+    if (!(t->connection ? deliver(t, &tls) : send_preface(t, &tls))) {
+        end(t);
+        return;
+    }
+    relay_from_client(t); /* its first command may have come with the end of the handshake */
+    settle(t);
+}
+
+static void advance_handshake(struct tunnel *t)
+{
+    ERR_clear_error();
+    int r = SSL_accept(t->ssl);
+    if (r == 1) {
+        finish_handshake(t);
+        return;
+    }
+    switch (SSL_get_error(t->ssl, r)) {
+    case SSL_ERROR_WANT_READ: wait_for_client(t, EPOLLIN); break;
+    case SSL_ERROR_WANT_WRITE: wait_for_client(t, EPOLLOUT); break;
+    default: fail_handshake(t, tls_error("the client closed the connection"));
+    }
+}
+
+static void client_ready(void *tunnel, uint32_t events)
+{
+    (void)events;
+    struct tunnel *t = tunnel;
+    switch (t->state) {
+    case HANDSHAKE: advance_handshake(t); break;
+    case LINGERING: drain_client(t); break;
+    case RELAYING:
+        pass_rest(t, write_client, &t->to_client);
+        relay_from_client(t);
+        settle(t);
+        break;
+    }
+}
+
+static struct tunnel *start(struct tunnels *all, SSL_CTX *context, int client, int service, const char *peer)
+{
+    struct tunnel *t = MEM_NEW(struct tunnel);
+    *t = (struct tunnel){.all = all,
+                         .state = HANDSHAKE,
+                         .ssl = SSL_new(context),
+                         .client = client,
+                         .service = service,
+                         .read_wants = EPOLLIN,
+                         .write_wants = EPOLLOUT,
+                         .next = all->list,
+                         .back = &all->list};
+    if (!t->ssl || SSL_set_fd(t->ssl, client) != 1)
+        log_die("gate.tls", "no memory for a connection: %s", tls_error("unknown"));
+    SSL_set_accept_state(t->ssl);
+    snprintf(t->peer, sizeof t->peer, "%s", peer);
+    if (t->next)
+        t->next->back = &t->next;
+    all->list = t;
+    all->count++;
+    start_timer(t, TUNNEL_HANDSHAKE_MS);
+    return t;
+}
+
+void tunnel_accept(struct tunnels *all, SSL_CTX *context, const struct connection *c)
+{
+    struct tunnel *t = start(all, context, c->fd, -1, c->peer);
+    t->connection = MEM_NEW(struct connection);
+    *t->connection = *c;
+    wait_for_client(t, EPOLLIN); /* its first bytes are still on their way */
+}
+
+void tunnel_starttls(struct tunnels *all, SSL_CTX *context, int client, int service, const char *peer)
+{
+    struct tunnel *t = start(all, context, client, service, peer);
+    wait_for_client(t, EPOLLIN);
+}

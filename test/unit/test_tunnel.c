@@ -1,0 +1,536 @@
+/* gate's TLS: certificates, handshakes and relaying, driven by an OpenSSL client in a thread. */
+#include "gate/tunnel.h"
+
+#include "base/log.h"
+#include "gate/tls.h"
+
+#include "check.h"
+
+#include <fcntl.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char TICKETS[TLS_TICKET_KEY_BYTES] = "a ticket key";
+static struct loop *loop;
+static struct tunnels *tunnels;
+static SSL_CTX *server;
+static char *chain_pem, *key_pem;
+static int delivered_fd;
+static struct connection delivered;
+static int ended;
+
+/* --- certificates made here --- */
+
+struct authority {
+    EVP_PKEY *key;
+    X509 *certificate;
+};
+
+/* `issuer` NULL: signs itself. */
+static struct authority issue(const char *name, EVP_PKEY *key, const struct authority *issuer)
+{
+    X509 *x = X509_new();
+    X509_set_version(x, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(x), rand());
+    X509_gmtime_adj(X509_getm_notBefore(x), -60);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)name, -1,
+                               -1, 0);
+    X509_set_issuer_name(x, X509_get_subject_name(issuer ? issuer->certificate : x));
+    X509_set_pubkey(x, key);
+    X509_EXTENSION *ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "CA:TRUE");
+    X509_add_ext(x, ca, -1);
+    X509_EXTENSION_free(ca);
+    assert_true(X509_sign(x, issuer ? issuer->key : key, EVP_sha256()) > 0);
+    return (struct authority){key, x};
+}
+
+static void authority_free(struct authority *a)
+{
+    EVP_PKEY_free(a->key);
+    X509_free(a->certificate);
+}
+
+static char *pem_of(BIO *bio)
+{
+    char *p;
+    long n = BIO_get_mem_data(bio, &p);
+    char *copy = malloc((size_t)n + 1);
+    memcpy(copy, p, (size_t)n);
+    copy[n] = '\0';
+    BIO_free(bio);
+    return copy;
+}
+
+static char *pem_of_key(EVP_PKEY *key)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
+    return pem_of(bio);
+}
+
+/* --- the gate around it --- */
+
+static bool deliver(void *context, const struct connection *c)
+{
+    (void)context;
+    delivered = *c;
+    delivered_fd = dup(c->fd);
+    return true;
+}
+
+static void on_end(void *context, const char *peer)
+{
+    (void)context;
+    assert_string_equal(peer, "192.0.2.7");
+    ended++;
+    loop_stop(loop);
+}
+
+static int setup_group(void **state)
+{
+    (void)state;
+    log_configure(LOG_LEVEL_WARNING, LOG_FORMAT_TEXT);
+    signal(SIGPIPE, SIG_IGN); /* as gate does */
+    struct authority a = issue("mail.example.org", EVP_EC_gen("P-256"), NULL);
+    BIO *bio = BIO_new(BIO_s_mem());
+    PEM_write_bio_X509(bio, a.certificate);
+    chain_pem = pem_of(bio);
+    key_pem = pem_of_key(a.key);
+    authority_free(&a);
+    return 0;
+}
+
+static int teardown_group(void **state)
+{
+    (void)state;
+    free(chain_pem);
+    free(key_pem);
+    return 0;
+}
+
+static SSL_CTX *make_context(struct err *e)
+{
+    return tls_context(str_from_c(chain_pem), str_from_c(key_pem), str_from(TICKETS, sizeof TICKETS), e);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    loop = loop_new();
+    tunnels = tunnels_new(loop, &(struct tunnels_user){deliver, on_end, NULL});
+    server = make_context(&e);
+    ended = 0;
+    delivered_fd = -1;
+    return server ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    tunnels_free(tunnels);
+    loop_free(loop);
+    SSL_CTX_free(server);
+    return 0;
+}
+
+/* A client's socket, whose other end the gate serves from now on. */
+static int connect_client(void)
+{
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    struct connection c = {
+        .fd = ends[1], .service = SERVICE_IMAPS, .peer = "192.0.2.7", .local = "192.0.2.1"};
+    assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    tunnel_accept(tunnels, server, &c);
+    return ends[0];
+}
+
+/* --- the client --- */
+
+struct client {
+    pthread_t thread;
+    int fd;
+    int max_version;      /* 0: any */
+    SSL_SESSION *session; /* in: to resume; out: the last ticket */
+    size_t bytes;         /* to send, and to get back */
+    bool impolite;        /* closes without close_notify */
+    bool ok, resumed, said_goodbye;
+    unsigned char exporter[TLS_EXPORTER_BYTES];
+};
+
+static SSL_SESSION *last_session;
+
+static int keep_session(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl;
+    SSL_SESSION_free(last_session);
+    last_session = session;
+    return 1;
+}
+
+static bool exchange(SSL *ssl, size_t bytes)
+{
+    char *out = malloc(bytes), *in = malloc(bytes);
+    for (size_t i = 0; i < bytes; i++)
+        out[i] = (char)(i * 7 + i / 1000);
+    bool ok = true;
+    for (size_t at = 0; ok && at < bytes;) {
+        int n = SSL_write(ssl, out + at, (int)(bytes - at > 3000 ? 3000 : bytes - at));
+        ok = n > 0;
+        at += ok ? (size_t)n : 0;
+    }
+    for (size_t at = 0; ok && at < bytes;) {
+        int n = SSL_read(ssl, in + at, (int)(bytes - at));
+        ok = n > 0;
+        at += ok ? (size_t)n : 0;
+    }
+    ok = ok && memcmp(in, out, bytes) == 0;
+    free(in);
+    free(out);
+    return ok;
+}
+
+static void *client_main(void *context)
+{
+    struct client *c = context;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_security_level(ctx, 0);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, keep_session);
+    if (c->max_version)
+        SSL_CTX_set_max_proto_version(ctx, c->max_version);
+    SSL *ssl = SSL_new(ctx);
+    SSL_set_fd(ssl, c->fd);
+    if (c->session)
+        SSL_set_session(ssl, c->session);
+    c->ok = SSL_connect(ssl) == 1;
+    if (c->ok) {
+        c->resumed = SSL_session_reused(ssl);
+        SSL_export_keying_material(ssl, c->exporter, sizeof c->exporter, "EXPORTER-Channel-Binding", 24,
+                                   (const unsigned char *)"", 0, 1);
+        c->ok = exchange(ssl, c->bytes);
+        if (!c->impolite) {
+            SSL_shutdown(ssl);
+            char rest[100];
+            int n = SSL_read(ssl, rest, sizeof rest); /* "bye" and then the end */
+            c->said_goodbye = n == 3 && SSL_read(ssl, rest, sizeof rest) == 0 &&
+                              SSL_get_error(ssl, 0) == SSL_ERROR_ZERO_RETURN;
+        }
+    }
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    close(c->fd);
+    return NULL;
+}
+
+static void client_start(struct client *c)
+{
+    pthread_create(&c->thread, NULL, client_main, c);
+}
+
+/* --- the service: sends everything back, and says "bye" when the client is done --- */
+
+static void echo(int fd, size_t bytes)
+{
+    char *all = malloc(bytes + 1);
+    size_t n = 0;
+    while (n < bytes) { /* reads everything before it answers, so that both directions fill up */
+        ssize_t got = recv(fd, all + n, bytes - n, 0);
+        if (got <= 0)
+            break;
+        n += (size_t)got;
+    }
+    for (size_t at = 0; at < n;) {
+        ssize_t sent = send(fd, all + at, n - at, MSG_NOSIGNAL);
+        if (sent <= 0)
+            break;
+        at += (size_t)sent;
+    }
+    ssize_t end = recv(fd, all, 1, 0);
+    if (end == 0)
+        send(fd, "bye", 3, MSG_NOSIGNAL);
+    free(all);
+    close(fd);
+}
+
+static size_t service_bytes;
+
+static void *service_main(void *context)
+{
+    (void)context;
+    while (__atomic_load_n(&delivered_fd, __ATOMIC_ACQUIRE) < 0)
+        usleep(1000);
+    int flags = fcntl(delivered_fd, F_GETFL);
+    assert_true(flags & O_NONBLOCK);
+    fcntl(delivered_fd, F_SETFL, flags & ~O_NONBLOCK);
+    echo(delivered_fd, service_bytes);
+    return NULL;
+}
+
+static void run_one(struct client *c)
+{
+    pthread_t service;
+    delivered_fd = -1;
+    c->fd = connect_client();
+    service_bytes = c->bytes;
+    client_start(c);
+    pthread_create(&service, NULL, service_main, NULL);
+    loop_run(loop);
+    pthread_join(c->thread, NULL);
+    pthread_join(service, NULL);
+}
+
+/* --- tests --- */
+
+static void bytes_go_both_ways_whatever_their_number(void **state)
+{
+    (void)state;
+    static const size_t SIZES[] = {1, 100, 16384, 70000, 3000000};
+    static const int VERSIONS[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    for (size_t v = 0; v < 2; v++)
+        for (size_t i = 0; i < 5; i++) {
+            struct client c = {.bytes = SIZES[i], .max_version = VERSIONS[v]};
+            run_one(&c);
+            assert_true(c.ok);
+            assert_true(c.said_goodbye);
+            assert_true(delivered.tls.on);
+            assert_string_equal(delivered.tls.version, v ? "TLSv1.3" : "TLSv1.2");
+            assert_true(delivered.tls.has_exporter);
+            assert_memory_equal(delivered.tls.exporter, c.exporter, sizeof c.exporter);
+            assert_string_equal(delivered.peer, "192.0.2.7");
+        }
+    assert_int_equal(ended, 10);
+    assert_int_equal(tunnels_count(tunnels), 0);
+}
+
+static void an_impolite_client_ends_too(void **state)
+{
+    (void)state;
+    struct client c = {.bytes = 1000, .impolite = true};
+    run_one(&c);
+    assert_true(c.ok);
+    assert_int_equal(ended, 1);
+}
+
+static void old_versions_are_refused(void **state)
+{
+    (void)state;
+    struct client c = {.bytes = 1, .max_version = TLS1_1_VERSION};
+    c.fd = connect_client();
+    client_start(&c);
+    loop_run(loop);
+    pthread_join(c.thread, NULL);
+    assert_false(c.ok);
+    assert_int_equal(ended, 1);
+    assert_int_equal(delivered_fd, -1);
+}
+
+static void a_session_resumes_on_another_gate(void **state)
+{
+    (void)state;
+    static const int VERSIONS[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    for (size_t v = 0; v < 2; v++) {
+        struct client first = {.bytes = 10, .max_version = VERSIONS[v]};
+        run_one(&first);
+        assert_false(first.resumed);
+        assert_non_null(last_session);
+        SSL_CTX_free(server);
+        server = make_context(NULL); /* as another process, with the same ticket key, would have */
+        struct client again = {.bytes = 10, .max_version = VERSIONS[v], .session = last_session};
+        SSL_SESSION_up_ref(last_session);
+        run_one(&again);
+        assert_true(again.ok);
+        assert_true(again.resumed);
+        SSL_SESSION_free(again.session);
+        SSL_SESSION_free(last_session);
+        last_session = NULL;
+    }
+}
+
+/* --- STARTTLS --- */
+
+struct starttls {
+    int channel;
+    struct connection c;
+    struct err e;
+    bool ok;
+};
+
+static void *starttls_main(void *context)
+{
+    struct starttls *s = context;
+    s->ok = connection_starttls(s->channel, &s->c, deadline_in(20 * 1000), &s->e);
+    if (s->ok) {
+        fcntl(s->c.fd, F_SETFL, 0);
+        echo(s->c.fd, service_bytes);
+    } else {
+        close(s->c.fd);
+    }
+    return NULL;
+}
+
+static void on_frame(void *context, struct loop_channel *channel, struct ipc_frame *f)
+{
+    (void)context;
+    (void)channel;
+    assert_int_equal(f->type, GATE_FRAME_STARTTLS);
+    assert_int_equal(f->nfds, 2);
+    int client = ipc_frame_take_fd(f, 0), service = ipc_frame_take_fd(f, 1);
+    fcntl(client, F_SETFL, O_NONBLOCK);
+    tunnel_starttls(tunnels, server, client, service, "192.0.2.7");
+}
+
+static struct starttls run_starttls(int peer_of_client)
+{
+    int ends[2];
+    pthread_t service;
+    assert_true(ipc_pair(ends));
+    struct loop_channel *c = loop_channel(loop, ends[0], on_frame, NULL, NULL);
+    struct starttls s = {.channel = ends[1], .c = {.fd = peer_of_client}};
+    pthread_create(&service, NULL, starttls_main, &s);
+    loop_run(loop);
+    pthread_join(service, NULL);
+    loop_channel_close(c);
+    close(ends[1]);
+    return s;
+}
+
+static void starttls_hands_a_socketpair_out(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    struct client c = {.fd = ends[0], .bytes = 200000};
+    service_bytes = c.bytes;
+    client_start(&c);
+    struct starttls s = run_starttls(ends[1]);
+    pthread_join(c.thread, NULL);
+    assert_true(s.ok);
+    assert_true(c.ok);
+    assert_true(c.said_goodbye);
+    assert_string_equal(s.c.tls.version, "TLSv1.3");
+    assert_memory_equal(s.c.tls.exporter, c.exporter, sizeof c.exporter);
+}
+
+static void a_failed_handshake_is_told(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(send(ends[0], "NOOP\r\nNOOP\r\n", 12, 0), 12); /* injected before the handshake */
+    struct starttls s = run_starttls(ends[1]);
+    assert_false(s.ok);
+    assert_int_equal(s.e.kind, ERR_PERMANENT);
+    assert_int_equal(ended, 1);
+    close(ends[0]);
+}
+
+static void a_gate_that_is_gone_is_told(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_true(ipc_pair(ends));
+    close(ends[0]);
+    struct err e = ERR_INIT;
+    struct connection c = {.fd = dup(STDIN_FILENO)};
+    assert_false(connection_starttls(ends[1], &c, deadline_in(1000), &e));
+    assert_int_equal(e.kind, ERR_TEMPORARY);
+    close(c.fd);
+    close(ends[1]);
+}
+
+/* --- certificates --- */
+
+static int memfd_with(const char *text)
+{
+    int fd = memfd_create("pem", MFD_CLOEXEC);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    return fd;
+}
+
+static bool loads(const char *chain, const char *keys, struct err *e)
+{
+    int chain_fd = memfd_with(chain), keys_fd = memfd_with(keys);
+    SSL_CTX *c = tls_context_from_files(chain_fd, keys_fd, str_from(TICKETS, sizeof TICKETS), e);
+    SSL_CTX_free(c);
+    close(chain_fd);
+    close(keys_fd);
+    return c != NULL;
+}
+
+static void wrong_certificates_are_told(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    assert_true(loads(chain_pem, key_pem, &e));
+    EVP_PKEY *other = EVP_EC_gen("P-256");
+    char *other_pem = pem_of_key(other);
+    EVP_PKEY_free(other);
+    assert_false(loads(chain_pem, other_pem, &e));
+    assert_string_equal(e.text, "the key file holds a key that no certificate belongs to");
+    free(other_pem);
+    assert_false(loads("", key_pem, &e));
+    assert_false(loads(chain_pem, "", &e));
+    assert_false(loads(key_pem, chain_pem, &e));
+    assert_false(loads("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", key_pem, &e));
+    assert_null(tls_context_from_files(-1, -1, str_from(TICKETS, sizeof TICKETS), &e));
+    assert_null(tls_context(str_from_c(chain_pem), str_from_c(key_pem), STR("short"), &e));
+}
+
+/* Two leaves of different key types, their issuer and the root, in the wrong order. */
+static void two_keys_share_a_file(void **state)
+{
+    (void)state;
+    struct authority root = issue("root", EVP_EC_gen("P-256"), NULL);
+    struct authority middle = issue("middle", EVP_EC_gen("P-256"), &root);
+    struct authority ec = issue("mail.example.org", EVP_EC_gen("P-256"), &middle);
+    struct authority rsa = issue("mail.example.org", EVP_RSA_gen(2048), &middle);
+    const struct authority *order[] = {&root, &rsa, &middle, &ec};
+    BIO *certificates = BIO_new(BIO_s_mem()), *keys = BIO_new(BIO_s_mem());
+    for (size_t i = 0; i < 4; i++)
+        PEM_write_bio_X509(certificates, order[i]->certificate);
+    PEM_write_bio_PrivateKey(keys, ec.key, NULL, NULL, 0, NULL, NULL);
+    PEM_write_bio_PrivateKey(keys, rsa.key, NULL, NULL, 0, NULL, NULL);
+    char *chain = pem_of(certificates), *key = pem_of(keys);
+    struct err e = ERR_INIT;
+    SSL_CTX *c = tls_context(str_from_c(chain), str_from_c(key), str_from(TICKETS, sizeof TICKETS), &e);
+    assert_non_null(c);
+    STACK_OF(X509) * sent;
+    for (long which = SSL_CERT_SET_FIRST; SSL_CTX_set_current_cert(c, which); which = SSL_CERT_SET_NEXT) {
+        SSL_CTX_get0_chain_certs(c, &sent);
+        assert_int_equal(sk_X509_num(sent), 1); /* the middle; not the root */
+        assert_int_equal(X509_cmp(sk_X509_value(sent, 0), middle.certificate), 0);
+    }
+    SSL_CTX_free(c);
+    free(chain);
+    free(key);
+    authority_free(&root);
+    authority_free(&middle);
+    authority_free(&ec);
+    authority_free(&rsa);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(bytes_go_both_ways_whatever_their_number, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_impolite_client_ends_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(old_versions_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_session_resumes_on_another_gate, setup, teardown),
+        cmocka_unit_test_setup_teardown(starttls_hands_a_socketpair_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_failed_handshake_is_told, setup, teardown),
+        cmocka_unit_test(a_gate_that_is_gone_is_told),
+        cmocka_unit_test(wrong_certificates_are_told),
+        cmocka_unit_test(two_keys_share_a_file),
+    };
+    return cmocka_run_group_tests(tests, setup_group, teardown_group);
+}
