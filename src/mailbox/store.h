@@ -16,9 +16,10 @@
 #define MAILBOX_DEPTH_MAX     32
 #define MAILBOX_COUNT_MAX     20000
 #define MAILBOX_DELIMITER     '/'
-#define KEYWORD_MAX           128 /* bytes of one keyword */
-#define KEYWORDS_MAX          64  /* keywords on one message */
-#define STORE_CONNECTIONS_MAX 4   /* database connections of one account; further callers wait */
+#define KEYWORD_MAX           128              /* bytes of one keyword */
+#define KEYWORDS_MAX          64               /* keywords on one message */
+#define EXPUNGED_KEPT_S       (14 * 24 * 3600) /* how long an expunged message can be brought back */
+#define STORE_CONNECTIONS_MAX 4                /* database connections of one account; further callers wait */
 #define BODY_CHUNK \
     ((size_t)256 * 1024) /* stored bodies are cut at this many raw bytes, each compressed alone */
 
@@ -187,6 +188,9 @@ enum store_result store_flags(struct store *s, int64_t mailbox, const uint32_t *
 enum store_result store_expunge(struct store *s, int64_t mailbox, const uint32_t *uids, size_t n,
                                 bool regardless, struct arena *a, uint32_t **expunged, size_t *expunged_count,
                                 struct err *e);
+/* Removes for good what was expunged more than EXPUNGED_KEPT_S before `now` (seconds since 1970), in several
+ * short transactions: once a day while the account is awake. */
+enum store_result store_purge(struct store *s, int64_t now, struct err *e);
 /* New uids in the order of the old ones; flags, keywords and dates are kept. `move` removes them from `from`
  * in the same transaction. All or nothing. */
 enum store_result store_copy(struct store *s, int64_t from, const uint32_t *uids, size_t n, int64_t to,

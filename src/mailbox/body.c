@@ -1,0 +1,197 @@
+/* The bytes of messages, in chunks: each a zstd frame (RFC 8878) with its content's size and checksum, so
+ * that bytes that rot on the disk are found when they are read. zstd itself stores what does not get smaller.
+ */
+#include "base/mem.h"
+#include "mailbox/internal.h"
+
+#include <string.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#define COMPRESSION_LEVEL 1 /* mail is short: higher levels take longer and save a percent */
+/* A codec that a large message has made larger than this is made anew for the next. */
+#define CODEC_MEMORY_MAX  ((size_t)512 * 1024)
+
+static const struct sql_statement INSERT_CHUNK = {"INSERT INTO body_chunk(id, data) VALUES($1, $2)"};
+static const struct sql_statement CHUNK = {"SELECT data FROM body_chunk WHERE id = $1"};
+static const struct sql_statement DELETE_CHUNKS = {"DELETE FROM body_chunk WHERE id BETWEEN $1 AND $2"};
+static const struct sql_statement DELETE_BODY = {"DELETE FROM body WHERE id = $1"};
+
+struct codec {
+    ZSTD_CCtx *compress;
+    ZSTD_DCtx *expand;
+    struct buf raw, packed; /* a chunk that is made of two pieces; a chunk compressed */
+};
+
+void codec_free(struct codec *c)
+{
+    if (!c)
+        return;
+    ZSTD_freeCCtx(c->compress);
+    ZSTD_freeDCtx(c->expand);
+    buf_free(&c->raw);
+    buf_free(&c->packed);
+    free(c);
+}
+
+static struct codec *codec_of(struct connection *c)
+{
+    if (c->codec)
+        return c->codec;
+    c->codec = MEM_NEW(struct codec);
+    buf_init(&c->codec->raw, BODY_CHUNK);
+    buf_init(&c->codec->packed, ZSTD_COMPRESSBOUND(BODY_CHUNK));
+    return c->codec;
+}
+
+/* After a large message: gives the memory back, and makes the codec anew for the next. */
+static void codec_shrink(struct connection *c)
+{
+    size_t held = ZSTD_sizeof_CCtx(c->codec->compress) + ZSTD_sizeof_DCtx(c->codec->expand) +
+                  c->codec->raw.cap + c->codec->packed.cap;
+    if (held <= CODEC_MEMORY_MAX)
+        return;
+    codec_free(c->codec);
+    c->codec = NULL;
+}
+
+static bool prepare_compress(struct codec *k, struct err *e)
+{
+    if (k->compress)
+        return true;
+    k->compress = ZSTD_createCCtx();
+    if (!k->compress ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(k->compress, ZSTD_c_compressionLevel, COMPRESSION_LEVEL)) ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(k->compress, ZSTD_c_checksumFlag, 1)))
+        return err_set(e, ERR_TEMPORARY, "no memory to compress a message");
+    return true;
+}
+
+static bool write_chunk(struct connection *c, int64_t id, struct str raw, struct err *e)
+{
+    struct codec *k = c->codec;
+    buf_reset(&k->packed);
+    size_t bound = ZSTD_compressBound(raw.n);
+    char *room = buf_room(&k->packed, bound);
+    if (!room)
+        return err_set(e, ERR_INTERNAL, "a chunk of %zu bytes", raw.n);
+    size_t n = ZSTD_compress2(k->compress, room, bound, raw.p, raw.n);
+    if (ZSTD_isError(n))
+        return err_set(e, ERR_TEMPORARY, "compressing a message: %s", ZSTD_getErrorName(n));
+    buf_grew(&k->packed, n);
+    return sql_exec(c->db, &INSERT_CHUNK, SQL(sql_int(id), sql_blob(buf_str(&k->packed))), NULL, e);
+}
+
+/* The first chunk's share of two pieces as one. */
+static struct str first_chunk(struct codec *k, struct str prefix, struct str *bytes)
+{
+    size_t n = bytes->n < BODY_CHUNK - prefix.n ? bytes->n : BODY_CHUNK - prefix.n;
+    buf_reset(&k->raw);
+    buf_add(&k->raw, prefix);
+    buf_add(&k->raw, str_slice(*bytes, 0, n));
+    *bytes = str_from_offset(*bytes, n);
+    return buf_str(&k->raw);
+}
+
+bool body_write(struct connection *c, int64_t body, struct str prefix, struct str bytes, struct err *e)
+{
+    struct codec *k = codec_of(c);
+    if (!prepare_compress(k, e))
+        return false;
+    int64_t seq = 0;
+    bool good = true;
+    if (prefix.n > 0)
+        good = write_chunk(c, chunk_id(body, seq++), first_chunk(k, prefix, &bytes), e);
+    for (; good && bytes.n > 0 && seq < CHUNKS_MAX; bytes = str_from_offset(bytes, BODY_CHUNK))
+        good = write_chunk(c, chunk_id(body, seq++), str_slice(bytes, 0, BODY_CHUNK), e);
+    codec_shrink(c);
+    return good;
+}
+
+bool body_delete(struct sql *db, int64_t body, struct err *e)
+{
+    return sql_exec(db, &DELETE_CHUNKS,
+                    SQL(sql_int(chunk_id(body, 0)), sql_int(chunk_id(body, CHUNKS_MAX - 1))), NULL, e) &&
+           sql_exec(db, &DELETE_BODY, SQL(sql_int(body)), NULL, e);
+}
+
+void body_reader_init(struct body_reader *b)
+{
+    *b = (struct body_reader){0};
+    buf_init(&b->chunk, BODY_CHUNK);
+}
+
+void body_reader_free(struct body_reader *b)
+{
+    buf_free(&b->chunk);
+}
+
+static bool damaged(int64_t id, const char *how, struct err *e)
+{
+    return err_set(e, ERR_INTERNAL,
+                   "chunk %lld of message body %lld is damaged (%s); restore it from a backup",
+                   (long long)(id % CHUNKS_MAX), (long long)(id / CHUNKS_MAX), how);
+}
+
+/* Expands `packed`, which must give `expected` bytes, to the end of `out`. */
+static bool expand(struct codec *k, int64_t id, struct str packed, uint64_t expected, struct buf *out,
+                   struct err *e)
+{
+    if (!k->expand && !(k->expand = ZSTD_createDCtx()))
+        return err_set(e, ERR_TEMPORARY, "no memory to read a message");
+    if (ZSTD_getFrameContentSize(packed.p, packed.n) != expected)
+        return damaged(id, "its size", e);
+    char *room = buf_room(out, expected);
+    if (!room)
+        return err_set(e, ERR_PERMANENT, "more of the message than there is room for");
+    size_t n = ZSTD_decompressDCtx(k->expand, room, expected, packed.p, packed.n);
+    if (n != expected)
+        return damaged(id, ZSTD_isError(n) ? ZSTD_getErrorName(n) : "its length", e);
+    buf_grew(out, n);
+    return true;
+}
+
+static bool read_chunk(struct connection *c, int64_t id, uint64_t expected, struct buf *out, struct err *e)
+{
+    struct sql_rows rows;
+    if (!sql_query(c->db, &CHUNK, SQL(sql_int(id)), &rows, e))
+        return false;
+    bool found = sql_next(&rows);
+    struct err failure = ERR_INIT;
+    bool good = found && expand(codec_of(c), id, sql_get_str(&rows, 0), expected, out, &failure);
+    if (!sql_end(&rows, e))
+        return false;
+    if (!found)
+        return damaged(id, "it is missing", e);
+    return good || err_set(e, failure.kind, "%s", failure.text);
+}
+
+bool body_read(struct body_reader *b, struct connection *c, int64_t body, uint64_t size, uint64_t offset,
+               uint64_t n, struct buf *out, struct err *e)
+{
+    if (offset >= size)
+        return true;
+    uint64_t end = n < size - offset ? offset + n : size;
+    while (offset < end) {
+        uint64_t seq = offset / BODY_CHUNK, at = seq * BODY_CHUNK;
+        uint64_t chunk = size - at < BODY_CHUNK ? size - at : BODY_CHUNK;
+        uint64_t stop = end < at + chunk ? end : at + chunk;
+        int64_t id = chunk_id(body, (int64_t)seq);
+        if (b->chunk_id != id && stop - offset == chunk) { /* all of it: straight to where it is wanted */
+            if (!read_chunk(c, id, chunk, out, e))
+                return false;
+        } else {
+            if (b->chunk_id != id) {
+                b->chunk_id = 0;
+                buf_reset(&b->chunk);
+                if (!read_chunk(c, id, chunk, &b->chunk, e))
+                    return false;
+                b->chunk_id = id;
+            }
+            if (!buf_add(out, str_slice(buf_str(&b->chunk), offset - at, stop - offset)))
+                return err_set(e, ERR_PERMANENT, "more of the message than there is room for");
+        }
+        offset = stop;
+    }
+    return true;
+}

@@ -1,0 +1,159 @@
+#include "mailbox/internal.h"
+
+static const struct sql_statement COUNTERS = {
+    "SELECT selectable, uidvalidity, uidnext, first_recent, highestmodseq, messages, unseen, deleted, size"
+    " FROM mailbox WHERE id = $1"};
+static const struct sql_statement WRITE_COUNTERS = {
+    "UPDATE mailbox SET uidvalidity = $2, uidnext = $3, first_recent = $4, highestmodseq = $5, messages = $6,"
+    " unseen = $7, deleted = $8, size = $9 WHERE id = $1"};
+
+static int read_counters(struct sql *db, int64_t mailbox, struct counters *c, struct err *e)
+{
+    struct sql_rows rows;
+    if (!sql_query(db, &COUNTERS, SQL(sql_int(mailbox)), &rows, e))
+        return -1;
+    bool found = sql_next(&rows);
+    if (found)
+        *c = (struct counters){
+            .mailbox = mailbox,
+            .selectable = sql_get_int(&rows, 0) != 0,
+            .uidvalidity = (uint32_t)sql_get_int(&rows, 1),
+            .uidnext = (uint32_t)sql_get_int(&rows, 2),
+            .first_recent = (uint32_t)sql_get_int(&rows, 3),
+            .highestmodseq = (uint64_t)sql_get_int(&rows, 4),
+            .messages = (uint32_t)sql_get_int(&rows, 5),
+            .unseen = (uint32_t)sql_get_int(&rows, 6),
+            .deleted = (uint32_t)sql_get_int(&rows, 7),
+            .size = (uint64_t)sql_get_int(&rows, 8),
+        };
+    return sql_end(&rows, e) ? found : -1;
+}
+
+static bool write_counters(struct sql *db, const struct counters *c, struct err *e)
+{
+    return sql_exec(db, &WRITE_COUNTERS,
+                    SQL(sql_int(c->mailbox), sql_int(c->uidvalidity), sql_int(c->uidnext),
+                        sql_int(c->first_recent), sql_int((int64_t)c->highestmodseq), sql_int(c->messages),
+                        sql_int(c->unseen), sql_int(c->deleted), sql_int((int64_t)c->size)),
+                    NULL, e);
+}
+
+static void release(struct change *ch)
+{
+    arena_free(&ch->arena);
+    pool_give(&ch->store->pool, ch->connection);
+    pthread_mutex_unlock(&ch->store->writer);
+}
+
+enum store_result change_open(struct store *s, struct change *ch, struct err *e)
+{
+    *ch = (struct change){.store = s, .arena = ARENA_INIT};
+    pthread_mutex_lock(&s->writer);
+    ch->connection = pool_take(&s->pool, e);
+    if (!ch->connection) {
+        pthread_mutex_unlock(&s->writer);
+        return STORE_FAILED;
+    }
+    ch->db = ch->connection->db;
+    if (sql_begin_write(ch->db, e)) {
+        int found = read_counters(ch->db, ROOT_MAILBOX, &ch->root, e);
+        if (found == 1) {
+            ch->modseq = ch->root.highestmodseq + 1;
+            return STORE_OK;
+        }
+        if (found == 0)
+            err_set(e, ERR_INTERNAL, "%s: the account's own counters are missing", s->path);
+    }
+    change_cancel(ch);
+    return STORE_FAILED;
+}
+
+enum store_result change_mailbox(struct change *ch, int64_t mailbox, struct counters **out, struct err *e)
+{
+    for (struct counters *c = ch->touched; c; c = c->next)
+        if (c->mailbox == mailbox) {
+            *out = c;
+            return STORE_OK;
+        }
+    struct counters read;
+    int found = mailbox > ROOT_MAILBOX ? read_counters(ch->db, mailbox, &read, e) : 0;
+    if (found < 0)
+        return STORE_FAILED;
+    if (found == 0 || !read.selectable) {
+        err_set(e, ERR_PERMANENT, "there is no such mailbox any more");
+        return STORE_NONE;
+    }
+    struct counters *c = ARENA_NEW(&ch->arena, struct counters);
+    *c = read;
+    c->next = ch->touched;
+    ch->touched = c;
+    *out = c;
+    return STORE_OK;
+}
+
+void change_mark(struct change *ch, struct counters *c)
+{
+    c->highestmodseq = ch->root.highestmodseq = ch->modseq;
+    c->is_dirty = ch->root.is_dirty = ch->is_visible = true;
+}
+
+enum store_result change_commit(struct change *ch, struct err *e)
+{
+    bool good = !ch->root.is_dirty || write_counters(ch->db, &ch->root, e);
+    for (struct counters *c = ch->touched; good && c; c = c->next)
+        if (c->is_dirty)
+            good = write_counters(ch->db, c, e);
+    if (!good || !sql_commit(ch->db, e)) {
+        change_cancel(ch);
+        return STORE_FAILED;
+    }
+    struct watch *w = &ch->store->watch;
+    for (struct counters *c = ch->touched; c; c = c->next)
+        if (c->is_dirty || c->is_gone)
+            watch_set(w, c->mailbox, c->is_gone ? 0 : c->highestmodseq);
+    bool wake = ch->is_visible;
+    release(ch);
+    if (wake)
+        watch_wake(w);
+    return STORE_OK;
+}
+
+void change_cancel(struct change *ch)
+{
+    sql_rollback(ch->db);
+    release(ch);
+}
+
+void counters_add(struct counters *c, uint32_t flags, uint64_t size)
+{
+    c->messages++;
+    c->unseen += !(flags & FLAG_SEEN);
+    c->deleted += !!(flags & FLAG_DELETED);
+    c->size += size;
+}
+
+void counters_remove(struct counters *c, uint32_t flags, uint64_t size)
+{
+    c->messages--;
+    c->unseen -= !(flags & FLAG_SEEN);
+    c->deleted -= !!(flags & FLAG_DELETED);
+    c->size -= size;
+}
+
+void counters_reflag(struct counters *c, uint32_t before, uint32_t after)
+{
+    c->unseen += !(after & FLAG_SEEN);
+    c->unseen -= !(before & FLAG_SEEN);
+    c->deleted += !!(after & FLAG_DELETED);
+    c->deleted -= !!(before & FLAG_DELETED);
+}
+
+enum store_result counters_take_uid(struct counters *c, uint32_t *uid, struct err *e)
+{
+    if (c->uidnext == UID_MAX) {
+        err_set(e, ERR_PERMANENT, "the mailbox has used up its uids; make a new one");
+        return STORE_LIMIT;
+    }
+    *uid = c->uidnext++;
+    return STORE_OK;
+}

@@ -1,0 +1,101 @@
+/* COPY and MOVE: new rows on the same bodies. */
+#include "mailbox/internal.h"
+
+static const struct sql_statement INSERT = {
+    "INSERT INTO message(id, flags, modseq, keywords, received, zone, size, body)"
+    " VALUES($1, $2, $3, $4, $5, $6, $7, $8)"};
+
+static bool insert(struct change *ch, int64_t id, const struct message_row *row, struct err *e)
+{
+    return sql_exec(ch->db, &INSERT,
+                    SQL(sql_int(id), sql_int(row->flags), sql_int((int64_t)ch->modseq),
+                        sql_text(row->keywords), sql_int(row->received), sql_int(row->zone),
+                        sql_int((int64_t)row->size), sql_int(row->body)),
+                    NULL, e);
+}
+
+enum store_result copy_rows(struct change *ch, struct counters *to, const struct read_row *rows, size_t n,
+                            struct err *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct message_row *row = &rows[i].fetch.row;
+        uint32_t uid;
+        enum store_result r = counters_take_uid(to, &uid, e);
+        if (r != STORE_OK)
+            return r;
+        if (!insert(ch, message_id(to->mailbox, uid), row, e))
+            return STORE_FAILED;
+        counters_add(to, row->flags, row->size);
+        change_mark(ch, to);
+    }
+    return STORE_OK;
+}
+
+struct copying {
+    struct change ch;
+    struct counters *from, *to;
+    bool move;
+    struct arena *a;
+    uint32_t *from_uids, *to_uids;
+    size_t n, from_cap, to_cap;
+};
+
+static enum store_result copy_batch(struct copying *c, const struct reader *r, struct err *e)
+{
+    uint32_t uid = c->to->uidnext;
+    enum store_result result = copy_rows(&c->ch, c->to, r->rows, r->count, e);
+    if (result != STORE_OK)
+        return result;
+    if (c->move && !expunge_rows(&c->ch, c->from, r->rows, r->count, e))
+        return STORE_FAILED;
+    for (size_t i = 0; i < r->count; i++, c->n++) {
+        c->from_uids = list_room(c->a, c->from_uids, c->n, &c->from_cap, sizeof *c->from_uids);
+        c->to_uids = list_room(c->a, c->to_uids, c->n, &c->to_cap, sizeof *c->to_uids);
+        c->from_uids[c->n] = r->rows[i].fetch.row.uid;
+        c->to_uids[c->n] = uid++;
+    }
+    return STORE_OK;
+}
+
+static enum store_result copy_all(struct copying *c, const uint32_t *uids, size_t n, struct err *e)
+{
+    enum store_result result = STORE_OK;
+    struct reader r;
+    reader_open(&r, c->from->mailbox, uids, n, 0);
+    r.to = c->from->uidnext - 1; /* of a mailbox onto itself: not what was just made */
+    r.is_done |= r.to == 0;
+    while (result == STORE_OK) {
+        if (!reader_next(&r, c->ch.db, e))
+            result = STORE_FAILED;
+        else if (r.count == 0)
+            break;
+        else
+            result = copy_batch(c, &r, e);
+    }
+    reader_close(&r);
+    return result;
+}
+
+enum store_result store_copy(struct store *s, int64_t from, const uint32_t *uids, size_t n, int64_t to,
+                             bool move, struct arena *a, uint32_t **from_uids, uint32_t **to_uids,
+                             size_t *count, uint32_t *uidvalidity, struct err *e)
+{
+    struct copying c = {.move = move, .a = a};
+    enum store_result r = change_open(s, &c.ch, e);
+    if (r != STORE_OK)
+        return r;
+    r = change_mailbox(&c.ch, from, &c.from, e);
+    if (r == STORE_OK)
+        r = change_mailbox(&c.ch, to, &c.to, e);
+    if (r == STORE_OK)
+        r = copy_all(&c, uids, n, e);
+    if (r != STORE_OK) {
+        change_cancel(&c.ch);
+        return r;
+    }
+    *from_uids = c.from_uids;
+    *to_uids = c.to_uids;
+    *count = c.n;
+    *uidvalidity = c.to->uidvalidity;
+    return change_commit(&c.ch, e);
+}

@@ -1,0 +1,188 @@
+/* What the files of this folder share: the pool of connections, write transactions, and rows as they are
+ * read. Nobody outside includes this. */
+#ifndef MAILBOX_INTERNAL_H
+#define MAILBOX_INTERNAL_H
+#include "base/sql.h"
+#include "mailbox/schema.h"
+#include "mailbox/search.h"
+#include "mailbox/store.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#define UID_MAX UINT32_MAX /* the last uid is never given, so that uidnext always fits */
+
+/* The list `v` of n pieces in an arena, with room for one more: moved to twice its size when it is full. */
+static inline void *list_room(struct arena *a, void *v, size_t n, size_t *cap, size_t size)
+{
+    if (n < *cap)
+        return v;
+    *cap = n ? n * 2 : 16;
+    void *larger = arena_new(a, *cap, size);
+    if (n > 0)
+        memcpy(larger, v, n * size);
+    return larger;
+}
+
+/* --- pool.c --- connections of one account. Whoever has taken one must not take another before giving it
+ * back, so that waiting for one always ends. */
+struct connection {
+    struct sql *db;
+    bool taken;
+    struct codec *codec; /* body.c: made by the first body that passes through */
+};
+
+struct pool {
+    const char *path;
+    pthread_mutex_t mutex;
+    pthread_cond_t given_back;
+    struct connection v[STORE_CONNECTIONS_MAX];
+};
+
+/* Opens the first connection and brings the schema up to date. */
+bool pool_open(struct pool *p, const char *path, struct err *e);
+void pool_close(struct pool *p);
+struct connection *pool_take(struct pool *p, struct err *e); /* waits; NULL: it could not be opened */
+void pool_give(struct pool *p, struct connection *c);
+
+/* --- watch.c --- who is told of commits, and what they may know without asking the database. */
+struct seen_modseq {
+    int64_t mailbox;
+    uint64_t modseq;
+};
+
+struct watch {
+    pthread_mutex_t mutex;
+    int *fds;
+    size_t fd_count;
+    struct seen_modseq *seen; /* by mailbox */
+    size_t seen_count, seen_cap;
+};
+
+void watch_init(struct watch *w);
+void watch_free(struct watch *w);
+void watch_set(struct watch *w, int64_t mailbox, uint64_t modseq); /* 0: the mailbox is gone */
+void watch_wake(struct watch *w);
+
+struct store {
+    struct pool pool;
+    struct watch watch;
+    /* One write transaction of this process at a time: waiting here is fair and cheap, where SQLite would
+     * sleep and try again. Taken before a connection, so that writers who wait hold none. */
+    pthread_mutex_t writer;
+    char *path;
+};
+
+/* --- change.c --- a write transaction. Everything that it changes gets the same new modseq; the counters of
+ * the mailboxes that it touches are changed in memory and written back once, at the commit. */
+struct counters {
+    struct counters *next;
+    int64_t mailbox;
+    bool selectable;
+    uint32_t uidvalidity, uidnext, first_recent;
+    uint64_t highestmodseq;
+    uint32_t messages, unseen, deleted;
+    uint64_t size;
+    bool is_dirty; /* to be written back */
+    bool is_gone;  /* its row was deleted, or made not selectable: sessions must look again */
+};
+
+struct change {
+    struct store *store;
+    struct connection *connection;
+    struct sql *db;
+    struct arena arena; /* freed at the end of the change */
+    struct counters *touched;
+    struct counters root; /* the account's own: see ROOT_MAILBOX */
+    uint64_t modseq;      /* of whatever is changed now */
+    bool is_visible;      /* sessions must be woken */
+};
+
+enum store_result change_open(struct store *s, struct change *ch, struct err *e);
+/* The counters of a mailbox, read once. STORE_NONE: it is not there or not selectable. */
+enum store_result change_mailbox(struct change *ch, int64_t mailbox, struct counters **out, struct err *e);
+/* The mailbox's messages have changed: it takes the change's modseq. */
+void change_mark(struct change *ch, struct counters *c);
+enum store_result change_commit(struct change *ch, struct err *e); /* durable when STORE_OK */
+void change_cancel(struct change *ch);
+
+void counters_add(struct counters *c, uint32_t flags, uint64_t size);
+void counters_remove(struct counters *c, uint32_t flags, uint64_t size);
+void counters_reflag(struct counters *c, uint32_t before, uint32_t after);
+/* The next uid of the mailbox; STORE_LIMIT when there is none left. */
+enum store_result counters_take_uid(struct counters *c, uint32_t *uid, struct err *e);
+
+/* --- name.c --- */
+/* `in` as it is stored: NFC, INBOX in capitals, without a trailing delimiter. STORE_INVALID, STORE_LIMIT with
+ * the words. */
+enum store_result name_normal(struct str in, struct arena *a, struct str *out, struct err *e);
+bool name_parent(struct str name, struct str *parent); /* false: it has none */
+size_t name_characters(struct str name);
+
+/* --- keyword.c --- lists: see `flags` in store.h */
+/* A list as a client gave it, in the form in which it is kept. STORE_INVALID, STORE_LIMIT. */
+enum store_result keywords_normal(struct str in, struct arena *a, struct str *out, struct err *e);
+/* Both lists in that form. *out is `have` itself where nothing changes. STORE_LIMIT. */
+enum store_result keywords_change(struct str have, enum flag_change how, struct str with, struct arena *a,
+                                  struct str *out, struct err *e);
+bool keywords_has(struct str list, struct str keyword);
+
+/* --- read.c --- rows of one mailbox in the order of uids, a batch at a time. */
+enum { WANT_SENT = 1 << 3 }; /* beside enum fetch_want */
+#define SENT_UNKNOWN  INT64_MIN
+#define READ_ROWS_MAX 256 /* of a batch: enough that a query's start does not count */
+#define READ_BYTES_MAX \
+    ((size_t)64 * 1024) /* of texts after which a batch ends: an idle session keeps little */
+
+struct read_row {
+    struct fetch_row fetch;
+    int64_t sent; /* day of the Date field or SENT_UNKNOWN */
+};
+
+struct reader {
+    int64_t mailbox;
+    const uint32_t *uids; /* NULL: all between `from` and `to` */
+    size_t n, at;
+    uint32_t from, to; /* where to go on, and the last that may come */
+    bool is_done;
+    unsigned want;
+    struct arena arena;    /* of the batch */
+    struct read_row *rows; /* grown as needed, up to READ_ROWS_MAX */
+    size_t count, cap;
+};
+
+/* `uids` stays the caller's and must not change. NULL: all. */
+void reader_open(struct reader *r, int64_t mailbox, const uint32_t *uids, size_t n, unsigned want);
+void reader_close(struct reader *r);
+/* The next batch in r->rows, r->count; none left: count 0. */
+bool reader_next(struct reader *r, struct sql *db, struct err *e);
+
+/* --- body.c --- */
+struct codec;
+void codec_free(struct codec *c);
+/* prefix and bytes one after the other, as the body `body`. */
+bool body_write(struct connection *c, int64_t body, struct str prefix, struct str bytes, struct err *e);
+bool body_delete(struct sql *db, int64_t body, struct err *e);
+
+/* Reads one body after the other; keeps the chunk that it read last, since HEADER, TEXT and parts of one
+ * message are asked for one after the other. */
+struct body_reader {
+    struct buf chunk;
+    int64_t chunk_id; /* 0: none */
+};
+void body_reader_init(struct body_reader *b);
+void body_reader_free(struct body_reader *b);
+bool body_read(struct body_reader *b, struct connection *c, int64_t body, uint64_t size, uint64_t offset,
+               uint64_t n, struct buf *out, struct err *e);
+
+/* --- expunge.c --- rows of a batch: into table expunged, out of message. `rows` in the order of uids. */
+bool expunge_rows(struct change *ch, struct counters *c, const struct read_row *rows, size_t n,
+                  struct err *e);
+/* --- copy.c --- the same rows again at the end of `to`. */
+enum store_result copy_rows(struct change *ch, struct counters *to, const struct read_row *rows, size_t n,
+                            struct err *e);
+
+/* A run of rows with uids one after another, from row `at` on: how many. */
+size_t run_length(const struct read_row *rows, size_t n, size_t at);
+
+#endif

@@ -1,0 +1,94 @@
+/* What was expunged long enough ago goes for good, and with it the bodies that no message is left of. */
+#include "base/mem.h"
+#include "mailbox/internal.h"
+
+#define PURGE_BATCH 2000 /* rows of one transaction: the writers in between wait a moment, not minutes */
+
+static const struct sql_statement OLDEST = {
+    "SELECT modseq, id, body, expunged_at FROM expunged ORDER BY modseq, id"};
+static const struct sql_statement DELETE_OLDEST = {"DELETE FROM expunged WHERE (modseq, id) <= ($1, $2)"};
+static const struct sql_statement LIVE_BODIES = {"SELECT body FROM message"};
+static const struct sql_statement KEPT_BODIES = {"SELECT body FROM expunged"};
+
+struct purge {
+    int64_t *bodies; /* of the rows that go; sorted, each once */
+    bool *used;      /* by a message that stays */
+    size_t n;
+    size_t rows;
+    int64_t last_modseq, last_id;
+};
+
+static int compare_bodies(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool read_oldest(struct sql *db, int64_t before, struct purge *p, struct err *e)
+{
+    struct sql_rows rows;
+    if (!sql_query(db, &OLDEST, SQL_NONE, &rows, e))
+        return false;
+    while (p->rows < PURGE_BATCH && sql_next(&rows) && sql_get_int(&rows, 3) < before) {
+        p->last_modseq = sql_get_int(&rows, 0);
+        p->last_id = sql_get_int(&rows, 1);
+        p->bodies[p->rows++] = sql_get_int(&rows, 2);
+    }
+    if (!sql_end(&rows, e))
+        return false;
+    qsort(p->bodies, p->rows, sizeof *p->bodies, compare_bodies);
+    for (size_t i = 0; i < p->rows; i++)
+        if (i == 0 || p->bodies[i] != p->bodies[p->n - 1])
+            p->bodies[p->n++] = p->bodies[i];
+    return true;
+}
+
+/* A pass over small rows, once in a while, instead of a count that every copy would have to keep. */
+static bool mark_used(struct sql *db, const struct sql_statement *from, struct purge *p, struct err *e)
+{
+    struct sql_rows rows;
+    if (!sql_query(db, from, SQL_NONE, &rows, e))
+        return false;
+    while (sql_next(&rows)) {
+        int64_t body = sql_get_int(&rows, 0);
+        int64_t *at = bsearch(&body, p->bodies, p->n, sizeof body, compare_bodies);
+        if (at)
+            p->used[at - p->bodies] = true;
+    }
+    return sql_end(&rows, e);
+}
+
+static bool purge_batch(struct sql *db, int64_t before, struct purge *p, struct err *e)
+{
+    if (!read_oldest(db, before, p, e))
+        return false;
+    if (p->rows == 0)
+        return true;
+    if (!sql_exec(db, &DELETE_OLDEST, SQL(sql_int(p->last_modseq), sql_int(p->last_id)), NULL, e) ||
+        !mark_used(db, &LIVE_BODIES, p, e) || !mark_used(db, &KEPT_BODIES, p, e))
+        return false;
+    for (size_t i = 0; i < p->n; i++)
+        if (!p->used[i] && !body_delete(db, p->bodies[i], e))
+            return false;
+    return true;
+}
+
+enum store_result store_purge(struct store *s, int64_t now, struct err *e)
+{
+    CLEAN_FREE int64_t *bodies = mem_new(PURGE_BATCH, sizeof *bodies);
+    CLEAN_FREE bool *used = mem_new(PURGE_BATCH, sizeof *used);
+    for (struct purge p = {.rows = PURGE_BATCH}; p.rows == PURGE_BATCH;) {
+        memset(used, 0, PURGE_BATCH * sizeof *used);
+        p = (struct purge){.bodies = bodies, .used = used};
+        struct change ch;
+        if (change_open(s, &ch, e) != STORE_OK)
+            return STORE_FAILED;
+        if (!purge_batch(ch.db, now - EXPUNGED_KEPT_S, &p, e)) {
+            change_cancel(&ch);
+            return STORE_FAILED;
+        }
+        if (change_commit(&ch, e) != STORE_OK)
+            return STORE_FAILED;
+    }
+    return STORE_OK;
+}

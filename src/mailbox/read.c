@@ -1,0 +1,151 @@
+#include "base/mem.h"
+#include "mailbox/internal.h"
+
+#define ROWS_START 4  /* most readers want one row or all */
+#define RUN_GAP    64 /* uids to step over inside one query: cheaper than starting another */
+
+/* Texts only where $3 to $6 ask for them: a column that nobody touches is not decoded. */
+#define ROW_COLUMNS "m.id, m.flags, m.modseq, m.keywords, m.received, m.zone, m.size, m.body"
+static const struct sql_statement ROWS = {"SELECT " ROW_COLUMNS
+                                          " FROM message m WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id"};
+static const struct sql_statement ROWS_WITH_BODY = {
+    "SELECT " ROW_COLUMNS ","
+    " CASE WHEN $3 = 1 THEN b.envelope END, CASE WHEN $4 = 1 THEN b.structure END,"
+    " CASE WHEN $5 = 1 THEN b.parts END, CASE WHEN $6 = 1 THEN b.sent END"
+    " FROM message m JOIN body b ON b.id = m.body WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id"};
+
+void reader_open(struct reader *r, int64_t mailbox, const uint32_t *uids, size_t n, unsigned want)
+{
+    *r = (struct reader){
+        .mailbox = mailbox,
+        .uids = uids,
+        .n = n,
+        .from = 1,
+        .to = UID_MAX,
+        .is_done = uids && n == 0,
+        .want = want,
+    };
+}
+
+void reader_close(struct reader *r)
+{
+    arena_free(&r->arena);
+    free(r->rows);
+}
+
+/* The next stretch of uids that is worth one query. */
+static bool next_range(struct reader *r, struct uid_range *range)
+{
+    if (r->is_done)
+        return false;
+    if (!r->uids) {
+        *range = (struct uid_range){r->from, r->to};
+        return true;
+    }
+    while (r->at < r->n && r->uids[r->at] < r->from)
+        r->at++;
+    if (r->at == r->n || r->uids[r->at] > r->to)
+        return false;
+    *range = (struct uid_range){r->uids[r->at], r->uids[r->at]};
+    for (size_t i = r->at + 1; i < r->n && r->uids[i] <= r->to && r->uids[i] - range->to <= RUN_GAP; i++)
+        range->to = r->uids[i];
+    return true;
+}
+
+static bool is_wanted(struct reader *r, uint32_t uid)
+{
+    if (!r->uids)
+        return true;
+    while (r->at < r->n && r->uids[r->at] < uid)
+        r->at++;
+    return r->at < r->n && r->uids[r->at] == uid;
+}
+
+static struct str kept(struct reader *r, const struct sql_rows *rows, int column)
+{
+    struct str s = sql_get_str(rows, column);
+    return s.n > 0 ? arena_copy(&r->arena, s) : STR("");
+}
+
+static void read_row(struct reader *r, const struct sql_rows *rows, struct read_row *row)
+{
+    int64_t id = sql_get_int(rows, 0);
+    row->fetch.row = (struct message_row){
+        .id = id,
+        .uid = message_uid(id),
+        .flags = (uint32_t)sql_get_int(rows, 1),
+        .modseq = (uint64_t)sql_get_int(rows, 2),
+        .keywords = kept(r, rows, 3),
+        .received = sql_get_int(rows, 4),
+        .zone = (int16_t)sql_get_int(rows, 5),
+        .size = (uint64_t)sql_get_int(rows, 6),
+        .body = sql_get_int(rows, 7),
+    };
+    row->fetch.envelope = r->want & WANT_ENVELOPE ? kept(r, rows, 8) : STR("");
+    row->fetch.structure = r->want & WANT_STRUCTURE ? kept(r, rows, 9) : STR("");
+    row->fetch.parts = r->want & WANT_PARTS ? kept(r, rows, 10) : STR("");
+    row->sent = r->want & WANT_SENT && !sql_get_null(rows, 11) ? sql_get_int(rows, 11) : SENT_UNKNOWN;
+}
+
+static struct read_row *next_row(struct reader *r)
+{
+    if (r->count == r->cap) {
+        r->cap = r->cap ? r->cap * 2 : ROWS_START;
+        r->rows = mem_resize(r->rows, r->cap, sizeof *r->rows);
+    }
+    return &r->rows[r->count++];
+}
+
+static bool is_full(const struct reader *r)
+{
+    return r->count == READ_ROWS_MAX || r->arena.used >= READ_BYTES_MAX;
+}
+
+static bool start(struct reader *r, struct sql *db, struct uid_range range, struct sql_rows *rows,
+                  struct err *e)
+{
+    struct sql_value from = sql_int(message_id(r->mailbox, range.from)),
+                     to = sql_int(message_id(r->mailbox, range.to));
+    if (!r->want)
+        return sql_query(db, &ROWS, SQL(from, to), rows, e);
+    return sql_query(db, &ROWS_WITH_BODY,
+                     SQL(from, to, sql_int(!!(r->want & WANT_ENVELOPE)),
+                         sql_int(!!(r->want & WANT_STRUCTURE)), sql_int(!!(r->want & WANT_PARTS)),
+                         sql_int(!!(r->want & WANT_SENT))),
+                     rows, e);
+}
+
+bool reader_next(struct reader *r, struct sql *db, struct err *e)
+{
+    arena_reset(&r->arena);
+    r->count = 0;
+    for (struct uid_range range; !is_full(r) && next_range(r, &range);) {
+        struct sql_rows rows;
+        if (!start(r, db, range, &rows, e))
+            return false;
+        uint32_t seen = range.to;
+        while (sql_next(&rows)) {
+            uint32_t uid = message_uid(sql_get_int(&rows, 0));
+            if (!is_wanted(r, uid))
+                continue;
+            read_row(r, &rows, next_row(r));
+            if (is_full(r)) {
+                seen = uid;
+                break;
+            }
+        }
+        if (!sql_end(&rows, e))
+            return false;
+        r->is_done = seen == r->to;
+        r->from = r->is_done ? seen : seen + 1;
+    }
+    return true;
+}
+
+size_t run_length(const struct read_row *rows, size_t n, size_t at)
+{
+    size_t end = at + 1;
+    while (end < n && rows[end].fetch.row.uid == rows[end - 1].fetch.row.uid + 1)
+        end++;
+    return end - at;
+}

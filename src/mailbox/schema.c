@@ -1,0 +1,78 @@
+#include "mailbox/schema.h"
+
+/* One delivery writes one page of each of: mailbox, message, message_modseq, body, body_chunk, and where a
+ * table grows, a page above it. What is asked for often is in small rows (message), what ENVELOPE and
+ * BODYSTRUCTURE need in rows of about a kilobyte (body), and the bytes apart from both (body_chunk).
+ *
+ * No foreign keys: message holds its mailbox inside its id, and checking message.body when a body goes would
+ * need one index more, written with every message. The code that moves rows is small (expunge.c, purge.c)
+ * and tested against a model.
+ *
+ * mailbox.role is enum mailbox_role; message.flags enum message_flag. The numbers are on disk: never change
+ * them. */
+static const struct sql_migration MIGRATIONS[] = {
+    {"CREATE TABLE mailbox("
+     " id INTEGER PRIMARY KEY,"
+     " name TEXT NOT NULL UNIQUE," /* the whole path; of the root: '' */
+     " role INTEGER NOT NULL,"
+     " selectable INTEGER NOT NULL,"
+     " uidvalidity INTEGER NOT NULL,"
+     " uidnext INTEGER NOT NULL,"
+     " first_recent INTEGER NOT NULL,"
+     " highestmodseq INTEGER NOT NULL,"
+     " messages INTEGER NOT NULL,"
+     " unseen INTEGER NOT NULL,"
+     " deleted INTEGER NOT NULL,"
+     " size INTEGER NOT NULL) STRICT;"
+
+     "CREATE TABLE subscription(name TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;"
+
+     "CREATE TABLE message("
+     " id INTEGER PRIMARY KEY," /* message_id() */
+     " flags INTEGER NOT NULL,"
+     " modseq INTEGER NOT NULL,"
+     " keywords TEXT NOT NULL,"
+     " received INTEGER NOT NULL,"
+     " zone INTEGER NOT NULL,"
+     " size INTEGER NOT NULL,"
+     " body INTEGER NOT NULL) STRICT;"
+     /* Of the account, not of a mailbox: every new entry is the last one, and JMAP asks for all at once. */
+     "CREATE INDEX message_modseq ON message(modseq);"
+
+     "CREATE TABLE body("
+     " id INTEGER PRIMARY KEY,"
+     " message INTEGER NOT NULL," /* the message that brought it, perhaps gone since */
+     " arrived INTEGER NOT NULL,"
+     " delivery BLOB," /* 16 bytes, where it was delivered */
+     " sent INTEGER,"  /* day of the Date field */
+     " parts BLOB NOT NULL,"
+     " structure BLOB NOT NULL,"
+     " envelope BLOB NOT NULL) STRICT;"
+
+     "CREATE TABLE body_chunk("
+     " id INTEGER PRIMARY KEY,"     /* chunk_id() */
+     " data BLOB NOT NULL) STRICT;" /* a zstd frame with its checksum */
+
+     /* What expunge took out of message; modseq is that of the expunge. */
+     "CREATE TABLE expunged("
+     " modseq INTEGER NOT NULL,"
+     " id INTEGER NOT NULL,"
+     " expunged_at INTEGER NOT NULL,"
+     " flags INTEGER NOT NULL,"
+     " keywords TEXT NOT NULL,"
+     " received INTEGER NOT NULL,"
+     " zone INTEGER NOT NULL,"
+     " size INTEGER NOT NULL,"
+     " body INTEGER NOT NULL,"
+     " PRIMARY KEY(modseq, id)) STRICT, WITHOUT ROWID;"
+
+     "INSERT INTO mailbox(id, name, role, selectable, uidvalidity, uidnext, first_recent, highestmodseq,"
+     " messages, unseen, deleted, size)"
+     " SELECT column1, column2, column3, column1 > 0, CAST(strftime('%s', 'now') AS INTEGER), column4, 1, 1,"
+     "  0, 0, 0, 0"
+     " FROM (VALUES(0, '', 0, 7), (1, 'INBOX', 1, 1), (2, 'Drafts', 2, 1), (3, 'Sent', 3, 1),"
+     "  (4, 'Archive', 4, 1), (5, 'Junk', 5, 1), (6, 'Trash', 6, 1));"
+     "INSERT INTO subscription SELECT name FROM mailbox WHERE id > 0;"},
+};
+
+const struct sql_schema MAIL_SCHEMA = {"mail", MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS};

@@ -1,0 +1,168 @@
+#include "mailbox/search_text.h"
+
+#include "message/decode.h"
+#include "message/header.h"
+#include "message/parts.h"
+
+/* A buffer that a large message has made larger than this is given back after it. */
+#define BUFFER_KEPT ((size_t)256 * 1024)
+
+void search_text_init(struct search_text *t, struct connection *c)
+{
+    *t = (struct search_text){.connection = c, .arena = ARENA_INIT};
+    body_reader_init(&t->body);
+    buf_init(&t->header, BUF_MAX_DEFAULT); /* bounded where it is read */
+    buf_init(&t->raw, BUF_MAX_DEFAULT);
+    buf_init(&t->decoded, BUF_MAX_DEFAULT);
+    buf_init(&t->folded_header, SEARCH_TEXT_MAX);
+    buf_init(&t->folded_body, SEARCH_TEXT_MAX);
+}
+
+void search_text_free(struct search_text *t)
+{
+    body_reader_free(&t->body);
+    arena_free(&t->arena);
+    buf_free(&t->header);
+    buf_free(&t->raw);
+    buf_free(&t->decoded);
+    buf_free(&t->folded_header);
+    buf_free(&t->folded_body);
+}
+
+static void empty(struct buf *b)
+{
+    if (b->cap > BUFFER_KEPT)
+        buf_free(b);
+    buf_reset(b);
+}
+
+void search_text_start(struct search_text *t, const struct fetch_row *row)
+{
+    t->row = row;
+    t->root = NULL;
+    t->has_header = t->has_folded_header = t->has_folded_body = false;
+    arena_reset(&t->arena);
+    empty(&t->header);
+    empty(&t->raw);
+    empty(&t->decoded);
+    empty(&t->folded_header);
+    empty(&t->folded_body);
+}
+
+static bool unpack(struct search_text *t, struct err *e)
+{
+    if (!t->root)
+        t->root = parts_unpack(t->row->parts, &t->arena);
+    return t->root || err_set(e, ERR_INTERNAL, "the part table of message body %lld is damaged",
+                              (long long)t->row->row.body);
+}
+
+static bool read_bytes(struct search_text *t, uint64_t at, uint64_t n, struct buf *out, struct err *e)
+{
+    const struct message_row *row = &t->row->row;
+    return body_read(&t->body, t->connection, row->body, row->size, at,
+                     n < SEARCH_TEXT_MAX ? n : SEARCH_TEXT_MAX, out, e);
+}
+
+static bool need_header(struct search_text *t, struct err *e)
+{
+    if (t->has_header)
+        return true;
+    if (!unpack(t, e) || !read_bytes(t, t->root->header_at, t->root->header_size, &t->header, e))
+        return false;
+    t->has_header = true;
+    return true;
+}
+
+static void fold_value(struct search_text *t, struct str value, struct buf *out)
+{
+    buf_reset(&t->decoded);
+    decode_words(value, &t->decoded);
+    decode_fold(str_trim(buf_str(&t->decoded)), out);
+}
+
+/* Every field of a header, as "name: value" and a line end. */
+static void fold_header(struct search_text *t, struct str header, struct buf *out)
+{
+    for (struct header_field f; header_next(&header, &f);) {
+        decode_fold(f.name, out);
+        buf_add(out, STR(": "));
+        fold_value(t, f.value, out);
+        buf_add_byte(out, '\n');
+    }
+}
+
+bool search_text_in_field(struct search_text *t, struct str name, struct str folded, bool *found,
+                          struct err *e)
+{
+    *found = false;
+    if (!need_header(t, e))
+        return false;
+    struct str rest = buf_str(&t->header);
+    for (struct header_field f; !*found && header_next(&rest, &f);) {
+        if (!str_eq_nocase(f.name, name))
+            continue;
+        empty(&t->raw);
+        fold_value(t, f.value, &t->raw);
+        *found = str_find(buf_str(&t->raw), folded) != STR_NONE;
+    }
+    return true;
+}
+
+bool search_text_in_header(struct search_text *t, struct str folded, bool *found, struct err *e)
+{
+    if (!need_header(t, e))
+        return false;
+    if (!t->has_folded_header)
+        fold_header(t, buf_str(&t->header), &t->folded_header);
+    t->has_folded_header = true;
+    *found = str_find(buf_str(&t->folded_header), folded) != STR_NONE;
+    return true;
+}
+
+/* The part's own bytes alone are read, and shown to the decoder as a message of nothing else. */
+static bool fold_text(struct search_text *t, const struct mime_part *part, struct err *e)
+{
+    empty(&t->raw);
+    empty(&t->decoded);
+    if (!read_bytes(t, part->body_at, part->body_size, &t->raw, e))
+        return false;
+    struct mime_part alone = *part;
+    alone.body_at = 0;
+    alone.body_size = t->raw.n;
+    decode_text_part(buf_str(&t->raw), &alone, &t->decoded);
+    decode_fold(buf_str(&t->decoded), &t->folded_body);
+    buf_add_byte(&t->folded_body, '\n');
+    return true;
+}
+
+static bool fold_inner_header(struct search_text *t, const struct mime_part *part, struct err *e)
+{
+    empty(&t->raw);
+    if (!read_bytes(t, part->header_at, part->header_size, &t->raw, e))
+        return false;
+    fold_header(t, buf_str(&t->raw), &t->folded_body);
+    return true;
+}
+
+/* As deep as MIME_DEPTH_MAX. */
+static bool fold_part(struct search_text *t, const struct mime_part *part, struct err *e)
+{
+    if (part->parent && part->parent->is_message && !fold_inner_header(t, part, e))
+        return false;
+    for (size_t i = 0; i < part->child_count && !t->folded_body.overflow; i++)
+        if (!fold_part(t, part->children[i], e))
+            return false;
+    if (part->child_count == 0 && str_eq(part->type, STR("text")))
+        return fold_text(t, part, e);
+    return true;
+}
+
+bool search_text_in_body(struct search_text *t, struct str folded, bool *found, struct err *e)
+{
+    if (!t->has_folded_body && (!unpack(t, e) || !fold_part(t, t->root, e)))
+        return false;
+    t->has_folded_body = true;
+    *found = str_find(buf_str(&t->folded_body), folded) != STR_NONE;
+    return true;
+}
