@@ -297,8 +297,11 @@ static void reload(struct supervisor *s)
     const struct config *c = config_load(s->config_path, &e);
     if (!c || !material_read(&s->material, c, &e) || !listeners_bind(&fresh, &s->listeners, c, &e)) {
         LOG_ERROR("reload.refused", F_C("error", e.text), F_C("now", "going on with the old config"));
+        if (c)
+            config_free(c);
         return;
     }
+    config_free(s->config); /* the roles have their own */
     s->config = c;
     s->listeners = fresh;
     log_configure(c->log_level, c->log_format);
@@ -401,6 +404,8 @@ int supervisor_main(const char *config_path, role_main_fn *const mains[ROLE_COUN
     raise_file_limit();
     if (!prepare(s, &e)) {
         LOG_ERROR("start.failed", F_C("error", e.text));
+        if (s->config)
+            config_free(s->config);
         free(s);
         return 1;
     }
@@ -416,6 +421,7 @@ int supervisor_main(const char *config_path, role_main_fn *const mains[ROLE_COUN
     LOG_INFO("stopped", F_INT("code", s->exit_code));
     int code = s->exit_code;
     loop_free(s->loop);
+    config_free(s->config);
     free(s);
     return code;
 }

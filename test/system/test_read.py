@@ -203,7 +203,7 @@ def test_isync_syncs_both_ways_until_nothing_changes(golub, carla, tmp_path):
         m.store("20", "+FLAGS", r"(\Flagged)")
         m.store("19", "+FLAGS", r"(\Deleted)")
         m.expunge()
-        m.create("Far folder")
+        m.create('"Far folder"')
     deliver(golub, carla, "far later")
     (maildir / "Near folder" / "new").mkdir(parents=True)
     (maildir / "Near folder" / "cur").mkdir()
@@ -254,7 +254,7 @@ set timeout = 5
 
 
 def test_messages_come_back_the_same_by_imap_and_pop3(golub, carla):
-    deliver(golub, carla, "same bytes", body="Unicode\r\n..dots\r\n" + "x" * 5000 + "\r\n")
+    deliver(golub, carla, "same bytes", body="Unicode\r\n..dots\r\n" + "x" * 1900 + "\r\n")
     by_imap = inbox(golub, carla, password="carla's password")[0]
     p = poplib.POP3_SSL("localhost", golub.port("pop3s"), context=golub.tls(), timeout=60)
     p.user(f"{carla}@example.test")
