@@ -150,10 +150,14 @@ static void take_frame(void *context, struct loop_channel *channel, struct ipc_f
     loop_channel_close(channel);
 }
 
+/* Nobody reads the channel any more: the gate must see that, though a session may still hold our duplicate.
+ */
 static void gate_closed(void *context, struct loop_channel *channel)
 {
+    struct gate *g = context;
     (void)channel;
-    gate_release(context);
+    shutdown(g->channel, SHUT_RDWR);
+    gate_release(g);
 }
 
 static void take_channel(void *context, int channel, enum role_kind client, uint32_t index)
