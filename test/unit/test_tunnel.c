@@ -4,11 +4,10 @@
 #include "base/log.h"
 #include "gate/tls.h"
 
+#include "certificates.h"
 #include "check.h"
 
 #include <fcntl.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,60 +20,10 @@ static const char TICKETS[TLS_TICKET_KEY_BYTES] = "a ticket key";
 static struct loop *loop;
 static struct tunnels *tunnels;
 static SSL_CTX *server;
-static char *chain_pem, *key_pem;
+static struct test_certificate own;
 static int delivered_fd;
 static struct connection delivered;
 static int ended;
-
-/* --- certificates made here --- */
-
-struct authority {
-    EVP_PKEY *key;
-    X509 *certificate;
-};
-
-/* `issuer` NULL: signs itself. */
-static struct authority issue(const char *name, EVP_PKEY *key, const struct authority *issuer)
-{
-    X509 *x = X509_new();
-    X509_set_version(x, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(x), rand());
-    X509_gmtime_adj(X509_getm_notBefore(x), -60);
-    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)name, -1,
-                               -1, 0);
-    X509_set_issuer_name(x, X509_get_subject_name(issuer ? issuer->certificate : x));
-    X509_set_pubkey(x, key);
-    X509_EXTENSION *ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "CA:TRUE");
-    X509_add_ext(x, ca, -1);
-    X509_EXTENSION_free(ca);
-    assert_true(X509_sign(x, issuer ? issuer->key : key, EVP_sha256()) > 0);
-    return (struct authority){key, x};
-}
-
-static void authority_free(struct authority *a)
-{
-    EVP_PKEY_free(a->key);
-    X509_free(a->certificate);
-}
-
-static char *pem_of(BIO *bio)
-{
-    char *p;
-    long n = BIO_get_mem_data(bio, &p);
-    char *copy = malloc((size_t)n + 1);
-    memcpy(copy, p, (size_t)n);
-    copy[n] = '\0';
-    BIO_free(bio);
-    return copy;
-}
-
-static char *pem_of_key(EVP_PKEY *key)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
-    return pem_of(bio);
-}
 
 /* --- the gate around it --- */
 
@@ -99,26 +48,21 @@ static int setup_group(void **state)
     (void)state;
     log_configure(LOG_LEVEL_WARNING, LOG_FORMAT_TEXT);
     signal(SIGPIPE, SIG_IGN); /* as gate does */
-    struct authority a = issue("mail.example.org", EVP_EC_gen("P-256"), NULL);
-    BIO *bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_X509(bio, a.certificate);
-    chain_pem = pem_of(bio);
-    key_pem = pem_of_key(a.key);
-    authority_free(&a);
+    own = test_certificate_make("mail.example.org");
     return 0;
 }
 
 static int teardown_group(void **state)
 {
     (void)state;
-    free(chain_pem);
-    free(key_pem);
+    test_certificate_free(&own);
     return 0;
 }
 
 static SSL_CTX *make_context(struct err *e)
 {
-    return tls_context(str_from_c(chain_pem), str_from_c(key_pem), str_from(TICKETS, sizeof TICKETS), e);
+    return tls_context(str_from_c(own.certificate), str_from_c(own.key), str_from(TICKETS, sizeof TICKETS),
+                       e);
 }
 
 static int setup(void **state)
@@ -471,52 +415,56 @@ static void wrong_certificates_are_told(void **state)
 {
     (void)state;
     struct err e = ERR_INIT;
-    assert_true(loads(chain_pem, key_pem, &e));
+    assert_true(loads(own.certificate, own.key, &e));
     EVP_PKEY *other = EVP_EC_gen("P-256");
-    char *other_pem = pem_of_key(other);
+    char *other_pem = test_key_pem(other);
     EVP_PKEY_free(other);
-    assert_false(loads(chain_pem, other_pem, &e));
+    assert_false(loads(own.certificate, other_pem, &e));
     assert_string_equal(e.text, "the key file holds a key that no certificate belongs to");
     free(other_pem);
-    assert_false(loads("", key_pem, &e));
-    assert_false(loads(chain_pem, "", &e));
-    assert_false(loads(key_pem, chain_pem, &e));
-    assert_false(loads("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", key_pem, &e));
+    assert_false(loads("", own.key, &e));
+    assert_false(loads(own.certificate, "", &e));
+    assert_false(loads(own.key, own.certificate, &e));
+    assert_false(loads("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", own.key, &e));
     assert_null(tls_context_from_files(-1, -1, str_from(TICKETS, sizeof TICKETS), &e));
-    assert_null(tls_context(str_from_c(chain_pem), str_from_c(key_pem), STR("short"), &e));
+    assert_null(tls_context(str_from_c(own.certificate), str_from_c(own.key), STR("short"), &e));
 }
 
 /* Two leaves of different key types, their issuer and the root, in the wrong order. */
 static void two_keys_share_a_file(void **state)
 {
     (void)state;
-    struct authority root = issue("root", EVP_EC_gen("P-256"), NULL);
-    struct authority middle = issue("middle", EVP_EC_gen("P-256"), &root);
-    struct authority ec = issue("mail.example.org", EVP_EC_gen("P-256"), &middle);
-    struct authority rsa = issue("mail.example.org", EVP_RSA_gen(2048), &middle);
-    const struct authority *order[] = {&root, &rsa, &middle, &ec};
+    EVP_PKEY *ca = EVP_EC_gen("P-256"), *ec = EVP_EC_gen("P-256"), *rsa = EVP_RSA_gen(2048);
+    X509 *root = test_issue("root", ca, NULL, NULL);
+    X509 *middle = test_issue("middle", ca, root, ca);
+    X509 *order[] = {root, test_issue("mail.example.org", rsa, middle, ca), middle,
+                     test_issue("mail.example.org", ec, middle, ca)};
     BIO *certificates = BIO_new(BIO_s_mem()), *keys = BIO_new(BIO_s_mem());
     for (size_t i = 0; i < 4; i++)
-        PEM_write_bio_X509(certificates, order[i]->certificate);
-    PEM_write_bio_PrivateKey(keys, ec.key, NULL, NULL, 0, NULL, NULL);
-    PEM_write_bio_PrivateKey(keys, rsa.key, NULL, NULL, 0, NULL, NULL);
-    char *chain = pem_of(certificates), *key = pem_of(keys);
+        PEM_write_bio_X509(certificates, order[i]);
+    PEM_write_bio_PrivateKey(keys, ec, NULL, NULL, 0, NULL, NULL);
+    PEM_write_bio_PrivateKey(keys, rsa, NULL, NULL, 0, NULL, NULL);
+    char *chain = test_pem(certificates), *key = test_pem(keys);
     struct err e = ERR_INIT;
     SSL_CTX *c = tls_context(str_from_c(chain), str_from_c(key), str_from(TICKETS, sizeof TICKETS), &e);
     assert_non_null(c);
     STACK_OF(X509) * sent;
+    int leaves = 0;
     for (long which = SSL_CERT_SET_FIRST; SSL_CTX_set_current_cert(c, which); which = SSL_CERT_SET_NEXT) {
         SSL_CTX_get0_chain_certs(c, &sent);
         assert_int_equal(sk_X509_num(sent), 1); /* the middle; not the root */
-        assert_int_equal(X509_cmp(sk_X509_value(sent, 0), middle.certificate), 0);
+        assert_int_equal(X509_cmp(sk_X509_value(sent, 0), middle), 0);
+        leaves++;
     }
+    assert_int_equal(leaves, 2);
     SSL_CTX_free(c);
     free(chain);
     free(key);
-    authority_free(&root);
-    authority_free(&middle);
-    authority_free(&ec);
-    authority_free(&rsa);
+    for (size_t i = 0; i < 4; i++)
+        X509_free(order[i]);
+    EVP_PKEY_free(ca);
+    EVP_PKEY_free(ec);
+    EVP_PKEY_free(rsa);
 }
 
 int main(void)
