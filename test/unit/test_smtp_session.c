@@ -730,8 +730,8 @@ static void starttls_forgets_everything(void **state)
     envelope(&c, "ana@ours.test");
     says(&c, "DATA", "354 ");
     says(&c, ".", "250 ");
-    assert_true(str_find(str_from(world.bytes, world.size), STR("with ESMTPS id")) != STR_NONE);
     quits(&c);
+    assert_true(str_find(str_from(world.bytes, world.size), STR("with ESMTPS id")) != STR_NONE);
 }
 
 /* --- tests: the end --- */
