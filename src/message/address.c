@@ -4,12 +4,13 @@
 
 /* A list is cut into entries at its commas, colons and semicolons; within an entry "<" or "@" says what is
  * name and what is address. Each byte is looked at a bounded number of times. All output goes to one piece of
- * memory of the input's length, for nothing that is written is longer than what was read. */
+ * memory of the input's length, for nothing that is written is longer than what was read: an entry is cut
+ * only outside of quotes and comments, so that its pieces see them alike. */
 struct parser {
     struct str in;
     struct arena *arena;
     char *text; /* where unescaped bytes are written */
-    size_t text_n;
+    size_t text_n, text_max;
     bool no_more_quotes;   /* one was never closed: further ones are bytes like others */
     bool no_more_comments; /* the same for "(" */
     struct address_list list;
@@ -100,7 +101,8 @@ static struct entry take_entry(struct parser *p, bool in_group)
 
 static void put(struct parser *p, char c)
 {
-    p->text[p->text_n++] = c;
+    if (p->text_n < p->text_max)
+        p->text[p->text_n++] = c;
 }
 
 static void put_unescaped(struct parser *p, struct str s)
@@ -149,7 +151,7 @@ static struct str put_phrase(struct parser *p, struct str raw, size_t *last_run)
 /* A domain from the front of *raw, which then is what follows it: up to a space that no dot joins. */
 static struct str put_domain(struct parser *p, struct str *raw)
 {
-    bool no_more_quotes = true, no_more_comments = false, after_space = false;
+    bool no_more_quotes = false, no_more_comments = false, after_space = false;
     size_t start = p->text_n, i = 0;
     for (; i < raw->n; i++) {
         size_t end = skip_enclosed(*raw, i, &no_more_quotes, &no_more_comments);
@@ -168,6 +170,19 @@ static struct str put_domain(struct parser *p, struct str *raw)
     return str_from(p->text + start, p->text_n - start);
 }
 
+/* The last "@" that is not inside of a quoted-string or a comment. */
+static size_t find_at(struct str raw)
+{
+    bool no_more_quotes = false, no_more_comments = false;
+    size_t at = STR_NONE;
+    for (size_t i = 0; i < raw.n; i++) {
+        if (raw.p[i] == '@')
+            at = i;
+        i = skip_enclosed(raw, i, &no_more_quotes, &no_more_comments);
+    }
+    return at;
+}
+
 /* The content of angle brackets: [route ":"] local-part "@" domain. */
 static void read_angle(struct parser *p, struct str raw, struct address *out)
 {
@@ -180,8 +195,7 @@ static void read_angle(struct parser *p, struct str raw, struct address *out)
             raw = str_from_offset(raw, colon + 1);
         }
     }
-    size_t at = str_rfind_byte(raw, '@'), run;
-    /* an "@" inside of a quoted local-part without a domain does not occur in mail that arrives */
+    size_t at = find_at(raw), run;
     out->local = put_phrase(p, str_slice(raw, 0, at), &run);
     if (at != STR_NONE) {
         raw = str_from_offset(raw, at + 1);
@@ -242,10 +256,9 @@ struct address_list address_parse_list(struct str value, struct arena *a)
                                              .local = STR_INIT(""),
                                              .domain = STR_INIT(""),
                                              .group_end = true};
-    struct parser p = {.in = value, .arena = a};
+    struct parser p = {.in = value, .arena = a, .text_max = value.n};
     bool in_group = false;
-    if (str_trim(value).n > 0)
-        p.text = ARENA_ARRAY(a, char, value.n);
+    p.text = ARENA_ARRAY(a, char, value.n);
     while (p.in.n > 0 && p.list.n < ADDRESSES_MAX) {
         struct entry e = take_entry(&p, in_group);
         if (e.separator == ':') {

@@ -4,6 +4,10 @@
 #define MESSAGE_HEADER_H
 #include "base/arena.h"
 
+/* Of a value, what ENVELOPE, BODYSTRUCTURE and part tables make use of: 10,000 recipients fit; a field of
+ * megabytes is not stored a second time in them. */
+#define HEADER_VALUE_MAX ((size_t)1024 * 1024)
+
 struct header_field {
     struct str name;  /* without the colon and white space before it */
     struct str value; /* raw: still folded, without the final line end; leading white space kept */

@@ -164,7 +164,7 @@ static void add_envelope(struct str header, struct arena *a, struct buf *out)
     while (header_next(&header, &f)) {
         enum envelope_field i = field_of(f.name);
         if (i < FIELD_COUNT && !fields[i].is_there)
-            fields[i] = (struct field){true, f.value};
+            fields[i] = (struct field){true, str_slice(f.value, 0, HEADER_VALUE_MAX)};
     }
     size_t from_at = 0, from_n = 0;
     buf_add_byte(out, '(');

@@ -246,6 +246,7 @@ static bool read_header(struct parser *p, struct mime_part *part, struct stop *s
         }
         p->lines += count_lines(f.whole);
         p->at = after;
+        f.value = str_slice(f.value, 0, HEADER_VALUE_MAX);
         read_field(&f, p->arena, part);
     }
 }
