@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,7 +22,7 @@ static struct loop *loop;
 static struct tunnels *tunnels;
 static SSL_CTX *server;
 static struct test_certificate own;
-static int delivered_fd;
+static atomic_int delivered_fd;
 static struct connection delivered;
 static int ended;
 
@@ -211,7 +212,7 @@ static size_t service_bytes;
 static void *service_main(void *context)
 {
     (void)context;
-    while (__atomic_load_n(&delivered_fd, __ATOMIC_ACQUIRE) < 0)
+    while (delivered_fd < 0)
         usleep(1000);
     int flags = fcntl(delivered_fd, F_GETFL);
     assert_true(flags & O_NONBLOCK);
