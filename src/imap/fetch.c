@@ -4,61 +4,27 @@
 #include "imap/structure.h"
 #include "message/date.h"
 
-/* Messages that are read with one question to the store, and marked \Seen in one commit. */
-#define FETCH_BATCH ((size_t)512)
+/* Messages that are marked \Seen in one commit. */
+#define FETCH_SEEN_BATCH ((size_t)512)
 
 /* --- reading --- */
 
-static void close_rows(struct fetch *f)
+/* Makes f->row that of uids[at]. False: it is gone, or reading failed, which closing tells. */
+static bool find_row(struct fetch *f)
 {
-    if (!f->rows)
-        return;
-    enum store_result r = store_fetch_close(f->rows, &f->err);
-    if (f->result == STORE_OK)
-        f->result = r;
-    f->rows = NULL;
-    f->row = NULL;
-}
-
-static void next_row(struct fetch *f)
-{
-    if (!store_fetch_next(f->rows, &f->row))
-        f->row = NULL;
-}
-
-bool fetch_find_row(struct fetch *f)
-{
-    if (f->rows && f->at >= f->batch_end)
-        close_rows(f);
-    if (f->result != STORE_OK)
-        return false;
-    if (!f->rows) {
-        f->batch_end = f->n - f->at < FETCH_BATCH ? f->n : f->at + FETCH_BATCH;
-        f->result = store_fetch_open(f->session->store, f->session->mailbox, f->uids + f->at,
-                                     f->batch_end - f->at, f->wants, &f->rows, &f->err);
-        if (f->result != STORE_OK) {
-            f->rows = NULL;
-            return false;
-        }
-        next_row(f);
-    }
     uint32_t uid = f->uids[f->at];
-    while (f->row && f->row->row.uid < uid)
-        next_row(f);
+    while (f->row ? f->row->row.uid < uid : !f->is_read)
+        if (!store_fetch_next(f->rows, &f->row)) {
+            f->row = NULL;
+            f->is_read = true;
+        }
     return f->row && f->row->row.uid == uid;
-}
-
-/* The last of it may wait for the tagged answer and go out with it. */
-static void hand_over(struct fetch *f)
-{
-    close_rows(f);
-    stream_write(f->session->stream, buf_str(&f->out));
-    buf_reset(&f->out);
 }
 
 void fetch_send(struct fetch *f)
 {
-    hand_over(f);
+    stream_write(f->session->stream, buf_str(&f->out));
+    buf_reset(&f->out);
     if (stream_flush(f->session->stream, deadline_in(IMAP_COMMAND_MS)) != STREAM_OK)
         f->is_lost = true;
 }
@@ -167,14 +133,12 @@ static void store_seen(struct fetch *f, const uint32_t *uids, size_t n)
 static size_t fetch_all(struct fetch *f)
 {
     struct imap_session *s = f->session;
-    const struct fetch_request *q = f->request;
-    bool marks_seen = q->sets_seen && !s->is_read_only;
-    bool needs_store = q->section_count > 0 || (q->items & ~(unsigned)(FETCH_UID | FETCH_FLAGS)) != 0;
-    uint32_t *seen = marks_seen ? ARENA_ARRAY(&s->arena, uint32_t, FETCH_BATCH) : NULL;
+    bool marks_seen = f->request->sets_seen && !s->is_read_only;
+    uint32_t *seen = marks_seen ? ARENA_ARRAY(&s->arena, uint32_t, FETCH_SEEN_BATCH) : NULL;
     size_t seen_count = 0, missing = 0;
     for (f->at = 0; f->at < f->n && !f->is_lost && f->result == STORE_OK; f->at++) {
         ptrdiff_t row = imap_view_find(&s->view, f->uids[f->at]);
-        if (row < 0 || (needs_store && !fetch_find_row(f))) {
+        if (row < 0 || (f->rows && !find_row(f))) {
             missing++;
             continue;
         }
@@ -182,18 +146,37 @@ static size_t fetch_all(struct fetch *f)
         add_message(f, (size_t)row, becomes_seen);
         if (becomes_seen)
             seen[seen_count++] = f->uids[f->at];
-        if (f->out.n >= FETCH_GATHER || seen_count == FETCH_BATCH)
+        if (f->out.n >= FETCH_GATHER || seen_count == FETCH_SEEN_BATCH)
             fetch_send(f);
-        if (seen_count == FETCH_BATCH && !f->is_lost) {
+        if (seen_count == FETCH_SEEN_BATCH && !f->is_lost) {
             store_seen(f, seen, seen_count);
             seen_count = 0;
         }
     }
-    if (!f->is_lost)
-        hand_over(f);
+    if (!f->is_lost) /* the rest goes out with the tagged answer */
+        stream_write(s->stream, buf_str(&f->out));
     if (seen_count > 0 && !f->is_lost) /* of a client that is gone nobody knows what it has seen */
         store_seen(f, seen, seen_count);
-    close_rows(f); /* of a session that is lost */
+    return missing;
+}
+
+static size_t open_and_fetch(struct fetch *f)
+{
+    const struct fetch_request *q = f->request;
+    bool needs_store = q->section_count > 0 || (q->items & ~(unsigned)(FETCH_UID | FETCH_FLAGS)) != 0;
+    if (!needs_store || f->n == 0)
+        return fetch_all(f);
+    f->result =
+        store_fetch_open(f->session->store, f->session->mailbox, f->uids, f->n, f->wants, &f->rows, &f->err);
+    if (f->result != STORE_OK)
+        return 0;
+    size_t missing = fetch_all(f);
+    struct err e = ERR_INIT;
+    enum store_result closed = store_fetch_close(f->rows, &e);
+    if (f->result == STORE_OK && closed != STORE_OK) {
+        f->result = closed;
+        f->err = e;
+    }
     return missing;
 }
 
@@ -244,7 +227,7 @@ enum imap_status imap_do_fetch(struct imap_session *s, struct imap_cursor *c)
     buf_init(&f.header, BUF_MAX_DEFAULT);
     f.uids = imap_view_uids(&s->view, &set, s->by_uid, &s->arena, &f.n);
     size_t missing = s->by_uid ? 0 : count_numbers(&set) - f.n;
-    missing += fetch_all(&f);
+    missing += open_and_fetch(&f);
     buf_free(&f.out);
     buf_free(&f.header);
     arena_free(&f.message);

@@ -5,9 +5,9 @@
 #include "imap/fetch_parse.h"
 #include "imap/session.h"
 
-/* Answers are gathered up to this much before they are sent. While a slow client takes them the session holds
- * no database connection: there are few, and another session would wait for one. */
-#define FETCH_GATHER ((size_t)256 * 1024)
+/* Answers are gathered up to this much before they are sent: enough for one system call to be worth it. The
+ * store holds no database connection between two calls, so a slow client keeps nobody waiting. */
+#define FETCH_GATHER STREAM_OUT_FLUSH
 
 struct fetch {
     struct imap_session *session;
@@ -15,9 +15,9 @@ struct fetch {
     unsigned wants; /* of enum fetch_want */
     const uint32_t *uids;
     size_t n, at;                /* uids[at] is the message under way */
-    size_t batch_end;            /* the messages before this are in `rows` */
-    struct store_fetch *rows;    /* NULL: not open just now */
-    const struct fetch_row *row; /* the last one read; NULL: none, or no more */
+    struct store_fetch *rows;    /* NULL: the view knows all that is asked for */
+    const struct fetch_row *row; /* the last one read; NULL: none yet, or no more */
+    bool is_read;                /* there are no more */
     struct buf out;
     char separator;           /* in front of the next item: "(" or a space */
     struct buf header;        /* scratch of one section */
@@ -27,10 +27,7 @@ struct fetch {
     struct err err;
 };
 
-/* Makes f->row that of uids[at], opening the mailbox again where fetch_send has let it go. False: it is gone,
- * or reading failed. */
-bool fetch_find_row(struct fetch *f);
-/* Sends what has been gathered, letting go of the mailbox meanwhile. */
+/* Sends what has been gathered. */
 void fetch_send(struct fetch *f);
 /* The separator, and the name of an item with the space behind it. */
 void fetch_add_name(struct fetch *f, struct str name);

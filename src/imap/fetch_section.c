@@ -61,10 +61,6 @@ static void clamp(const struct fetch_section *s, uint64_t size, uint64_t *skip, 
 static bool read_body(struct fetch *f, uint64_t at, uint64_t n, struct buf *out)
 {
     size_t before = out->n;
-    if (!fetch_find_row(f)) {
-        f->is_lost = true; /* expunged while its bytes were being sent: the literal cannot be made whole */
-        return false;
-    }
     f->result = store_fetch_body(f->rows, at, n, out, &f->err);
     if (f->result == STORE_OK && out->n - before == n)
         return true;
@@ -140,8 +136,8 @@ bool fetch_add_sections(struct fetch *f)
 {
     uint64_t size = f->row->row.size;
     struct mime_part *root = NULL;
-    if (f->wants & WANT_PARTS) /* copied, as the row's slices end with its connection */
-        root = parts_unpack(arena_copy(&f->message, f->row->parts), &f->message);
+    if (f->wants & WANT_PARTS)
+        root = parts_unpack(f->row->parts, &f->message);
     for (size_t i = 0; i < f->request->section_count; i++)
         if (!add_section(f, &f->request->sections[i], root, size))
             return false;

@@ -22,10 +22,7 @@ static bool learn_keywords(struct imap_view *v, struct str keywords)
     bool learnt = false;
     while (keywords.n > 0) {
         struct str keyword;
-        if (!str_cut(&keywords, ' ', &keyword)) {
-            keyword = keywords;
-            keywords.n = 0;
-        }
+        str_cut(&keywords, ' ', &keyword); /* the last one: all that is left */
         if (keyword.n == 0 || is_known(v, keyword) || v->known_count == VIEW_KEYWORDS_MAX)
             continue;
         if (!v->known)
