@@ -101,9 +101,6 @@ static void run(void *context)
     }
     store_unwatch(s->s.store, s->s.wake_fd);
     stream_flush(&s->s.stream, deadline_in(LAST_FLUSH_MS));
-    LOG_INFO("session.over", F_C("address", all->host->start->address), F_C("peer", s->s.connection.peer),
-             F_C("protocol", s->is_pop3 ? "pop3" : "imap"), F_INT("received", s->s.stream.received),
-             F_INT("sent", s->s.stream.sent));
     stream_close(&s->s.stream);
     loop_post(all->host->loop, session_over, s);
 }

@@ -248,5 +248,7 @@ void pop3_session_run(struct account_session *s)
     stream_writef(p.stream, "+OK Logged in, %zu messages (%llu octets)\r\n", p.drop.n,
                   (unsigned long long)p.drop.size);
     serve(&p);
+    LOG_INFO("pop3.closed", F_STR("address", s->address), F_C("peer", s->connection.peer),
+             F_INT("received", s->stream.received), F_INT("sent", s->stream.sent));
     maildrop_free(&p.drop);
 }

@@ -29,6 +29,8 @@ static _Noreturn void run(struct child *c, const struct child_start *s, int cont
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGINT, SIG_IGN); /* Ctrl-C and systemd tell the whole group; the supervisor tells us, in order */
+    signal(SIGTERM, SIG_IGN);
     struct role role = {.kind = c->kind,
                         .index = c->index,
                         .config = s->config,
