@@ -1,0 +1,535 @@
+/* The queue's process, with a relay played by the test: what is accepted is given out, repeated, reported,
+ * and survives being killed. */
+#include "check.h"
+#include "roles.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "queue/admin.h"
+#include "queue/queue.h"
+#include "queue/sealed.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define WAIT_MS (20 * 1000) /* far over what a sound queue needs, also under sanitizers */
+#define NOT_MS  300         /* so long nothing may come */
+
+struct scene {
+    struct tree tree;
+    struct role *smtp;
+    struct queue_client *client;
+    int relay;
+    struct ipc_frame early[16]; /* jobs that came before the receipt that was waited for */
+    size_t early_count;
+};
+
+/* A client lives as long as its process; so that the leak checker knows. */
+static struct queue_client *clients[100];
+static size_t client_count;
+
+static void scene_open(struct scene *s, const char *config, unsigned capacity)
+{
+    tree_init(&s->tree, config);
+    tree_fork(&s->tree, ROLE_QUEUE, queue_main);
+    s->smtp = tree_client(&s->tree, ROLE_SMTP);
+    tree_run(&s->tree);
+    s->client = clients[client_count++] = queue_client(s->smtp);
+    s->relay = -1;
+    s->early_count = 0;
+    if (capacity == 0)
+        return;
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, QUEUE_FRAME_READY);
+    ipc_put_u32(&f, capacity);
+    s->relay = tree_connect(&s->tree, ROLE_RELAY, ROLE_QUEUE);
+    assert_int_equal(ipc_send(s->relay, &f, deadline_in(WAIT_MS)), IPC_OK);
+}
+
+static void scene_close(struct scene *s)
+{
+    while (s->early_count > 0)
+        ipc_frame_free(&s->early[--s->early_count]);
+    if (s->relay >= 0)
+        close(s->relay);
+    assert_int_equal(tree_stop(&s->tree), 0);
+    tree_free(&s->tree);
+}
+
+/* --- smtp's part --- */
+
+static int64_t enqueue(struct scene *s, const char *sender, const char *bytes, struct queue_recipient *to,
+                       size_t n)
+{
+    struct err e = ERR_INIT;
+    int fd = sealed_open("test", &e);
+    assert_true(sealed_write(fd, str_from_c(bytes), &e) && sealed_close_writing(fd, &e));
+    struct queue_message m = {
+        .memfd = fd, .size = strlen(bytes), .sender = str_from_c(sender), .recipients = to, .count = n};
+    memset(m.id, 7, sizeof m.id);
+    int64_t id = 0;
+    bool ok = queue_enqueue(s->client, &m, &id, &e);
+    close(fd);
+    if (!ok)
+        fprintf(stderr, "%s\n", e.text);
+    assert_true(ok);
+    return id;
+}
+
+static int64_t enqueue_one(struct scene *s, const char *sender, const char *to)
+{
+    struct queue_recipient r = {.address = str_from_c(to)};
+    return enqueue(s, sender, "Subject: one\r\n\r\nbody\r\n", &r, 1);
+}
+
+/* --- relay's part --- */
+
+struct job {
+    uint64_t id, message;
+    char domain[300], sender[400], address[100][400], bytes[2000];
+    uint64_t rows[100];
+    size_t count;
+};
+
+static void copy(char *to, size_t cap, struct str s)
+{
+    snprintf(to, cap, "%.*s", STR_ARGS(s));
+}
+
+static bool receive(struct scene *s, uint16_t type, struct ipc_frame *f, int ms)
+{
+    if (type == QUEUE_FRAME_JOB && s->early_count > 0) {
+        *f = s->early[0];
+        memmove(s->early, s->early + 1, --s->early_count * sizeof *s->early);
+        return true;
+    }
+    while (ipc_receive(s->relay, f, deadline_in(ms)) == IPC_OK) {
+        if (f->type == type)
+            return true;
+        assert_int_equal(f->type, QUEUE_FRAME_JOB);
+        assert_true(s->early_count < sizeof s->early / sizeof *s->early);
+        s->early[s->early_count++] = *f;
+    }
+    return false;
+}
+
+static bool take_job(struct scene *s, struct job *j, int ms)
+{
+    struct ipc_frame f;
+    if (!receive(s, QUEUE_FRAME_JOB, &f, ms))
+        return false;
+    struct ipc_reader in = ipc_read(&f);
+    struct str bytes;
+    memset(j, 0, sizeof *j);
+    j->id = ipc_get_u64(&in);
+    j->message = ipc_get_u64(&in);
+    copy(j->domain, sizeof j->domain, ipc_get_str(&in));
+    copy(j->sender, sizeof j->sender, ipc_get_str(&in));
+    ipc_get_u8(&in);
+    uint64_t size = ipc_get_u64(&in);
+    j->count = ipc_get_u32(&in);
+    assert_in_range(j->count, 1, 100);
+    for (size_t i = 0; i < j->count; i++) {
+        j->rows[i] = ipc_get_u64(&in);
+        copy(j->address[i], sizeof j->address[i], ipc_get_str(&in));
+    }
+    assert_true(ipc_done(&in));
+    CLEAN_CLOSE int fd = ipc_frame_take_fd(&f, 0);
+    assert_true(sealed_map(fd, size, &bytes, NULL));
+    copy(j->bytes, sizeof j->bytes, bytes);
+    sealed_unmap(bytes);
+    ipc_frame_free(&f);
+    return true;
+}
+
+/* The same fate for everybody; waits until it is on disk. */
+static void answer(struct scene *s, const struct job *j, enum queue_fate fate, const char *reply)
+{
+    CLEAN_FRAME struct ipc_frame f, recorded = {0};
+    ipc_frame_init(&f, QUEUE_FRAME_RESULT);
+    ipc_put_u64(&f, j->id);
+    ipc_put_u32(&f, reply ? (uint32_t)j->count : 0);
+    for (size_t i = 0; reply && i < j->count; i++) {
+        ipc_put_u64(&f, j->rows[i]);
+        ipc_put_u8(&f, (uint8_t)fate);
+        ipc_put_str(&f, STR("mx.example.net"));
+        ipc_put_str(&f, str_from_c(reply));
+    }
+    assert_int_equal(ipc_send(s->relay, &f, deadline_in(WAIT_MS)), IPC_OK);
+    assert_true(receive(s, QUEUE_FRAME_RECORDED, &recorded, WAIT_MS));
+    struct ipc_reader in = ipc_read(&recorded);
+    assert_int_equal(ipc_get_u64(&in), j->id);
+}
+
+/* --- the administrator's part --- */
+
+struct listing {
+    size_t messages, waiting;
+    int64_t last;
+};
+
+static void count(void *context, const struct queue_admin_message *m)
+{
+    struct listing *l = context;
+    l->messages++;
+    l->last = m->id;
+    for (size_t i = 0; i < m->recipient_count; i++)
+        l->waiting += m->recipients[i].state == QUEUE_STATE_WAITING;
+}
+
+static struct listing list(struct scene *s)
+{
+    struct listing l = {0};
+    struct err e = ERR_INIT;
+    assert_true(queue_admin_list(s->tree.config, count, &l, &e));
+    return l;
+}
+
+/* --- tests --- */
+
+static void a_message_goes_to_relay_and_is_gone_when_sent(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct job j;
+    scene_open(&s, "", 8);
+    int64_t id = enqueue_one(&s, "ana@example.org", "Bob@Example.NET");
+    assert_true(take_job(&s, &j, WAIT_MS));
+    assert_int_equal(j.message, id);
+    assert_string_equal(j.domain, "example.net");
+    assert_string_equal(j.sender, "ana@example.org");
+    assert_string_equal(j.address[0], "Bob@Example.NET");
+    assert_string_equal(j.bytes, "Subject: one\r\n\r\nbody\r\n");
+    assert_int_equal(list(&s).messages, 1);
+    answer(&s, &j, QUEUE_SENT, "250 2.0.0 OK");
+    assert_int_equal(list(&s).messages, 0);
+    scene_close(&s);
+}
+
+static void recipients_at_one_destination_travel_together(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct job j;
+    char text[250][40];
+    struct queue_recipient to[251];
+    memset(to, 0, sizeof to);
+    for (int i = 0; i < 250; i++) {
+        snprintf(text[i], sizeof text[i], "user%d@example.net", i);
+        to[i].address = str_from_c(text[i]);
+    }
+    to[250].address = STR("else@example.com");
+    scene_open(&s, "", 8);
+    enqueue(&s, "ana@example.org", "x\r\n", to, 251);
+    size_t at_net = 0, at_com = 0, jobs = 0;
+    while (at_net < 250 || at_com < 1) {
+        assert_true(take_job(&s, &j, WAIT_MS));
+        *(strcmp(j.domain, "example.net") == 0 ? &at_net : &at_com) += j.count;
+        answer(&s, &j, QUEUE_SENT, "250 OK");
+        jobs++;
+    }
+    assert_int_equal(jobs, 4);
+    assert_int_equal(list(&s).messages, 0);
+    scene_close(&s);
+}
+
+/* More than fit a frame. */
+static void thousands_of_recipients(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    struct scene s;
+    struct job j;
+    char(*text)[40] = mem_new(MANY, sizeof *text);
+    struct queue_recipient *to = mem_new(MANY, sizeof *to);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(text[i], sizeof text[i], "user%d@host%d.example.net", i, i % 100);
+        to[i].address = str_from_c(text[i]);
+    }
+    scene_open(&s, "", 8);
+    enqueue(&s, "ana@example.org", "x\r\n", to, MANY);
+    for (size_t seen = 0; seen < MANY; seen += j.count) {
+        assert_true(take_job(&s, &j, WAIT_MS));
+        answer(&s, &j, QUEUE_SENT, "250 OK");
+    }
+    assert_int_equal(list(&s).messages, 0);
+    free(text);
+    free(to);
+    scene_close(&s);
+}
+
+static void destinations_take_turns_and_have_a_limit(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct job jobs[5];
+    scene_open(&s, "[queue]\nconnections = 2\n", 5);
+    for (int i = 0; i < 20; i++)
+        enqueue_one(&s, "ana@example.org", "bob@busy.example");
+    enqueue_one(&s, "ana@example.org", "bob@quiet.example");
+    int busy = 0, quiet = 0;
+    for (int i = 0; i < 3; i++) {
+        assert_true(take_job(&s, &jobs[i], WAIT_MS));
+        *(strcmp(jobs[i].domain, "busy.example") == 0 ? &busy : &quiet) += 1;
+    }
+    assert_int_equal(busy, 2);
+    assert_int_equal(quiet, 1);
+    assert_false(take_job(&s, &jobs[3], NOT_MS));
+    for (int i = 0; i < 3; i++)
+        answer(&s, &jobs[i], QUEUE_DEFERRED, NULL); /* not tried: they come again at once */
+    for (int i = 0; i < 3; i++)
+        assert_true(take_job(&s, &jobs[i], WAIT_MS));
+    scene_close(&s);
+}
+
+static void many_messages_to_one_destination(void **state)
+{
+    (void)state;
+    enum { MANY = 1300 }; /* over PLAN_JOBS_PER_DESTINATION: some are read back from the table */
+    struct scene s;
+    struct job *j = MEM_NEW(struct job);
+    unsigned char *seen = mem_new(MANY + 10, 1);
+    scene_open(&s, "", 0);
+    for (int i = 0; i < MANY; i++)
+        enqueue_one(&s, "ana@example.org", "bob@example.net");
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, QUEUE_FRAME_READY);
+    ipc_put_u32(&f, 1);
+    s.relay = tree_connect(&s.tree, ROLE_RELAY, ROLE_QUEUE);
+    assert_int_equal(ipc_send(s.relay, &f, deadline_in(WAIT_MS)), IPC_OK);
+    for (int i = 0; i < MANY; i++) {
+        assert_true(take_job(&s, j, WAIT_MS));
+        assert_in_range(j->message, 1, MANY);
+        assert_int_equal(seen[j->message]++, 0);
+        answer(&s, j, QUEUE_SENT, "250 OK");
+    }
+    assert_int_equal(list(&s).messages, 0);
+    free(j);
+    free(seen);
+    scene_close(&s);
+}
+
+static void what_is_deferred_comes_again_and_expires_with_a_report(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct job j;
+    struct queue_admin_message m = {0};
+    struct err e = ERR_INIT;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    scene_open(&s, "[queue]\nretry = 1s\nretry_most = 1s\nlifetime = 3s\nwarn = 1s\n", 8);
+    int64_t id = enqueue_one(&s, "ana@elsewhere.example", "bob@example.net");
+    assert_true(take_job(&s, &j, WAIT_MS));
+    answer(&s, &j, QUEUE_DEFERRED, "450 4.2.0 Greylisted");
+    assert_false(take_job(&s, &j, NOT_MS));
+    assert_true(queue_admin_show(s.tree.config, id, &a, &m, &e));
+    assert_int_equal(m.recipients[0].attempts, 1);
+    assert_true(str_eq(m.recipients[0].reply, STR("450 4.2.0 Greylisted")));
+    assert_int_equal(m.attempt_count, 1);
+    assert_true(str_starts(m.header, STR("Subject: one")));
+    int attempts = 1;
+    for (; list(&s).messages > 0 && take_job(&s, &j, WAIT_MS); attempts++) {
+        assert_int_equal(j.message, id);
+        answer(&s, &j, QUEUE_DEFERRED, "450 4.2.0 Greylisted");
+        if (queue_admin_show(s.tree.config, id, &a, &m, &e) == false)
+            break;
+    }
+    assert_in_range(attempts, 2, 4);
+    /* A warning and a report wait for the directory, which is not there, to say whose address that is. */
+    assert_int_equal(list(&s).messages, 2);
+    assert_true(queue_admin_show(s.tree.config, list(&s).last, &a, &m, &e));
+    assert_int_equal(m.sender.n, 0);
+    assert_true(str_eq(m.recipients[0].address, STR("ana@elsewhere.example")));
+    assert_true(str_find(m.header, STR("multipart/report")) != STR_NONE);
+    scene_close(&s);
+}
+
+static void a_failure_is_reported_once_and_a_report_never(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct job j;
+    scene_open(&s, "", 8);
+    enqueue_one(&s, "", "bob@example.net");
+    assert_true(take_job(&s, &j, WAIT_MS));
+    answer(&s, &j, QUEUE_FAILED, "550 5.1.1 No such user");
+    assert_int_equal(list(&s).messages, 0);
+    enqueue_one(&s, "ana@elsewhere.example", "bob@example.net");
+    assert_true(take_job(&s, &j, WAIT_MS));
+    answer(&s, &j, QUEUE_FAILED, "550 5.1.1 No such user");
+    assert_int_equal(list(&s).messages, 1);
+    scene_close(&s);
+}
+
+static void smtp_may_ask_for_a_report(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct job j;
+    struct queue_recipient to[2] = {
+        {.address = STR("no@example.org"), .account = QUEUE_REFUSED, .detail = STR("552 5.2.2 Full")},
+        {.address = STR("bob@example.net")},
+    };
+    scene_open(&s, "", 8);
+    enqueue(&s, "ana@elsewhere.example", "x\r\n", to, 2);
+    assert_int_equal(list(&s).messages, 2);
+    assert_true(take_job(&s, &j, WAIT_MS));
+    assert_int_equal(j.count, 1);
+    answer(&s, &j, QUEUE_SENT, "250 OK");
+    assert_int_equal(list(&s).messages, 1);
+    enqueue(&s, "ana@elsewhere.example", "x\r\n", to, 1);
+    assert_int_equal(list(&s).messages, 2); /* nothing but reports */
+    scene_close(&s);
+}
+
+static void a_lost_relay_gives_its_jobs_back(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct job first, again;
+    scene_open(&s, "", 8);
+    enqueue_one(&s, "ana@example.org", "bob@example.net");
+    assert_true(take_job(&s, &first, WAIT_MS));
+    close(s.relay);
+    s.relay = tree_connect(&s.tree, ROLE_RELAY, ROLE_QUEUE);
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, QUEUE_FRAME_READY);
+    ipc_put_u32(&f, 8);
+    assert_int_equal(ipc_send(s.relay, &f, deadline_in(WAIT_MS)), IPC_OK);
+    assert_true(take_job(&s, &again, WAIT_MS));
+    assert_int_equal(again.message, first.message);
+    assert_int_equal(again.rows[0], first.rows[0]);
+    answer(&s, &again, QUEUE_SENT, "250 OK");
+    scene_close(&s);
+}
+
+static void nonsense_closes_the_channel(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct ipc_frame got;
+    scene_open(&s, "", 8);
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, QUEUE_FRAME_RESULT);
+    ipc_put_u64(&f, 12345);
+    ipc_put_u32(&f, 0);
+    assert_int_equal(ipc_send(s.relay, &f, deadline_in(WAIT_MS)), IPC_OK);
+    assert_int_equal(ipc_receive(s.relay, &got, deadline_in(WAIT_MS)), IPC_EOF);
+    int smtp = tree_connect(&s.tree, ROLE_SMTP, ROLE_QUEUE);
+    assert_int_equal(ipc_send(smtp, &f, deadline_in(WAIT_MS)), IPC_OK);
+    assert_int_equal(ipc_receive(smtp, &got, deadline_in(WAIT_MS)), IPC_EOF);
+    close(smtp);
+    scene_close(&s);
+}
+
+static void an_administrator_retries_and_drops(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct job j;
+    struct err e = ERR_INIT;
+    size_t n = 0;
+    scene_open(&s, "[queue]\nretry = 1h\n", 8);
+    int64_t id = enqueue_one(&s, "ana@example.org", "bob@example.net");
+    assert_true(take_job(&s, &j, WAIT_MS));
+    answer(&s, &j, QUEUE_DEFERRED, "450 later");
+    assert_false(take_job(&s, &j, NOT_MS));
+    assert_true(queue_admin_retry(s.tree.config, id, &n, &e));
+    assert_int_equal(n, 1);
+    assert_true(take_job(&s, &j, WAIT_MS));
+    assert_int_equal(j.message, id);
+    /* Dropped while it is in flight: its outcome is without consequence. */
+    assert_true(queue_admin_drop(s.tree.config, id, &n, &e));
+    assert_int_equal(n, 1);
+    answer(&s, &j, QUEUE_FAILED, "550 no");
+    assert_int_equal(list(&s).messages, 0);
+    assert_false(queue_admin_drop(s.tree.config, id, &n, &e));
+    assert_int_equal(e.kind, ERR_PERMANENT);
+    assert_false(queue_admin_retry(s.tree.config, id, &n, &e));
+    assert_true(queue_admin_retry(s.tree.config, QUEUE_ADMIN_ALL, &n, &e));
+    assert_int_equal(n, 0);
+    scene_close(&s);
+}
+
+/* --- kill -9 --- */
+
+struct flood {
+    struct scene *scene;
+    _Atomic int64_t accepted; /* ids are 1, 2, 3 ...: one thread enqueues */
+};
+
+static void *flood(void *context)
+{
+    struct flood *f = context;
+    struct queue_recipient r = {.address = STR("bob@example.net")};
+    struct err e = ERR_INIT;
+    int fd = sealed_open("test", &e);
+    assert_true(sealed_write(fd, STR("x\r\n"), &e) && sealed_close_writing(fd, &e));
+    struct queue_message m = {.memfd = fd, .size = 3, .sender = STR("a@b"), .recipients = &r, .count = 1};
+    int64_t id;
+    while (queue_enqueue(f->scene->client, &m, &id, &e))
+        f->accepted = id;
+    close(fd);
+    return NULL;
+}
+
+static void what_was_accepted_survives_being_killed(void **state)
+{
+    (void)state;
+    struct scene first, second;
+    struct flood f = {.scene = &first};
+    pthread_t thread;
+    char config[200];
+    struct job j;
+    scene_open(&first, "", 1);
+    assert_int_equal(pthread_create(&thread, NULL, flood, &f), 0);
+    int64_t sent = 0;
+    for (; f.accepted < 200; sent++) {
+        assert_true(take_job(&first, &j, WAIT_MS));
+        answer(&first, &j, QUEUE_SENT, "250 OK");
+        assert_int_equal(j.message, sent + 1);
+    }
+    pid_t pid = tree_pid(&first.tree, ROLE_QUEUE);
+    kill(pid, SIGKILL);
+    close(first.relay);
+    first.relay = -1;
+    pthread_join(thread, NULL);
+    assert_int_not_equal(tree_stop(&first.tree), 0);
+
+    snprintf(config, sizeof config, "[server]\ndata = %s\n", first.tree.folder.path);
+    scene_open(&second, config, 1);
+    int64_t next = sent + 1;
+    while (take_job(&second, &j, next <= f.accepted ? WAIT_MS : NOT_MS)) {
+        /* All in order, none missing; at most the last answered one comes again. At the end there may be one
+         * that was stored while nobody was left to hear so. */
+        assert_int_equal(j.message, next);
+        answer(&second, &j, QUEUE_SENT, "250 OK");
+        next++;
+    }
+    assert_in_range(next - 1, f.accepted, f.accepted + 1);
+    assert_int_equal(list(&second).messages, 0);
+    scene_close(&second);
+    tree_free(&first.tree);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_message_goes_to_relay_and_is_gone_when_sent),
+        cmocka_unit_test(recipients_at_one_destination_travel_together),
+        cmocka_unit_test(thousands_of_recipients),
+        cmocka_unit_test(destinations_take_turns_and_have_a_limit),
+        cmocka_unit_test(many_messages_to_one_destination),
+        cmocka_unit_test(what_is_deferred_comes_again_and_expires_with_a_report),
+        cmocka_unit_test(a_failure_is_reported_once_and_a_report_never),
+        cmocka_unit_test(smtp_may_ask_for_a_report),
+        cmocka_unit_test(a_lost_relay_gives_its_jobs_back),
+        cmocka_unit_test(nonsense_closes_the_channel),
+        cmocka_unit_test(an_administrator_retries_and_drops),
+        cmocka_unit_test(what_was_accepted_survives_being_killed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
