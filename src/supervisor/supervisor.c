@@ -20,17 +20,22 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define CHILDREN_MAX  (2 * CONFIG_WORKERS_MAX + ROLE_COUNT)
-#define STOP_GRACE_MS (20 * 1000) /* a large message over a slow line may be half way; systemd gives 90 s */
+#define CHILDREN_MAX (2 * CONFIG_WORKERS_MAX + ROLE_COUNT)
+/* How long a step of stopping may take: a large message over a slow line may be half way. Three steps, so a
+ * third of the 90 s that systemd gives. */
+#define STOP_STEP_MS (10 * 1000)
 
-/* The order of starting; stopping has two steps: first who takes and makes work, then who serves them. */
+/* The order of starting; and of stopping, in steps: first who takes and makes work, then the accounts, which
+ * their last deliveries still needed, then who served all of them. */
+enum stop_step { STOP_FIRST, STOP_ACCOUNTS, STOP_LAST, STOP_STEPS };
 static const struct {
     enum role_kind kind;
-    bool per_worker, stops_first;
+    bool per_worker;
+    enum stop_step stops;
 } ROLES[] = {
-    {ROLE_DIRECTORY, false, false}, {ROLE_DNS, false, false},  {ROLE_KEEPER, false, true},
-    {ROLE_QUEUE, false, false},     {ROLE_RELAY, false, true}, {ROLE_SMTP, true, true},
-    {ROLE_LOGIN, false, true},      {ROLE_GATE, true, false},
+    {ROLE_DIRECTORY, false, STOP_LAST}, {ROLE_DNS, false, STOP_LAST},    {ROLE_KEEPER, false, STOP_ACCOUNTS},
+    {ROLE_QUEUE, false, STOP_LAST},     {ROLE_RELAY, false, STOP_FIRST}, {ROLE_SMTP, true, STOP_FIRST},
+    {ROLE_LOGIN, false, STOP_FIRST},    {ROLE_GATE, true, STOP_LAST},
 };
 
 struct supervisor {
@@ -47,6 +52,8 @@ struct supervisor {
     size_t count;
     bool has_started; /* every role was ready once */
     bool stopping;
+    enum stop_step step; /* while stopping */
+    struct loop_timer *step_timer;
     int exit_code;
 };
 
@@ -101,6 +108,14 @@ static void send_config(struct supervisor *s, struct child *c)
     child_send(c, &f);
 }
 
+static enum stop_step step_of(const struct child *c)
+{
+    for (size_t r = 0; r < sizeof ROLES / sizeof *ROLES; r++)
+        if (ROLES[r].kind == c->kind)
+            return ROLES[r].stops;
+    return STOP_LAST;
+}
+
 /* --- connecting roles --- */
 
 static struct child *choose(struct supervisor *s, uint32_t kind, uint32_t index)
@@ -129,7 +144,7 @@ static void connect_child(struct supervisor *s, struct child *asking, struct loo
     answer.id = f->id;
     if (!may)
         LOG_ERROR("role.connect.refused", F_C("from", role_name(asking->kind)), F_INT("to", kind));
-    else if (to && !s->stopping && ipc_pair(ends))
+    else if (to && (!s->stopping || step_of(to) > s->step) && ipc_pair(ends))
         ipc_put_fd(&answer, ends[0]);
     if (ends[1] >= 0)
         child_give_channel(to, ends[1], asking->kind, asking->index);
@@ -199,35 +214,44 @@ static void start_again(void *context)
     free(of);
 }
 
-static void stop_kind(struct supervisor *s, bool first)
-{
-    CLEAN_FRAME struct ipc_frame f;
-    ipc_frame_init(&f, ROLE_FRAME_STOP);
-    for (size_t r = 0; r < sizeof ROLES / sizeof *ROLES; r++)
-        for (size_t i = 0; i < s->count; i++)
-            if (s->children[i].kind == ROLES[r].kind && ROLES[r].stops_first == first)
-                child_send(&s->children[i], &f);
-}
-
-static size_t running(const struct supervisor *s, bool first_only)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s->count; i++)
-        for (size_t r = 0; r < sizeof ROLES / sizeof *ROLES; r++)
-            n += s->children[i].pid > 0 && s->children[i].kind == ROLES[r].kind &&
-                 (ROLES[r].stops_first || !first_only);
-    return n;
-}
-
-static void kill_all(void *context)
+static void kill_step(void *context)
 {
     struct supervisor *s = context;
+    s->step_timer = NULL;
     for (size_t i = 0; i < s->count; i++)
-        if (s->children[i].pid > 0) {
+        if (s->children[i].pid > 0 && step_of(&s->children[i]) == s->step) {
             LOG_WARNING("role.killed", F_C("role", role_name(s->children[i].kind)),
                         F_C("why", "did not stop in time"));
             kill(s->children[i].pid, SIGKILL);
         }
+}
+
+/* Tells the roles of the current step to stop; goes on to the next where none is left, and after the last one
+ * ends. */
+static void stop_step(struct supervisor *s)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, ROLE_FRAME_STOP);
+    for (size_t told = 0; s->step < STOP_STEPS; s->step++) {
+        for (size_t i = 0; i < s->count; i++)
+            if (s->children[i].pid > 0 && step_of(&s->children[i]) == s->step) {
+                child_send(&s->children[i], &f);
+                told++;
+            }
+        if (told > 0) {
+            s->step_timer = loop_timer(s->loop, STOP_STEP_MS, kill_step, s);
+            return;
+        }
+    }
+    loop_stop(s->loop);
+}
+
+static bool step_is_done(const struct supervisor *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->children[i].pid > 0 && step_of(&s->children[i]) == s->step)
+            return false;
+    return true;
 }
 
 static void stop(struct supervisor *s)
@@ -243,10 +267,7 @@ static void stop(struct supervisor *s)
     for (size_t i = 0; i < s->count; i++)
         if (s->children[i].kind == ROLE_GATE)
             send_listeners(s, &s->children[i]); /* an empty set: nobody new comes in */
-    loop_timer(s->loop, STOP_GRACE_MS, kill_all, s);
-    stop_kind(s, true);
-    if (running(s, true) == 0)
-        stop_kind(s, false);
+    stop_step(s);
 }
 
 static void child_ended(struct supervisor *s, struct child *c, int status)
@@ -261,16 +282,17 @@ static void child_ended(struct supervisor *s, struct child *c, int status)
     c->ready = false;
     int64_t pause = child_died(c);
     if (s->stopping) {
-        if (running(s, false) == 0)
-            loop_stop(s->loop);
-        else if (running(s, true) == 0)
-            stop_kind(s, false);
+        if (!step_is_done(s))
+            return;
+        if (s->step_timer)
+            loop_timer_cancel(s->step_timer);
+        s->step_timer = NULL;
+        s->step++;
+        stop_step(s);
     } else if (!s->has_started && !was_ready) {
         LOG_ERROR("start.failed", F_C("role", role_name(c->kind)), F_C("why", "see its last log line"));
         s->exit_code = 1;
         stop(s);
-        if (running(s, false) == 0)
-            loop_stop(s->loop);
     } else {
         struct child_of *of = MEM_NEW(struct child_of);
         *of = (struct child_of){s, c};

@@ -196,7 +196,7 @@ def test_huge_literals(golub):
         assert re.match(rb"a (NO|BAD)", lines[-1]), lines
         assert w.imap("NOOP")[-1].startswith(b"a OK")
         lines = w.imap("APPEND INBOX {99999999999999999999999}")
-        assert re.match(rb"a BAD", lines[-1]), lines
+        assert re.match(rb"a (NO|BAD)", lines[-1]), lines
         lines = w.imap("SEARCH SUBJECT {1000000000}")
         assert re.match(rb"a (NO|BAD)", lines[-1]), lines
     alive(golub)
