@@ -17,8 +17,8 @@
 /* One descriptor an account, one a channel of smtp, queue and login, and those in flight. */
 #define KEEPER_FILES_MAX  32768
 /* When the server stops: sessions end at once, but smtp still delivers what it has been sent. Less than the
- * supervisor's grace of 20 s. */
-#define KEEPER_STOP_MS    (15 * (int64_t)1000)
+ * supervisor gives a step of stopping. */
+#define KEEPER_STOP_MS    (8 * (int64_t)1000)
 #define ADDRESS_BYTES_MAX 320 /* RFC 5321 section 4.5.3.1 */
 
 struct keeper_role {
