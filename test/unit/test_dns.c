@@ -1,0 +1,226 @@
+/* dns as a process in its sandbox, and a private DNS server played by the test: what clients get for each
+ * kind of answer. */
+#include "check.h"
+#include "roles.h"
+
+#include "dns/dns.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PACKET_MAX 512
+#define HEADER     12 /* RFC 1035 section 4.1.1 */
+
+enum { NO_ERROR = 0, SERVER_FAILURE = 2, NAME_ERROR = 3 };
+
+/* name in wire form, type, rcode, rdata */
+struct zone_line {
+    struct str name;
+    uint16_t type;
+    unsigned rcode;
+    struct str rdata;
+};
+static const struct zone_line ZONE[] = {
+    {STR_INIT("\7example\4test\0"), DNS_MX, NO_ERROR, STR_INIT("\0\12\2mx\7example\4test\0")},
+    {STR_INIT("\7example\4test\0"), DNS_MX, NO_ERROR, STR_INIT("\0\24\3MX2\7example\4test\0")},
+    {STR_INIT("\2mx\7example\4test\0"), DNS_A, NO_ERROR, STR_INIT("\177\0\0\11")},
+    {STR_INIT("\2mx\7example\4test\0"), DNS_TXT, NO_ERROR, STR_INIT("\3abc\3def")},
+    {STR_INIT("\4null\4test\0"), DNS_MX, NO_ERROR, STR_INIT("\0\0\0")},
+    {STR_INIT("\4gone\4test\0"), DNS_MX, NAME_ERROR, STR_INIT("")},
+    {STR_INIT("\4fail\4test\0"), DNS_MX, SERVER_FAILURE, STR_INIT("")},
+};
+
+struct server {
+    int fd;
+    uint16_t port;
+    pthread_t thread;
+    _Atomic unsigned asked; /* for example.test's MX */
+};
+
+static void put16(struct buf *out, unsigned v)
+{
+    buf_add_byte(out, (char)(v >> 8 & 255));
+    buf_add_byte(out, (char)(v & 255));
+}
+
+static void answer(struct server *s, struct str query, struct buf *out)
+{
+    struct str name = str_from_offset(query, HEADER);
+    size_t end = str_find_byte(name, '\0');
+    uint16_t type = (uint16_t)((unsigned char)name.p[end + 1] << 8 | (unsigned char)name.p[end + 2]);
+    name = str_slice(name, 0, end + 1);
+    unsigned rcode = NO_ERROR, count = 0;
+    CLEAN_BUF struct buf records;
+    buf_init(&records, PACKET_MAX);
+    for (size_t i = 0; i < sizeof ZONE / sizeof *ZONE; i++) {
+        if (!str_eq_nocase(name, ZONE[i].name) || type != ZONE[i].type)
+            continue;
+        rcode = ZONE[i].rcode;
+        if (rcode != NO_ERROR)
+            continue;
+        s->asked += i == 0;
+        count++;
+        put16(&records, 0xc000 | HEADER); /* the name of the question */
+        put16(&records, type);
+        put16(&records, 1);
+        put16(&records, 0);
+        put16(&records, 60);
+        put16(&records, (unsigned)ZONE[i].rdata.n);
+        buf_add(&records, ZONE[i].rdata);
+    }
+    buf_add(out, str_slice(query, 0, 2));
+    put16(out, 0x8580 | rcode); /* QR AA RD RA */
+    put16(out, 1);
+    put16(out, count);
+    put16(out, 0);
+    put16(out, 0);
+    buf_add(out, str_slice(query, HEADER, name.n + 4));
+    buf_add(out, buf_str(&records));
+}
+
+static void *serve(void *context)
+{
+    struct server *s = context;
+    char packet[PACKET_MAX];
+    struct sockaddr_in from;
+    for (;;) {
+        socklen_t size = sizeof from;
+        ssize_t n = recvfrom(s->fd, packet, sizeof packet, 0, (struct sockaddr *)&from, &size);
+        if (n < HEADER + 5)
+            return NULL; /* an empty packet: the end */
+        CLEAN_BUF struct buf out;
+        buf_init(&out, PACKET_MAX);
+        answer(s, str_from(packet, (size_t)n), &out);
+        sendto(s->fd, out.p, out.n, 0, (struct sockaddr *)&from, size);
+    }
+}
+
+static void server_open(struct server *s, struct sockaddr_in *here)
+{
+    socklen_t size = sizeof *here;
+    *here = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(s->fd, (struct sockaddr *)here, size), 0);
+    assert_int_equal(getsockname(s->fd, (struct sockaddr *)here, &size), 0);
+    s->port = ntohs(here->sin_port);
+}
+
+struct scene {
+    struct tree tree;
+    struct server server;
+    struct sockaddr_in here;
+    struct dns *dns;
+    struct arena arena;
+};
+
+static struct dns *clients[10]; /* live as long as the process; so that the leak checker knows */
+static size_t client_count;
+
+static void scene_open(struct scene *s)
+{
+    char config[200];
+    server_open(&s->server, &s->here);
+    snprintf(config, sizeof config, "[dns]\nserver = 127.0.0.1@%u\n", s->server.port);
+    tree_init(&s->tree, config);
+    tree_fork(&s->tree, ROLE_DNS, dns_main);
+    struct role *relay = tree_client(&s->tree, ROLE_RELAY);
+    tree_run(&s->tree);
+    assert_int_equal(pthread_create(&s->server.thread, NULL, serve, &s->server), 0);
+    s->dns = clients[client_count++] = dns_client(relay);
+}
+
+static void scene_close(struct scene *s)
+{
+    assert_int_equal(tree_stop(&s->tree), 0);
+    assert_int_equal(sendto(s->server.fd, "", 0, 0, (struct sockaddr *)&s->here, sizeof s->here), 0);
+    pthread_join(s->server.thread, NULL);
+    close(s->server.fd);
+    tree_free(&s->tree);
+    arena_free(&s->arena);
+}
+
+static struct dns_answer look_up(struct scene *s, enum dns_type type, const char *name)
+{
+    struct dns_answer a = {0};
+    dns_lookup(s->dns, type, str_from_c(name), &s->arena, &a);
+    return a;
+}
+
+static void answers_of_each_kind(void **state)
+{
+    (void)state;
+    struct scene s = {0};
+    scene_open(&s);
+    struct dns_answer a = look_up(&s, DNS_MX, "example.test");
+    assert_int_equal(a.status, DNS_FOUND);
+    assert_false(a.secure);
+    assert_int_equal(a.count, 2);
+    bool first_is_10 = a.records[0].preference == 10;
+    assert_true(str_eq(a.records[!first_is_10].data, STR("mx.example.test")));
+    assert_true(str_eq(a.records[first_is_10].data, STR("mx2.example.test")));
+    assert_int_equal(a.records[first_is_10].preference, 20);
+
+    a = look_up(&s, DNS_A, "mx.example.test.");
+    assert_true(a.count == 1 && str_eq(a.records[0].data, STR("127.0.0.9")));
+    a = look_up(&s, DNS_TXT, "MX.example.test");
+    assert_true(a.count == 1 && str_eq(a.records[0].data, STR("abcdef")));
+    a = look_up(&s, DNS_MX, "null.test");
+    assert_true(a.status == DNS_FOUND && a.count == 1 && a.records[0].data.n == 0);
+    assert_int_equal(look_up(&s, DNS_AAAA, "mx.example.test").status, DNS_NO_DATA);
+    assert_int_equal(look_up(&s, DNS_MX, "gone.test").status, DNS_NO_NAME);
+    assert_int_equal(look_up(&s, DNS_MX, "no name at all").status, DNS_NO_NAME);
+    assert_int_equal(look_up(&s, DNS_MX, "").status, DNS_NO_NAME);
+    scene_close(&s);
+}
+
+static void failures_are_temporary(void **state)
+{
+    (void)state;
+    struct scene s = {0};
+    scene_open(&s);
+    assert_int_equal(look_up(&s, DNS_MX, "fail.test").status, DNS_TEMPORARY);
+    assert_int_equal(look_up(&s, DNS_MX, "example.test").status, DNS_FOUND); /* and others go on */
+    scene_close(&s);
+}
+
+static void answers_are_remembered(void **state)
+{
+    (void)state;
+    struct scene s = {0};
+    scene_open(&s);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(look_up(&s, DNS_MX, "example.test").status, DNS_FOUND);
+    assert_int_equal(s.server.asked, 1);
+    scene_close(&s);
+}
+
+static void nonsense_closes_the_channel(void **state)
+{
+    (void)state;
+    struct scene s = {0};
+    struct ipc_frame f, got;
+    scene_open(&s);
+    int channel = tree_connect(&s.tree, ROLE_RELAY, ROLE_DNS);
+    ipc_frame_init(&f, DNS_FRAME_LOOKUP);
+    ipc_put_u32(&f, 255); /* ANY is nothing that a mail server asks for */
+    ipc_put_str(&f, STR("example.test"));
+    assert_int_equal(ipc_send(channel, &f, deadline_in(5000)), IPC_OK);
+    assert_int_equal(ipc_receive(channel, &got, deadline_in(5000)), IPC_EOF);
+    close(channel);
+    ipc_frame_free(&f);
+    scene_close(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_of_each_kind),
+        cmocka_unit_test(failures_are_temporary),
+        cmocka_unit_test(answers_are_remembered),
+        cmocka_unit_test(nonsense_closes_the_channel),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
