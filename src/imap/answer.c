@@ -3,7 +3,8 @@
 
 #include "base/log.h"
 
-static struct str words(struct imap_session *s, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static struct str words(struct imap_session *s, const char *format,
+                                                              va_list args)
 {
     CLEAN_BUF struct buf text;
     buf_init(&text, IMAP_COMMAND_MAX + IMAP_LINE_MAX); /* COPYUID of a command's worth of numbers fits */
