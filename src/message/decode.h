@@ -14,7 +14,8 @@ void decode_transfer(struct str in, enum mime_encoding e, struct buf *out);
 void decode_charset(struct str in, struct str charset, struct buf *utf8);
 bool decode_knows_charset(struct str charset);
 
-/* Encoded words of a (folded) header value to UTF-8; raw 8-bit is taken as UTF-8 if valid, else Windows-1252.
+/* Encoded words of a (folded) header value to UTF-8, inside of quotes too; outer white space stays; raw 8-bit
+ * is taken as UTF-8 if valid, else Windows-1252.
  */
 void decode_words(struct str value, struct buf *utf8);
 

@@ -1,6 +1,7 @@
 /* ENVELOPE, BODY and BODYSTRUCTURE in the form in which IMAP sends them (RFC 9051 section 7.5.2), made once
  * when a message arrives. Strings are quoted where they may be and literals {n} where they must (8-bit, CR,
- * LF, over 1000 bytes). */
+ * LF, over 1000 bytes). Encoded words and RFC 2231 parameters ("name*0*") stay as they stand in the message:
+ * it is the client that decodes them, and decoding twice would break names. */
 #ifndef MESSAGE_IMAP_FORM_H
 #define MESSAGE_IMAP_FORM_H
 #include "base/buf.h"

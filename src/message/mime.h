@@ -17,7 +17,7 @@ struct mime_part {
     /* offsets into the whole message */
     uint64_t header_at, header_size; /* with the empty line */
     uint64_t body_at, body_size;     /* without the CRLF that belongs to the boundary */
-    uint32_t lines;                  /* of the body */
+    uint32_t lines;                  /* line ends in the body */
     struct str type, subtype;        /* lower case; "text" "plain" when missing or broken */
     struct mime_param *params;
     size_t param_count;
@@ -34,7 +34,11 @@ struct mime_part {
     struct mime_part *parent;
 };
 
-/* Never fails: a message that is not MIME is one text/plain part. Slices point into `message` or `a`. */
+/* Never fails: a message that is not MIME is one text/plain part. A multipart without parts, and a
+ * message/rfc822 that is cut off, get one text/plain child without a header that holds what is there, so that
+ * each has a child. A message/rfc822 with a transfer encoding (which RFC 2045 section 6.4 forbids) is read as
+ * it stands. A container nested deeper than MIME_DEPTH_MAX is an application/octet-stream. Slices point into
+ * `message` or `a`. */
 struct mime_part *mime_parse(struct str message, struct arena *a);
 
 /* A Content-Type value by itself. */
