@@ -1,5 +1,6 @@
 /* keeper and the account processes that it forks, with deliveries and sessions, killed at random. */
 #include "account/delivery.h"
+#include "account/sessions.h"
 #include "check.h"
 #include "keeper/keeper.h"
 #include "mailbox/store.h"
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ACCOUNTS 5
@@ -280,6 +282,74 @@ static void logins_while_accounts_die(void **state)
     pthread_join(killer, NULL);
 }
 
+/* More than an account serves at once are told so, and hold nothing up. */
+static void sessions_have_a_bound(void **state)
+{
+    struct here *h = *state;
+    int fds[SESSIONS_PER_ACCOUNT_MAX];
+    for (int i = 0; i < SESSIONS_PER_ACCOUNT_MAX; i++) {
+        fds[i] = hand_over(h, 500, false, "");
+        hear(fds[i], "a1 OK");
+    }
+    int more = hand_over(h, 500, false, "");
+    hear(more, "a1 NO [LIMIT]");
+    close(more);
+    for (int i = 0; i < SESSIONS_PER_ACCOUNT_MAX; i++)
+        close(fds[i]);
+}
+
+/* --- what goes wrong --- */
+
+static void a_broken_mailbox_refuses_for_now(void **state)
+{
+    struct here *h = *state;
+    static const char TEXT[] = "Subject: x\r\n\r\nx\r\n";
+    char path[200];
+    snprintf(path, sizeof path, "%s/account/600", h->tree.folder.path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/account/600/mail.db", h->tree.folder.path);
+    FILE *f = fopen(path, "w");
+    for (int i = 0; i < 10000; i++)
+        fputs("this is no database ", f);
+    fclose(f);
+    struct delivery_message m = message(TEXT, sizeof TEXT - 1, true);
+    struct delivery_recipient to = recipient(600);
+    delivery_deliver(h->delivery, &m, &to, 1);
+    assert_int_equal(to.fate, DELIVERY_TEMPORARY);
+    close(m.memfd);
+    int imap = hand_over(h, 600, false, ""), pop3 = hand_over(h, 600, true, "");
+    hear(imap, "a1 NO [UNAVAILABLE]");
+    hear(pop3, "-ERR [SYS/TEMP]");
+    close(imap);
+    close(pop3);
+}
+
+/* What a role that was taken over might try. */
+static void keeper_hangs_up_on(struct here *h, enum role_kind kind, uint16_t type, int64_t account)
+{
+    int channel = tree_connect(&h->tree, kind, ROLE_KEEPER);
+    CLEAN_FRAME struct ipc_frame f, answer;
+    ipc_frame_init(&f, type);
+    ipc_frame_init(&answer, 0);
+    ipc_put_u64(&f, (uint64_t)account);
+    ipc_put_str(&f, STR("ana@example.org"));
+    assert_int_equal(ipc_send(channel, &f, deadline_in(1000)), IPC_OK);
+    assert_int_equal(ipc_receive(channel, &answer, deadline_in(5000)), IPC_EOF);
+    close(channel);
+}
+
+static void keeper_distrusts(void **state)
+{
+    struct here *h = *state;
+    keeper_hangs_up_on(h, ROLE_SMTP, KEEPER_FRAME_LOGIN, 1);
+    keeper_hangs_up_on(h, ROLE_LOGIN, KEEPER_FRAME_DELIVERY, 1);
+    keeper_hangs_up_on(h, ROLE_LOGIN, KEEPER_FRAME_LOGIN, 1); /* without a connection */
+    keeper_hangs_up_on(h, ROLE_SMTP, KEEPER_FRAME_DELIVERY, 0);
+    keeper_hangs_up_on(h, ROLE_SMTP, KEEPER_FRAME_DELIVERY, -1);
+    keeper_hangs_up_on(h, ROLE_DNS, KEEPER_FRAME_DELIVERY, 1);
+    keeper_hangs_up_on(h, ROLE_SMTP, 99, 1);
+}
+
 /* --- sleeping and stopping --- */
 
 static void idle_accounts_leave(void **state)
@@ -314,6 +384,9 @@ int main(void)
         cmocka_unit_test(many_recipients_at_once),
         cmocka_unit_test(sessions_of_both_protocols),
         cmocka_unit_test(logins_while_accounts_die),
+        cmocka_unit_test(sessions_have_a_bound),
+        cmocka_unit_test(a_broken_mailbox_refuses_for_now),
+        cmocka_unit_test(keeper_distrusts),
         cmocka_unit_test(idle_accounts_leave),
     };
     return cmocka_run_group_tests(tests, make, clear);
