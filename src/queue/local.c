@@ -76,8 +76,10 @@ static enum queue_fate fate_of(enum delivery_fate fate)
 
 static void deliver(struct local *l, struct job *j, struct outcome *o)
 {
-    struct delivery_message m = {
-        .memfd = j->letter->fd, .size = j->letter->size, .sender = j->letter->sender};
+    struct delivery_message m = {.memfd = j->letter->fd,
+                                 .size = j->letter->size,
+                                 .sender = j->letter->sender,
+                                 .again = true}; /* smtp tried, or we did before a crash: it may be there */
     memcpy(m.id, j->letter->delivery, sizeof m.id);
     struct delivery_recipient *to = ARENA_ARRAY(&o->arena, struct delivery_recipient, j->count);
     size_t n = 0;
