@@ -116,14 +116,19 @@ static bool use_system_server(struct ub_ctx *ctx, const struct config *c, struct
     return add_anchors(ctx, anchor, e);
 }
 
-/* Ends the time of settings: libunbound reads what it was told and builds its tables, before the sandbox. */
+/* Ends the time of settings: libunbound reads what it was told and builds its tables, before the sandbox.
+ * With a system resolver a zone is removed that is not there, only for that. */
 static bool finalize(struct ub_ctx *ctx, bool is_private, struct err *e)
 {
-    if (!is_private)
-        return check(ub_ctx_zone_remove(ctx, "golub.invalid."), "setting up DNS", e);
-    for (size_t i = 0; i < sizeof PRIVATE_ZONES / sizeof *PRIVATE_ZONES; i++)
-        if (!check(ub_ctx_zone_remove(ctx, PRIVATE_ZONES[i]), PRIVATE_ZONES[i], e))
-            return false;
+    static const char *const NO_ZONES[] = {"golub.invalid."};
+    const char *const *zones = is_private ? PRIVATE_ZONES : NO_ZONES;
+    size_t n = is_private ? sizeof PRIVATE_ZONES / sizeof *PRIVATE_ZONES : 1;
+    for (size_t i = 0; i < n; i++)
+        if (ub_ctx_zone_remove(ctx, zones[i]) != 0)
+            return err_set(
+                e, ERR_PERMANENT,
+                "libunbound refuses the settings of [dns]: is the trust anchor a file of DS or DNSKEY "
+                "records, and the server an address?");
     return true;
 }
 
