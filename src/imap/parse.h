@@ -69,7 +69,6 @@ struct imap_set {
 bool imap_take_set(struct imap_cursor *c, struct arena *a, struct imap_set *set);
 /* The same numbers with "*" as `largest`, every range ascending, ranges ascending, apart from each other. */
 void imap_set_resolve(struct imap_set *set, uint32_t largest);
-bool imap_set_has(const struct imap_set *resolved, uint32_t number);
 /* The shortest text of ascending numbers: "1:3,7" (uid-set of RFC 4315). */
 void imap_add_set(struct buf *out, const uint32_t *numbers, size_t n);
 

@@ -82,19 +82,6 @@ void imap_set_resolve(struct imap_set *set, uint32_t largest)
     set->n = last + 1;
 }
 
-bool imap_set_has(const struct imap_set *resolved, uint32_t number)
-{
-    size_t low = 0, high = resolved->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (resolved->v[middle].to < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < resolved->n && resolved->v[low].from <= number;
-}
-
 void imap_add_set(struct buf *out, const uint32_t *numbers, size_t n)
 {
     for (size_t i = 0; i < n;) {

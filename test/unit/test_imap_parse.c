@@ -249,12 +249,6 @@ static void sets_are_resolved(void **state)
         }
         assert_str(buf_str(&out), CASES[i].resolved);
     }
-    struct imap_cursor c = {.in = STR("2,4:7")};
-    struct imap_set set;
-    assert_true(imap_take_set(&c, &a, &set));
-    imap_set_resolve(&set, 100);
-    for (uint32_t n = 0; n < 10; n++)
-        assert_int_equal(imap_set_has(&set, n), n == 2 || (n >= 4 && n <= 7));
 }
 
 static void numbers_are_written_as_sets(void **state)
