@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 
 from harness import ROOT, wait_for
@@ -25,8 +26,9 @@ def sh(*command, **kw):
 class Network:
     """A bridge with the DNS server at .1, and a host a name: hosts["near"] is at .2, the next at .3 ..."""
 
-    def __init__(self, folder, *hosts):
-        self.folder, self.id = pathlib.Path(folder), f"golub{os.getpid()}"
+    def __init__(self, *hosts):
+        self.folder, self.id = pathlib.Path(tempfile.mkdtemp(prefix="golub-net-")), f"golub{os.getpid()}"
+        self.folder.chmod(0o755)  # Postfix gives up root
         self.address = {name: PREFIX + str(i + 2) for i, name in enumerate(hosts)}
         self.processes = []
         try:
@@ -61,6 +63,7 @@ class Network:
             p.wait()
         for name in ["dns", *self.address]:
             subprocess.run(["ip", "netns", "del", self.space(name)], capture_output=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def enter(self, host):
         return ["ip", "netns", "exec", self.space(host)]
@@ -114,8 +117,6 @@ class Postfix:
         root = fetch("postfix", "libdb5.3", "libsasl2-2", "libsasl2-modules-db", "libnsl2", "libtirpc3", "ssl-cert")
         for d in ("etc/postfix", "spool", "data", "mail"):
             (self.folder / d).mkdir(parents=True)
-        for path in (network.folder.parents[0], network.folder, self.folder):
-            path.chmod(0o755)
         for name in ("passwd", "group"):
             text = pathlib.Path("/etc", name).read_text()
             for user, number in self.USERS.items():
@@ -139,7 +140,7 @@ inet_interfaces = {network.address[host]}
 inet_protocols = ipv4
 myhostname = mail.{domain}
 mydestination =
-mynetworks = {PREFIX}0/24
+mynetworks = {network.address[host]}/32
 alias_maps =
 alias_database =
 local_recipient_maps =
@@ -199,8 +200,9 @@ def fetch(*packages):
             sh("dpkg-deb", "-x", str(deb), str(root))
             (root / ".have").mkdir(exist_ok=True)
             (root / ".have" / package).touch()
-        if (root / "lib").is_dir() and not (root / "lib").is_symlink():
-            shutil.copytree(root / "lib", root / "usr" / "lib", symlinks=True, dirs_exist_ok=True)
+        if (root / "lib").is_dir():  # Debian 12's own /lib is a link to /usr/lib
+            sh("cp", "-a", f"{root}/lib/.", f"{root}/usr/lib/")
+            shutil.rmtree(root / "lib")
         for d in ("usr", "etc"):
             (root / d).mkdir(exist_ok=True)
         return root
