@@ -177,21 +177,31 @@ struct found {
     uint64_t highest_modseq;
 };
 
+static void judge_batch(struct search *s, const struct condition *c, const struct reader *r, struct found *f)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        const struct message_row *row = &r->rows[i].fetch.row;
+        if (!matches(s, c, &r->rows[i]))
+            continue;
+        f->uids = list_room(s->a, f->uids, f->n, &f->cap, sizeof *f->uids);
+        f->uids[f->n++] = row->uid;
+        if (row->modseq > f->highest_modseq)
+            f->highest_modseq = row->modseq;
+    }
+}
+
+/* A read transaction a batch: one for every message would cost more than reading it, one for all would keep
+ * the WAL from being reused. */
 static bool run(struct search *s, const struct condition *c, struct reader *r, struct found *f)
 {
     struct sql *db = s->text.connection->db;
     do {
-        if (!reader_next(r, db, s->e))
+        if (!sql_begin_read(db, s->e))
             return false;
-        for (size_t i = 0; i < r->count; i++) {
-            const struct message_row *row = &r->rows[i].fetch.row;
-            if (!matches(s, c, &r->rows[i]))
-                continue;
-            f->uids = list_room(s->a, f->uids, f->n, &f->cap, sizeof *f->uids);
-            f->uids[f->n++] = row->uid;
-            if (row->modseq > f->highest_modseq)
-                f->highest_modseq = row->modseq;
-        }
+        s->is_failed = !reader_next(r, db, s->e);
+        if (!s->is_failed)
+            judge_batch(s, c, r, f);
+        sql_rollback(db);
     } while (r->count > 0 && !s->is_failed);
     return !s->is_failed;
 }
