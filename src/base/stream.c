@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -77,6 +79,7 @@ static enum stream_result send_all(struct stream *s, struct str bytes, struct de
         if (n > 0) {
             bytes = str_from_offset(bytes, (size_t)n);
             s->sent += (uint64_t)n;
+            s->is_unanswered = false;
         } else if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
             if (errno != EINTR)
                 return broke(s, errno);
@@ -182,11 +185,25 @@ static ssize_t read_some(struct stream *s, short *wants)
     if (n > 0) {
         buf_grew(&s->in, (size_t)n);
         s->received += (uint64_t)n;
+        s->is_unanswered = true;
     }
     /* A read that did not fill its room has emptied the socket, so the next one would only say EAGAIN: wait
      * for more right away. A transport may hold decrypted bytes that poll knows nothing of: always ask it. */
     s->may_have_more = s->transport || (n > 0 && (size_t)n == room);
     return n;
+}
+
+/* We wait for more before we can answer, so nothing will carry the acknowledgement of what has come, and the
+ * kernel would put it off for 40 ms. A peer that writes in small pieces under Nagle's algorithm (RFC 896)
+ * sends the rest only after it: replies to a pipelined group one by one, or the CRLF behind the literal of an
+ * APPEND. */
+static void acknowledge(struct stream *s)
+{
+    if (!s->is_unanswered)
+        return;
+    s->is_unanswered = false;
+    (void)setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){1},
+                     sizeof(int)); /* fails for what is not TCP */
 }
 
 /* Adds at least one byte to `in`. What is queued for the peer goes out before we wait for the peer: it may be
@@ -210,6 +227,7 @@ static enum stream_result read_more(struct stream *s, struct deadline d)
         }
         if (s->out.n > 0)
             send_queued(s, STR(""), d);
+        acknowledge(s);
         give_back_buffers(s);
         enum stream_result r = await(s, wants, -1, d);
         if (r != STREAM_OK)

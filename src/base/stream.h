@@ -36,6 +36,7 @@ struct stream {
     int error;
     enum stream_result write_failed; /* of a write; told by every flush from then on */
     bool may_have_more;              /* a read is worth trying before a wait */
+    bool is_unanswered;              /* something was read since something was sent: see acknowledge() */
     uint64_t received, sent;         /* bytes, for logs and limits */
 };
 
