@@ -141,7 +141,8 @@ struct view_changes {
     size_t expunged_count; /* uids, ascending */
     uint64_t modseq;       /* now seen up to here */
 };
-/* What happened in a mailbox after `since`. STORE_NONE: the mailbox was deleted. Lives in `a`. */
+/* What happened in a mailbox after `since`. What came and went since is in `expunged` alone. STORE_NONE: the
+ * mailbox was deleted. Lives in `a`. */
 enum store_result store_view_changes(struct store *s, int64_t mailbox, uint64_t since, struct arena *a,
                                      struct view_changes *out, struct err *e);
 /* Cheap (no SQL): the mailbox's highest modseq as last committed by this process; 0: unknown, ask
@@ -168,8 +169,8 @@ struct store_append {
     uint32_t uid, uidvalidity;
     struct err err;
 };
-/* One transaction for all; an item that fails alone has its own result. Returns STORE_FAILED when nothing was
- * stored. */
+/* One transaction for all; an item that fails alone has its own result (when the transaction fails, each item
+ * is tried in one of its own). Returns STORE_FAILED when nothing could be stored for now. */
 enum store_result store_append(struct store *s, struct store_append *items, size_t n, struct err *e);
 
 /* --- changing --- `uids` are ascending; those that are not there are passed over. */
@@ -179,8 +180,9 @@ struct flag_store {
     struct str keywords;
     uint64_t unchanged_since; /* UINT64_MAX: always (RFC 7162 section 3.1.3) */
 };
-/* Rows whose flags really changed come back in `changed` (for the session's own FETCH answers), rows newer
- * than unchanged_since in `modified`. Either may be NULL. */
+/* Rows whose flags really changed come back in `changed` (for the session's own FETCH answers; its modseq
+ * does not say that nothing else has happened since the session last looked), rows newer than unchanged_since
+ * in `modified`. Either may be NULL. */
 enum store_result store_flags(struct store *s, int64_t mailbox, const uint32_t *uids, size_t n,
                               const struct flag_store *f, struct arena *a, struct view_changes *changed,
                               uint32_t **modified, size_t *modified_count, struct err *e);
@@ -207,8 +209,9 @@ struct fetch_row {
     struct message_row row;
     struct str envelope, structure, parts; /* as wanted; valid until the next row */
 };
-/* Reads rows in order of uid, a database connection being held from open to close. `uids` as above, NULL with
- * n = 0: all. Slices live until the next store_fetch_next. */
+/* Reads rows in order of uid, a batch at a time; no database connection is held in between, so a slow client
+ * may be answered from the loop, and a row that is expunged meanwhile may be passed over. `uids` (copied) as
+ * above, NULL with n = 0: all. Slices live until the next store_fetch_next. */
 struct store_fetch;
 enum store_result store_fetch_open(struct store *s, int64_t mailbox, const uint32_t *uids, size_t n,
                                    unsigned want, struct store_fetch **out, struct err *e);

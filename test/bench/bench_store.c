@@ -140,6 +140,11 @@ static long private_kib(void)
     return kib;
 }
 
+static void report_memory(const char *what, long before, size_t accounts)
+{
+    printf("%-44s %10.1f KiB each\n", what, (double)(private_kib() - before) / (double)accounts);
+}
+
 static void bench_deliveries(const char *folder, size_t accounts, size_t messages)
 {
     struct store **stores = mem_new(accounts, sizeof *stores);
@@ -147,7 +152,7 @@ static void bench_deliveries(const char *folder, size_t accounts, size_t message
     struct err e;
     static const char *const OPENING[] = {"open a new account", "open an account"};
     for (int again = 0; again < 2; again++) {
-        long kib = private_kib();
+        long empty = private_kib();
         struct moment start = now();
         for (size_t i = 0; i < accounts; i++) {
             snprintf(path, sizeof path, "%s/%zu", folder, i);
@@ -155,17 +160,19 @@ static void bench_deliveries(const char *folder, size_t accounts, size_t message
             check(stores[i], "open", &e);
         }
         report(OPENING[again], start, (double)accounts);
-        printf("%-44s %10.1f KiB each\n", "  private memory",
-               (double)(private_kib() - kib) / (double)accounts);
+        report_memory("  private memory", empty, accounts);
         if (again == 1)
             break;
         for (size_t i = 0; i < accounts; i++)
             store_close(stores[i]);
     }
+    long kib = private_kib();
     deliver_all(stores, accounts, messages, 1);
+    report_memory("  private memory that it took", kib, accounts);
     deliver_all(stores, accounts, messages, 1);
     deliver_all(stores, accounts, messages, 4);
     deliver_all(stores, accounts, messages, 16);
+    report_memory("  private memory that it took", kib, accounts);
     deliver_all(stores, 1, messages * 10, 1);
     struct moment start = now();
     for (size_t i = 0; i < accounts; i++)
