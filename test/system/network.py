@@ -155,6 +155,7 @@ smtpd_tls_cert_file = {self.folder}/cert.pem
 smtpd_tls_key_file = {self.folder}/key.pem
 smtpd_tls_security_level = may
 smtpd_tls_received_header = yes
+smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 smtp_tls_security_level = may
 smtp_tls_loglevel = 1
 """.replace(str(config) + "/boxes", "/etc/postfix/boxes"))
