@@ -117,12 +117,11 @@ static void hello(struct session *s)
 
 static void rcpt(struct session *s, struct str path)
 {
-    unsigned *seen = &s->peer->once;
     struct str to = str_slice(path, 0, str_find_byte(path, '>'));
     if (str_starts(to, STR("perm"))) {
         say(s, "550-5.1.1 There is nobody");
         say(s, "550 5.1.1 of that name");
-    } else if (str_starts(to, STR("temp")) || (str_starts(to, STR("once")) && (*seen)++ == 0)) {
+    } else if (str_starts(to, STR("temp")) || (str_starts(to, STR("once")) && s->peer->once++ == 0)) {
         say(s, "450 4.2.0 Come again");
     } else {
         s->drops |= str_starts(to, STR("drop")) && s->peer->drops++ == 0;
@@ -203,7 +202,8 @@ static void *serve(void *context)
     struct session *s = context;
     struct smtp_peer *p = s->peer;
     struct str line;
-    say(s, p->greeting ? p->greeting : "220 peer.test ready");
+    const char *greeting = p->greeting;
+    say(s, greeting ? greeting : "220 peer.test ready");
     bool goes_on = true;
     while (goes_on && stream_read_line(&s->stream, 4096, deadline_in(LINE_MS), &line, NULL) == STREAM_OK) {
         bool had_tls = s->ssl;

@@ -14,11 +14,11 @@ struct smtp_peer {
     /* in, before smtp_peer_start */
     bool no_ehlo, no_pipelining;
     enum { PEER_NO_TLS, PEER_TLS, PEER_BROKEN_TLS } tls;
-    unsigned size_max;    /* 0: SIZE is not offered */
-    const char *greeting; /* NULL: 220 */
+    unsigned size_max;            /* 0: SIZE is not offered */
+    const char *_Atomic greeting; /* NULL: 220 */
     /* out, under the lock */
     pthread_mutex_t lock;
-    unsigned connections, tls_connections, hellos, once, drops;
+    _Atomic unsigned connections, tls_connections, hellos, once, drops;
     struct {
         char sender[200], recipients[500];
         struct buf body; /* as it came, dots taken away */
