@@ -203,6 +203,7 @@ static void *serve(void *context)
     struct smtp_peer *p = s->peer;
     struct str line;
     const char *greeting = p->greeting;
+    p->connections++; /* counted once it is decided how this one is greeted */
     say(s, greeting ? greeting : "220 peer.test ready");
     bool goes_on = true;
     while (goes_on && stream_read_line(&s->stream, 4096, deadline_in(LINE_MS), &line, NULL) == STREAM_OK) {
@@ -229,7 +230,6 @@ static void *listen_on(void *context)
         s->peer = p;
         stream_open(&s->stream, fd, STR(""));
         pthread_mutex_lock(&p->lock);
-        p->connections++;
         p->sessions++;
         pthread_mutex_unlock(&p->lock);
         if (pthread_create(&thread, NULL, serve, s) != 0)
