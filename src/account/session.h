@@ -15,8 +15,9 @@ struct account_session {
     struct store *store;
     struct str address; /* the account's canonical address; lives as long as the process */
     int64_t account;
-    struct str tag;        /* IMAP: of the LOGIN or AUTHENTICATE command, still to be answered OK */
-    int wake_fd;           /* eventfd, watched in the store: readable after any commit; read it to clear it */
+    struct str tag; /* IMAP: of the LOGIN or AUTHENTICATE command, still to be answered OK */
+    int wake_fd;    /* eventfd: readable when the server goes down. A session that wants to know of commits at
+                       once has    the store write to it too (store_watch), for as long as it wants */
     atomic_bool *stopping; /* the server is going down: say goodbye at the next command boundary */
     bool *pop3_locked; /* POP3: set by the host when another POP3 session holds the maildrop (RFC 1939 section
                           8) */

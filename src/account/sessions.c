@@ -99,7 +99,6 @@ static void run(void *context)
     } else {
         imap_session_run(&s->s);
     }
-    store_unwatch(s->s.store, s->s.wake_fd);
     stream_flush(&s->s.stream, deadline_in(LAST_FLUSH_MS));
     stream_close(&s->s.stream);
     loop_post(all->host->loop, session_over, s);
@@ -169,9 +168,7 @@ bool sessions_start(struct sessions *all, struct ipc_frame *f)
         turn_away(s, s->is_pop3 ? "SYS/TEMP" : "LIMIT", "Too many sessions of this account; close some");
         return true;
     }
-    store_watch(store, s->s.wake_fd);
     if (!thread_start(run, s)) {
-        store_unwatch(store, s->s.wake_fd);
         turn_away(s, temporary, "No room for another session; try again later");
         return true;
     }

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sql_engine.h"
+#include "base/sql_wal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -164,8 +165,9 @@ static bool make_private(const char *path, struct err *e)
 static bool set_up(struct sql *db, const struct sql_schema *schema, struct err *e)
 {
     /* NOMUTEX: a connection belongs to one thread at a time. */
-    int rc = sqlite3_open_v2(db->path, &db->handle,
-                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int rc =
+        sqlite3_open_v2(db->path, &db->handle,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, sql_wal_vfs());
     if (rc != SQLITE_OK)
         return sql_fail(db, rc, e);
     sqlite3_busy_timeout(db->handle, BUSY_MS);

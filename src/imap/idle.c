@@ -57,5 +57,8 @@ enum imap_status imap_do_idle(struct imap_session *s, struct imap_cursor *c)
         return imap_bad_syntax(s, c);
     stream_write(s->stream, STR("+ idling\r\n"));
     imap_reader_free(&s->reader); /* most sessions are here most of the time: they keep little */
-    return idle(s);
+    store_watch(s->store, s->host->wake_fd);
+    enum imap_status status = idle(s);
+    store_unwatch(s->store, s->host->wake_fd);
+    return status;
 }

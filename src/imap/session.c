@@ -211,7 +211,7 @@ static bool wait_for_command(struct imap_session *s)
         }
         switch (stream_wait(s->stream, s->host->wake_fd, d)) {
         case STREAM_OK: return true;
-        case STREAM_WOKEN: imap_clear_wake(s); break; /* stopping, or mail: told behind the next command */
+        case STREAM_WOKEN: imap_clear_wake(s); break; /* stopping */
         case STREAM_TIMEOUT: imap_bye(s, "Nothing was heard from you for 30 minutes"); return false;
         case STREAM_EOF:
         case STREAM_ERROR:

@@ -1,0 +1,177 @@
+#include "base/sql_wal.h"
+
+#include "base/buf.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <string.h>
+
+/* What is gathered at most: a commit of a few messages. A larger one is handed on in pieces of this size.
+ * SQLite's own VFS writes at most 128 KiB - 1 at a time, since it never has more than a page. */
+#define GATHER_MAX ((size_t)96 * 1024)
+#define KEPT_MAX   ((size_t)64 * 1024) /* memory that is kept for the next commit */
+
+struct wal_file {
+    sqlite3_file base;
+    struct buf gathered;
+    sqlite3_int64 at;    /* where `gathered` goes */
+    sqlite3_file real[]; /* SQLite's own, szOsFile bytes */
+};
+
+static sqlite3_vfs gathering; /* a copy of SQLite's own, but for xOpen and the size of a file */
+static sqlite3_vfs *plain;
+
+static struct wal_file *wal_of(sqlite3_file *f)
+{
+    return (struct wal_file *)f;
+}
+
+static int hand_on(struct wal_file *w)
+{
+    if (w->gathered.n == 0)
+        return SQLITE_OK;
+    int rc = w->real->pMethods->xWrite(w->real, w->gathered.p, (int)w->gathered.n, w->at);
+    /* After a failure SQLite rolls back, and writes the place again. */
+    if (rc != SQLITE_OK || w->gathered.cap > KEPT_MAX)
+        buf_free(&w->gathered);
+    else
+        buf_reset(&w->gathered);
+    return rc;
+}
+
+static int wal_write(sqlite3_file *f, const void *from, int n, sqlite3_int64 at)
+{
+    struct wal_file *w = wal_of(f);
+    bool follows = w->gathered.n > 0 && at == w->at + (sqlite3_int64)w->gathered.n;
+    if (!follows || w->gathered.n + (size_t)n > GATHER_MAX) {
+        int rc = hand_on(w);
+        if (rc != SQLITE_OK)
+            return rc;
+        w->at = at;
+    }
+    if ((size_t)n > GATHER_MAX)
+        return w->real->pMethods->xWrite(w->real, from, n, at);
+    buf_add(&w->gathered, str_from(from, (size_t)n));
+    return SQLITE_OK;
+}
+
+/* Every other method first hands on what was gathered. */
+#define AFTER_HANDING_ON(f, call)       \
+    do {                                \
+        struct wal_file *w = wal_of(f); \
+        int rc = hand_on(w);            \
+        if (rc != SQLITE_OK)            \
+            return rc;                  \
+        return w->real->pMethods->call; \
+    } while (0)
+
+static int wal_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
+{
+    AFTER_HANDING_ON(f, xRead(w->real, to, n, at));
+}
+
+static int wal_truncate(sqlite3_file *f, sqlite3_int64 size)
+{
+    AFTER_HANDING_ON(f, xTruncate(w->real, size));
+}
+
+static int wal_sync(sqlite3_file *f, int flags)
+{
+    AFTER_HANDING_ON(f, xSync(w->real, flags));
+}
+
+static int wal_size(sqlite3_file *f, sqlite3_int64 *size)
+{
+    AFTER_HANDING_ON(f, xFileSize(w->real, size));
+}
+
+static int wal_control(sqlite3_file *f, int op, void *arg)
+{
+    AFTER_HANDING_ON(f, xFileControl(w->real, op, arg));
+}
+
+/* What was not synced belongs to no commit: a transaction that was rolled back. */
+static int wal_close(sqlite3_file *f)
+{
+    struct wal_file *w = wal_of(f);
+    buf_free(&w->gathered);
+    return w->real->pMethods->xClose(w->real);
+}
+
+static int wal_lock(sqlite3_file *f, int level)
+{
+    return wal_of(f)->real->pMethods->xLock(wal_of(f)->real, level);
+}
+
+static int wal_unlock(sqlite3_file *f, int level)
+{
+    return wal_of(f)->real->pMethods->xUnlock(wal_of(f)->real, level);
+}
+
+static int wal_check_lock(sqlite3_file *f, int *is_reserved)
+{
+    return wal_of(f)->real->pMethods->xCheckReservedLock(wal_of(f)->real, is_reserved);
+}
+
+static int wal_sector_size(sqlite3_file *f)
+{
+    return wal_of(f)->real->pMethods->xSectorSize(wal_of(f)->real);
+}
+
+static int wal_characteristics(sqlite3_file *f)
+{
+    return wal_of(f)->real->pMethods->xDeviceCharacteristics(wal_of(f)->real);
+}
+
+/* Version 1: a WAL has neither shared memory nor mapped pages of its own. */
+static const sqlite3_io_methods WAL_METHODS = {
+    .iVersion = 1,
+    .xClose = wal_close,
+    .xRead = wal_read,
+    .xWrite = wal_write,
+    .xTruncate = wal_truncate,
+    .xSync = wal_sync,
+    .xFileSize = wal_size,
+    .xLock = wal_lock,
+    .xUnlock = wal_unlock,
+    .xCheckReservedLock = wal_check_lock,
+    .xFileControl = wal_control,
+    .xSectorSize = wal_sector_size,
+    .xDeviceCharacteristics = wal_characteristics,
+};
+
+static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out_flags)
+{
+    (void)vfs;
+    if (!(flags & SQLITE_OPEN_WAL))
+        return plain->xOpen(plain, name, f, flags, out_flags);
+    struct wal_file *w = wal_of(f);
+    memset(w, 0, sizeof *w);
+    int rc = plain->xOpen(plain, name, w->real, flags, out_flags);
+    if (rc == SQLITE_OK) {
+        buf_init(&w->gathered, GATHER_MAX);
+        w->base.pMethods = &WAL_METHODS;
+    }
+    return rc;
+}
+
+static void register_vfs(void)
+{
+    plain = sqlite3_vfs_find(NULL);
+    if (!plain)
+        return;
+    gathering = *plain;
+    gathering.zName = "golub";
+    gathering.pNext = NULL;
+    gathering.szOsFile = (int)sizeof(struct wal_file) + plain->szOsFile;
+    gathering.xOpen = open_file;
+    if (sqlite3_vfs_register(&gathering, 0) != SQLITE_OK)
+        plain = NULL;
+}
+
+const char *sql_wal_vfs(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, register_vfs);
+    return plain ? gathering.zName : NULL;
+}
