@@ -14,11 +14,11 @@
 /* One thread and one database. Everything that arrived in a round of the loop, messages and outcomes alike,
  * is one transaction; only after it are answers sent and further jobs given out. */
 
-#define TICK_MS         1000        /* retries and the commands of an administrator are this late at most */
-#define SEND_MS         2000        /* a peer that does not take a frame for so long is stuck */
-#define STOP_MS         (15 * 1000) /* for what is in flight when the server goes down */
-#define RELAY_JOBS_MAX  1024        /* that one relay may have at once */
-#define QUEUE_FILES_MAX 4096        /* channels, and the messages kept open */
+#define TICK_MS         1000 /* retries and the commands of an administrator are this late at most */
+#define SEND_MS         2000 /* a peer that does not take a frame for so long is stuck */
+#define STOP_MS         8000 /* for what is in flight when the server goes down; the supervisor waits ten seconds */
+#define RELAY_JOBS_MAX  1024 /* that one relay may have at once */
+#define QUEUE_FILES_MAX 4096 /* channels, and the messages kept open */
 
 struct relay {
     struct relay *next;

@@ -15,8 +15,8 @@
 #define SEND_MS         5000        /* a queue that does not take a result for so long is stuck */
 #define CONNECT_MS      (10 * 1000) /* to queue, through the supervisor */
 #define RECONNECT_MS    500         /* after the queue went away: it is being started again */
-#define STOP_MS         (10 * 1000) /* for what is under way when the server goes down; less than queue's */
-#define RELAY_FILES_MAX 1024        /* a socket and a message a thread, jobs that wait, channels to dns */
+#define STOP_MS         8000 /* for what is under way when the server goes down; the supervisor waits ten seconds */
+#define RELAY_FILES_MAX 1024 /* a socket and a message a thread, jobs that wait, channels to dns */
 
 struct relay {
     struct role *role;
