@@ -22,7 +22,7 @@
 #define ACCOUNT_LAST_MS    100
 /* After the store could not be opened, the next that asks within this time gets the same answer. */
 #define STORE_RETRY_MS     1000
-/* Address space: a gigabyte's message mapped, a hundred sessions' stacks, SQLite. */
+/* Address space: the largest message mapped (SEALED_BYTES_MAX), a hundred sessions' stacks, SQLite. */
 #define ACCOUNT_MEMORY_MAX ((size_t)8 << 30)
 /* Sessions have two descriptors, database connections three, deliveries one and a memfd. */
 #define ACCOUNT_FILES_MAX  1024

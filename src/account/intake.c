@@ -1,9 +1,9 @@
 #include "account/intake.h"
 
 #include "account/delivery.h"
-#include "account/message.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sealed.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +19,7 @@ struct delivery {
     uint64_t channel; /* serial: whoever asked may be gone by the time it is stored */
     uint32_t request;
     unsigned char id[DELIVERY_ID_BYTES];
-    struct message_bytes message;
+    struct str message;
     struct str prefix; /* in the arena of the batch */
     bool again;
 };
@@ -130,7 +130,7 @@ static void store_all(struct intake *in)
         struct delivery *d = &in->deliveries[i];
         in->items[i] = (struct store_append){.mailbox = in->inbox,
                                              .prefix = d->prefix,
-                                             .bytes = d->message.bytes,
+                                             .bytes = d->message,
                                              .received = now,
                                              .delivery = str_from(d->id, sizeof d->id),
                                              .again = d->again};
@@ -151,7 +151,7 @@ static void commit(void *context)
     }
     for (size_t i = 0; i < in->n; i++) {
         log_fate(in, &in->deliveries[i], &in->items[i]);
-        message_close(&in->deliveries[i].message);
+        sealed_release(in->deliveries[i].message);
     }
     in->n = 0;
     in->bytes = 0;
@@ -208,7 +208,7 @@ static void channel_frame(void *context, struct loop_channel *c, struct ipc_fram
     struct delivery *d = &in->deliveries[in->n];
     *d = (struct delivery){.channel = loop_channel_serial(c), .request = f->id, .again = r.again};
     memcpy(d->id, r.id.p, sizeof d->id);
-    if (!message_open(f->fds[0], r.size, &d->message, &e)) {
+    if (!sealed_read(f->fds[0], r.size, &d->message, &e)) {
         char text[2 * DELIVERY_ID_BYTES + 1];
         LOG_ERROR("message.refused", F_STR("delivery", hex(d->id, text)),
                   F_INT("account", in->host->start->id), F_C("error", e.text));

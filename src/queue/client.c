@@ -1,7 +1,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "queue/enqueue.h"
-#include "queue/sealed.h"
+#include "base/sealed.h"
 #include "role/role.h"
 
 #include <string.h>
@@ -22,16 +22,6 @@ struct queue_client *queue_client(struct role *r)
     q->target = (struct role_target){r, ROLE_QUEUE};
     q->pool = ipc_pool_new("queue", CHANNELS_MAX, role_connect_pool, &q->target);
     return q;
-}
-
-static int seal_list(struct str list, struct err *e)
-{
-    CLEAN_CLOSE int fd = sealed_open("golub-recipients", e);
-    if (fd < 0 || !sealed_write(fd, list, e) || !sealed_close_writing(fd, e))
-        return -1;
-    int result = fd;
-    fd = -1;
-    return result;
 }
 
 static bool read_answer(const struct ipc_frame *f, int64_t *queue_id, struct err *e)
@@ -57,7 +47,7 @@ bool queue_enqueue(struct queue_client *q, const struct queue_message *m, int64_
                        QUEUE_RECIPIENTS_MAX);
     enqueue_write_list(m->recipients, m->count, &list);
     bool fits = list.n <= LIST_IN_FRAME_MAX;
-    if (!fits && (long_list = seal_list(buf_str(&list), e)) < 0)
+    if (!fits && (long_list = sealed_from("golub-recipients", buf_str(&list), e)) < 0)
         return false;
     ipc_put_str(&ask, str_from(m->id, sizeof m->id));
     ipc_put_str(&ask, m->sender);

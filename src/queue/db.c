@@ -1,7 +1,7 @@
 #include "queue/db.h"
 
 #include "base/mem.h"
-#include "queue/sealed.h"
+#include "base/sealed.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "directory/directory.h"
-#include "queue/sealed.h"
+#include "base/sealed.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -90,10 +90,10 @@ static bool read_long_list(struct enqueue *in, int fd, const struct schedule *s,
     struct str bytes;
     if (fd < 0 || fstat(fd, &st) != 0 || st.st_size <= 0 || (uint64_t)st.st_size > LIST_MAX)
         return err_set(e, ERR_INTERNAL, "an enqueue without its list of recipients");
-    if (!sealed_map(fd, (uint64_t)st.st_size, &bytes, e))
+    if (!sealed_read(fd, (uint64_t)st.st_size, &bytes, e))
         return false;
     bool ok = read_list(in, bytes, s, e);
-    sealed_unmap(bytes);
+    sealed_release(bytes);
     return ok;
 }
 
@@ -183,7 +183,7 @@ static bool report_refused(const struct queue_round *q, struct enqueue *in, stru
 bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct err *e)
 {
     struct str bytes;
-    if (!sealed_map(in->fd, in->message.size, &bytes, e))
+    if (!sealed_read(in->fd, in->message.size, &bytes, e))
         return false;
     bool ok = queue_db_add_message(q->db, &in->message, bytes, e);
     for (size_t i = 0; ok && i < in->count; i++) {
@@ -191,7 +191,7 @@ bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct err *
         ok = store_recipient(q, &in->recipients[i], e);
     }
     ok = ok && report_refused(q, in, bytes, e);
-    sealed_unmap(bytes);
+    sealed_release(bytes);
     return ok;
 }
 

@@ -1,7 +1,6 @@
 #include "queue/record.h"
 
 #include "base/log.h"
-#include "queue/sealed.h"
 
 /* A job whose relay died is tried again soon, but not for ever: it may be the one that killed it. */
 #define LOST_PAUSE_S  5

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "message/address.h"
-#include "queue/sealed.h"
+#include "base/sealed.h"
 
 #include <string.h>
 
@@ -222,12 +222,12 @@ bool courier_carry(struct courier *c, struct relay_job *j)
 {
     struct str bytes;
     struct err e = ERR_INIT;
-    if (!sealed_map(j->fd, j->size, &bytes, &e)) {
+    if (!sealed_read(j->fd, j->size, &bytes, &e)) {
         LOG_ERROR("relay.message", F_INT("id", j->message), F_C("reason", e.text));
         courier_decline(c, j, QUEUE_DEFERRED, STR("4.3.0 the message could not be read"));
         return true;
     }
     bool reached = carry_bytes(c, j, bytes);
-    sealed_unmap(bytes);
+    sealed_release(bytes);
     return reached;
 }

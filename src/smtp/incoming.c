@@ -1,7 +1,7 @@
 #include "smtp/incoming.h"
 
 #include "message/header.h"
-#include "queue/sealed.h"
+#include "base/sealed.h"
 #include "smtp/data.h"
 
 #include <string.h>

@@ -1,32 +1,15 @@
 #include "supervisor/material.h"
 
 #include "base/mem.h"
+#include "base/sealed.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
 #define PEM_MAX ((size_t)256 * 1024) /* a chain of twenty certificates is 40 KiB */
-
-int material_memfd(const char *name, struct str bytes)
-{
-    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0)
-        return -1;
-    for (size_t at = 0; at < bytes.n;) {
-        ssize_t n = write(fd, bytes.p + at, bytes.n - at);
-        if (n <= 0) {
-            close(fd);
-            return -1;
-        }
-        at += (size_t)n;
-    }
-    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
-    return fd;
-}
 
 static int read_pem(struct str path, const char *what, struct err *e)
 {
@@ -43,8 +26,8 @@ static int read_pem(struct str path, const char *what, struct err *e)
     int fd = -1;
     if (n <= 0 || !memmem(bytes, (size_t)n, "-----BEGIN ", 11))
         err_set(e, ERR_PERMANENT, "[tls] %s: %s is no PEM file", what, name);
-    else if ((fd = material_memfd(what, str_from(bytes, (size_t)n))) < 0)
-        err_set(e, ERR_TEMPORARY, "[tls] %s: %s", what, strerror(errno));
+    else if ((fd = sealed_from(what, str_from(bytes, (size_t)n), e)) < 0)
+        err_prefix(e, "[tls] %s", what);
     mem_wipe(bytes, room);
     return fd;
 }

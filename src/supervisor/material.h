@@ -15,7 +15,4 @@ struct material {
  * was. */
 bool material_read(struct material *m, const struct config *c, struct err *e);
 
-/* A sealed memory file with these bytes; -1 with errno. */
-int material_memfd(const char *name, struct str bytes);
-
 #endif

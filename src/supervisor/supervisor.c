@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sandbox.h"
+#include "base/sealed.h"
 #include "config/config.h"
 #include "supervisor/child.h"
 #include "supervisor/listeners.h"
@@ -98,9 +99,12 @@ static void send_material(struct supervisor *s, struct child *gate)
 
 static void send_config(struct supervisor *s, struct child *c)
 {
-    CLEAN_CLOSE int fd = material_memfd("golub.conf", s->config->text);
-    if (fd < 0)
+    struct err e = ERR_INIT;
+    CLEAN_CLOSE int fd = sealed_from("golub.conf", s->config->text, &e);
+    if (fd < 0) {
+        LOG_ERROR("config.not_sent", F_C("to", role_name(c->kind)), F_C("error", e.text));
         return;
+    }
     CLEAN_FRAME struct ipc_frame f;
     ipc_frame_init(&f, ROLE_FRAME_CONFIG);
     ipc_put_str(&f, str_from_c(s->config_path));

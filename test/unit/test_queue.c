@@ -8,7 +8,7 @@
 #include "config/config.h"
 #include "queue/admin.h"
 #include "queue/queue.h"
-#include "queue/sealed.h"
+#include "base/sealed.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -138,9 +138,9 @@ static bool take_job(struct scene *s, struct job *j, int ms)
     }
     assert_true(ipc_done(&in));
     CLEAN_CLOSE int fd = ipc_frame_take_fd(&f, 0);
-    assert_true(sealed_map(fd, size, &bytes, NULL));
+    assert_true(sealed_read(fd, size, &bytes, NULL));
     copy(j->bytes, sizeof j->bytes, bytes);
-    sealed_unmap(bytes);
+    sealed_release(bytes);
     ipc_frame_free(&f);
     return true;
 }

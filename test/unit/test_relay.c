@@ -9,7 +9,7 @@
 #include "message/header.h"
 #include "queue/admin.h"
 #include "queue/queue.h"
-#include "queue/sealed.h"
+#include "base/sealed.h"
 #include "relay/relay.h"
 
 #include <string.h>
