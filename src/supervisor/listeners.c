@@ -2,38 +2,18 @@
 
 #include "base/mem.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #define BACKLOG \
     4096 /* the kernel cuts it to net.core.somaxconn; a burst of clients waits here, not at their side */
 
-static socklen_t socket_address(const struct config_listener *w, struct sockaddr_storage *to)
-{
-    char text[INET6_ADDRSTRLEN] = "";
-    struct sockaddr_in *v4 = (struct sockaddr_in *)to;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)to;
-    memset(to, 0, sizeof *to);
-    memcpy(text, w->address.p, w->address.n < sizeof text ? w->address.n : sizeof text - 1);
-    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(w->port);
-        return sizeof *v4;
-    }
-    if (inet_pton(AF_INET6, text, &v6->sin6_addr) != 1)
-        return 0; /* config.c has checked it */
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(w->port);
-    return sizeof *v6;
-}
-
 static int bind_one(const struct config_listener *w)
 {
     struct sockaddr_storage at;
-    socklen_t n = socket_address(w, &at);
+    socklen_t n = config_listener_address(w, &at);
     int one = 1, fd = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;

@@ -277,7 +277,10 @@ static void stop(struct supervisor *s)
 static void child_ended(struct supervisor *s, struct child *c, int status)
 {
     bool was_ready = c->ready;
-    if (!s->stopping)
+    bool was_asked = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!s->stopping && was_asked)
+        LOG_INFO("role.renewed", F_C("role", role_name(c->kind)), F_INT("pid", c->pid));
+    else if (!s->stopping)
         LOG_ERROR("role.died", F_C("role", role_name(c->kind)), F_INT("pid", c->pid),
                   F_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
                   F_INT("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0));
@@ -316,6 +319,19 @@ static void reap(struct supervisor *s)
 
 /* --- reloading --- */
 
+/* libunbound reads its files before the sandbox closes, so a dns role with other settings is a new one. */
+static void renew_dns(struct supervisor *s, const struct config *old)
+{
+    if (str_eq(old->dns_server, s->config->dns_server) &&
+        str_eq(old->dns_trust_anchor, s->config->dns_trust_anchor))
+        return;
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, ROLE_FRAME_STOP);
+    for (size_t i = 0; i < s->count; i++)
+        if (s->children[i].kind == ROLE_DNS)
+            child_send(&s->children[i], &f); /* and is started again when it has ended */
+}
+
 static void reload(struct supervisor *s)
 {
     struct err e = ERR_INIT;
@@ -327,9 +343,11 @@ static void reload(struct supervisor *s)
             config_free(c);
         return;
     }
-    config_free(s->config); /* the roles have their own */
+    const struct config *old = s->config;
     s->config = c;
     s->listeners = fresh;
+    renew_dns(s, old);
+    config_free(old); /* the roles have their own */
     log_configure(c->log_level, c->log_format);
     for (size_t i = 0; i < s->count; i++) {
         send_config(s, &s->children[i]);

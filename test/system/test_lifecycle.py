@@ -121,6 +121,16 @@ def test_sighup_takes_a_new_certificate_and_config(one):
         assert s.esmtp_features["size"] == "123456"
 
 
+def test_sighup_takes_another_dns_server(one):
+    before = {p for p, t in one.processes().items() if t == "golub: dns"}
+    with one.conf.open("a") as f:
+        f.write("\n[dns]\nserver = 127.0.0.1@9\n")
+    os.kill(one.process.pid, signal.SIGHUP)
+    wait_for("a dns role with the new settings", lambda: {p for p, t in one.processes().items() if t == "golub: dns"} - before)
+    wait_for("it is said", lambda: "role.renewed role=dns" in one.read_log())
+    assert "role.died" not in one.read_log()
+
+
 def test_sighup_with_a_broken_config_changes_nothing(one):
     with one.conf.open("a") as f:
         f.write("\n[smtp]\nmessage_size = lots\n")
