@@ -3,40 +3,21 @@
 #include "base/mem.h"
 #include "command/check.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define INODES_MAX 256 /* listening sockets of one port, many times over */
-
-static socklen_t to_sockaddr(const struct config_listener *l, struct sockaddr_storage *out)
-{
-    char address[INET6_ADDRSTRLEN] = "";
-    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-    memset(out, 0, sizeof *out);
-    snprintf(address, sizeof address, "%.*s", STR_ARGS(l->address));
-    if (inet_pton(AF_INET, address, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(l->port);
-        return sizeof *v4;
-    }
-    inet_pton(AF_INET6, address, &v6->sin6_addr);
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(l->port);
-    return sizeof *v6;
-}
 
 /* 0, or why it cannot be bound. */
 static int try_bind(const struct config_listener *l)
 {
     struct sockaddr_storage address;
-    socklen_t n = to_sockaddr(l, &address);
+    socklen_t n = config_listener_address(l, &address);
     int one = 1;
     CLEAN_CLOSE int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)

@@ -186,14 +186,38 @@ static bool take_format(struct reading *r, void *to, struct str value, struct er
     return true;
 }
 
-static bool is_numeric_address(struct str s)
+/* A numeric address as the kernel wants it: its size, or 0 if it is none. */
+static socklen_t numeric_address(struct str s, uint16_t port, struct sockaddr_storage *to)
 {
-    char text[INET6_ADDRSTRLEN], bytes[16];
+    char text[INET6_ADDRSTRLEN];
+    struct sockaddr_in *v4 = (struct sockaddr_in *)to;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)to;
+    memset(to, 0, sizeof *to);
     if (s.n >= sizeof text)
-        return false;
+        return 0;
     memcpy(text, s.p, s.n);
     text[s.n] = '\0';
-    return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+        return sizeof *v4;
+    }
+    if (inet_pton(AF_INET6, text, &v6->sin6_addr) != 1)
+        return 0;
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    return sizeof *v6;
+}
+
+static bool is_numeric_address(struct str s)
+{
+    struct sockaddr_storage ignored;
+    return numeric_address(s, 0, &ignored) > 0;
+}
+
+unsigned config_listener_address(const struct config_listener *l, struct sockaddr_storage *to)
+{
+    return numeric_address(l->address, l->port, to);
 }
 
 /* The server may carry a port: 127.0.0.1@5353, as unbound writes it. */
@@ -313,7 +337,7 @@ static struct config_route *route_of(struct reading *r, struct str section)
 static bool take_route(struct reading *r, const struct ini_line *l, struct err *e)
 {
     struct config_route *route = route_of(r, l->section);
-    int64_t port;
+    int64_t port = 0;
     if (!route)
         return err_set(e, ERR_PERMANENT, "more than %d routes", CONFIG_ROUTES_MAX);
     if (str_eq(l->key, STR("host")))

@@ -30,6 +30,9 @@ struct config_listener {
     struct str address; /* numeric IPv4 or IPv6; "*" was expanded to 0.0.0.0 and :: */
     uint16_t port;
 };
+struct sockaddr_storage;
+/* Where that is, for bind(2). Returns its size, a socklen_t. */
+unsigned config_listener_address(const struct config_listener *l, struct sockaddr_storage *to);
 
 struct config_route {
     struct str domain; /* lower case; "*" is the smarthost for everything else */

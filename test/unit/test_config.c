@@ -2,6 +2,7 @@
 
 #include "check.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -101,6 +102,26 @@ static void errors_name_the_line_and_the_way_out(void **state)
     assert_non_null(strstr(e.text, "NUL"));
 }
 
+static void listeners_have_socket_addresses(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    struct sockaddr_storage at;
+    const struct config *c = parse(LEAST "[listen]\naddress = 192.0.2.1 2001:db8::1\n", &e);
+    assert_non_null(c);
+    assert_int_equal(config_listener_address(&c->listeners[0], &at), sizeof(struct sockaddr_in));
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&at;
+    assert_int_equal(v4->sin_family, AF_INET);
+    assert_int_equal(ntohs(v4->sin_port), 25);
+    assert_int_equal(ntohl(v4->sin_addr.s_addr), 0xc0000201);
+    assert_int_equal(config_listener_address(&c->listeners[1], &at), sizeof(struct sockaddr_in6));
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&at;
+    assert_int_equal(v6->sin6_family, AF_INET6);
+    assert_int_equal(ntohs(v6->sin6_port), 25);
+    assert_memory_equal(&v6->sin6_addr, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1", 16);
+    config_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +129,7 @@ int main(void)
         cmocka_unit_test(sections_come_again_and_later_values_win),
         cmocka_unit_test(a_route_for_a_long_domain_is_not_cut),
         cmocka_unit_test(errors_name_the_line_and_the_way_out),
+        cmocka_unit_test(listeners_have_socket_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
