@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifdef GOLUB_SANITIZED
@@ -93,6 +94,7 @@ bool sandbox_enter(const struct sandbox_profile *p, const struct sandbox_filter 
 {
     if (!has_one_thread())
         return err_set(e, ERR_INTERNAL, "sandbox of %s: entered after threads were started", p->name);
+    tzset(); /* reads the time zone's file while it can: headers carry local time */
     struct sandbox_filter *own = filter ? NULL : sandbox_compile(p->rights, e);
     if (!filter && !own)
         return false;

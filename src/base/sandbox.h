@@ -33,7 +33,8 @@ struct sandbox_filter;
 struct sandbox_filter *sandbox_compile(unsigned rights, struct err *e); /* NULL on failure */
 void sandbox_filter_free(struct sandbox_filter *f);
 
-/* Enters; there is no way back. `filter` may be NULL: compiled here. Call with one thread only. */
+/* Enters; there is no way back. `filter` may be NULL: compiled here. Call with one thread only.
+ * Local time goes on working inside: the zone's file is read before. */
 bool sandbox_enter(const struct sandbox_profile *p, const struct sandbox_filter *filter, struct err *e);
 
 /* As root: gives up root for uid and gid, and every capability and group. Otherwise nothing. */

@@ -18,8 +18,8 @@ enum date_result date_parse_imap(struct str in, int64_t *at, int *zone); /* date
 int64_t date_day(int year, int month, int day);
 int64_t date_day_at(int64_t at, int zone);
 
-/* The offset of local time at that moment, minutes east of UTC. In a sandbox only what tzset() read before it
- * is known: a role calls that first, else local time is UTC. */
+/* The offset of local time at that moment, minutes east of UTC. In a sandbox the zone is known that was read
+ * when it was entered (base/sandbox.h). */
 int date_local_zone(int64_t at);
 
 #endif

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/sandbox.h"
 #include "base/thread.h"
-#include "message/date.h"
 #include "role/role.h"
 #include "smtp/session.h"
 
@@ -201,7 +200,6 @@ static void enter_sandbox(struct role *r)
         .files_max = (unsigned)(FILES_BESIDE + sessions * FILES_PER_SESSION),
         .landlock_required = r->config->sandbox_required,
     };
-    date_local_zone(clock_wall()); /* reads the time zone's file, which cannot be done later */
     if (!role_drop_user(r, &e) || !sandbox_enter(&profile, NULL, &e))
         log_die("smtp.start", "%s", e.text);
 }

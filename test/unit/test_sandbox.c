@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct folder own, other;
@@ -126,6 +127,40 @@ static bool ordinary_work(void)
     for (int i = 0; i < 8; i++)
         pthread_join(threads[i], NULL);
     return prctl(PR_GET_NAME, (char[16]){0}) == 0;
+}
+
+static bool knows_local_time(void)
+{
+    struct tm local;
+    time_t at = 0;
+    return localtime_r(&at, &local) && local.tm_gmtoff == 7200;
+}
+
+static void local_time_goes_on(void **state)
+{
+    /* A zone of its own (RFC 8536, version 1): one type, two hours east, called "T". */
+    static const char ZONE[] = "TZif\0"
+                               "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                               "\0\0\0\0"
+                               "\0\0\0\0"
+                               "\0\0\0\0"
+                               "\0\0\0\0"
+                               "\0\0\0\1"
+                               "\0\0\0\2"
+                               "\0\0\x1c\x20"
+                               "\0"
+                               "\0"
+                               "T\0";
+    (void)state;
+    char path[200], zone[208];
+    snprintf(path, sizeof path, "%s/zone", other_dir);
+    snprintf(zone, sizeof zone, ":%s", path);
+    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, ZONE, sizeof ZONE - 1), sizeof ZONE - 1);
+    close(fd);
+    setenv("TZ", zone, 1);
+    assert_int_equal(run_with(0, knows_local_time), 0);
+    unsetenv("TZ");
 }
 
 static void everybody_may_work(void **state)
@@ -478,6 +513,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everybody_may_work),
+        cmocka_unit_test(local_time_goes_on),
         cmocka_unit_test(what_is_not_allowed_is_refused),
         cmocka_unit_test(what_only_an_intruder_does_kills),
         cmocka_unit_test(sockets_need_their_right),
