@@ -198,11 +198,10 @@ void imap_form_envelope(struct str message, struct buf *out)
     add_envelope(message, &a, out);
 }
 
-/* --- BODY and BODYSTRUCTURE --- */
+/* --- BODYSTRUCTURE --- */
 
 struct form {
     struct str message;
-    bool is_extended; /* BODYSTRUCTURE */
     struct arena arena;
     struct buf *out;
 };
@@ -272,11 +271,9 @@ static void add_multipart(struct form *form, const struct mime_part *part)
         add_part(form, part->children[i]);
     buf_add_byte(form->out, ' ');
     imap_form_string(part->subtype, form->out);
-    if (form->is_extended) {
-        buf_add_byte(form->out, ' ');
-        add_params(form, part->content_type);
-        add_extension(form, part);
-    }
+    buf_add_byte(form->out, ' ');
+    add_params(form, part->content_type);
+    add_extension(form, part);
 }
 
 /* body-fields, then what text and message/rfc822 have more. */
@@ -307,11 +304,9 @@ static void add_single_part(struct form *form, const struct mime_part *part)
         buf_add_byte(out, ' ');
         buf_add_u64(out, part->lines);
     }
-    if (form->is_extended) {
-        buf_add_byte(out, ' ');
-        imap_form_nstring(part->md5, out);
-        add_extension(form, part);
-    }
+    buf_add_byte(out, ' ');
+    imap_form_nstring(part->md5, out);
+    add_extension(form, part);
 }
 
 static void add_part(struct form *form, const struct mime_part *part)
@@ -326,14 +321,7 @@ static void add_part(struct form *form, const struct mime_part *part)
 
 void imap_form_structure(struct str message, const struct mime_part *root, struct buf *out)
 {
-    struct form form = {.message = message, .is_extended = true, .out = out};
-    add_part(&form, root);
-    arena_free(&form.arena);
-}
-
-void imap_form_body(struct str message, const struct mime_part *root, struct buf *out)
-{
-    struct form form = {.message = message, .is_extended = false, .out = out};
+    struct form form = {.message = message, .out = out};
     add_part(&form, root);
     arena_free(&form.arena);
 }

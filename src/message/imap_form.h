@@ -1,7 +1,8 @@
-/* ENVELOPE, BODY and BODYSTRUCTURE in the form in which IMAP sends them (RFC 9051 section 7.5.2), made once
- * when a message arrives. Strings are quoted where they may be and literals {n} where they must (8-bit, CR,
- * LF, over 1000 bytes). Encoded words and RFC 2231 parameters ("name*0*") stay as they stand in the message:
- * it is the client that decodes them, and decoding twice would break names. */
+/* ENVELOPE and BODYSTRUCTURE in the form in which IMAP sends them (RFC 9051 section 7.5.2), made once when a
+ * message arrives; BODY is what remains of BODYSTRUCTURE without its extension data (imap/structure.h).
+ * Strings are quoted where they may be and literals {n} where they must (8-bit, CR, LF, over 1000 bytes).
+ * Encoded words and RFC 2231 parameters ("name*0*") stay as they stand in the message: it is the client that
+ * decodes them, and decoding twice would break names. */
 #ifndef MESSAGE_IMAP_FORM_H
 #define MESSAGE_IMAP_FORM_H
 #include "base/buf.h"
@@ -9,9 +10,7 @@
 
 void imap_form_envelope(struct str message, struct buf *out); /* "(" date subject from ... ")" */
 void imap_form_structure(struct str message, const struct mime_part *root,
-                         struct buf *out); /* BODYSTRUCTURE */
-void imap_form_body(struct str message, const struct mime_part *root,
-                    struct buf *out);                  /* BODY: no extension data */
+                         struct buf *out);             /* BODYSTRUCTURE */
 void imap_form_string(struct str s, struct buf *out);  /* nstring with "" for empty: quoted or literal */
 void imap_form_nstring(struct str s, struct buf *out); /* NIL for empty */
 
