@@ -8,13 +8,16 @@
 
 /* What is gathered at most: a commit of a few messages. A larger one is handed on in pieces of this size.
  * SQLite's own VFS writes at most 128 KiB - 1 at a time, since it never has more than a page. */
-#define GATHER_MAX ((size_t)96 * 1024)
-#define KEPT_MAX   ((size_t)64 * 1024) /* memory that is kept for the next commit */
+#define GATHER_MAX     ((size_t)96 * 1024)
+#define FILL_STEP      (32 * 1024)         /* zeros are written in pieces of this size */
+#define FILL_AHEAD_MAX (256 * 1024)        /* at most so far ahead: nine small messages */
+#define KEPT_MAX       ((size_t)64 * 1024) /* memory that is kept for the next commit */
 
 struct wal_file {
     sqlite3_file base;
     struct buf gathered;
     sqlite3_int64 at;    /* where `gathered` goes */
+    sqlite3_int64 ready; /* the file is filled up to here, as far as this connection knows */
     sqlite3_file real[]; /* SQLite's own, szOsFile bytes */
 };
 
@@ -26,11 +29,32 @@ static struct wal_file *wal_of(sqlite3_file *f)
     return (struct wal_file *)f;
 }
 
+/* Fills the file with zeros beyond `end`, so that the next commits overwrite it in place: a file that grows
+ * makes the kernel write its inode with every sync, which is one more wait for the disk. As much again as
+ * there is, so that a single delivery costs nothing more. SQLite takes zeros behind the last frame for the
+ * end of the log. */
+static void fill(struct wal_file *w, sqlite3_int64 end)
+{
+    static const char ZEROS[FILL_STEP];
+    sqlite3_int64 target = end + (end < FILL_AHEAD_MAX ? end : FILL_AHEAD_MAX);
+    bool grew_before = w->ready > 0;
+    sqlite3_int64 at = end;
+    while (grew_before && at < target) {
+        if (w->real->pMethods->xWrite(w->real, ZEROS, FILL_STEP, at) != SQLITE_OK)
+            break; /* a full disk: the commits will say so themselves, when they need the room */
+        at += FILL_STEP;
+    }
+    w->ready = at;
+}
+
 static int hand_on(struct wal_file *w)
 {
     if (w->gathered.n == 0)
         return SQLITE_OK;
     int rc = w->real->pMethods->xWrite(w->real, w->gathered.p, (int)w->gathered.n, w->at);
+    sqlite3_int64 end = w->at + (sqlite3_int64)w->gathered.n;
+    if (rc == SQLITE_OK && end > w->ready)
+        fill(w, end);
     /* After a failure SQLite rolls back, and writes the place again. */
     if (rc != SQLITE_OK || w->gathered.cap > KEPT_MAX)
         buf_free(&w->gathered);
@@ -72,6 +96,8 @@ static int wal_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
 
 static int wal_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
+    if (size < wal_of(f)->ready)
+        wal_of(f)->ready = size;
     AFTER_HANDING_ON(f, xTruncate(w->real, size));
 }
 
