@@ -8,11 +8,14 @@
 #include "directory/password.h"
 #include "folder.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +26,7 @@
 struct here {
     struct folder folder;
     char server[200], conf[220];
+    uint16_t port_base;
     char out[OUTPUT_MAX]; /* standard output and error of the last command */
 };
 static struct here here;
@@ -93,13 +97,40 @@ static bool says(const char *text)
     return strstr(here.out, text) != NULL;
 }
 
+static bool is_free(uint16_t port)
+{
+    CLEAN_CLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return bind(fd, (struct sockaddr *)&at, sizeof at) == 0;
+}
+
+/* `check` says that the ports are free, so they have to be: below those that the kernel gives to clients. */
+static uint16_t free_port_base(void)
+{
+    uint16_t base = (uint16_t)(10000 + getpid() % 20000);
+    for (int attempt = 0; attempt < 100; attempt++, base = (uint16_t)(base < 30000 ? base + 100 : 10000)) {
+        enum service s = 0;
+        while (s < SERVICE_COUNT && is_free((uint16_t)(base + service_port(s))))
+            s++;
+        if (s == SERVICE_COUNT)
+            return base;
+    }
+    fail_msg("no free ports on 127.0.0.1");
+    return 0;
+}
+
 static int make_server(void **state)
 {
+    char words[120];
     (void)state;
+    here.port_base = free_port_base();
     folder_make(&here.folder);
     snprintf(here.server, sizeof here.server, "%s/mail", here.folder.path);
     snprintf(here.conf, sizeof here.conf, "%s/golub.conf", here.server);
-    expect(0, "init DIR --domain example.org --hostname mx.example.org --port-base 41000");
+    snprintf(words, sizeof words, "init DIR --domain example.org --hostname mx.example.org --port-base %u",
+             here.port_base);
+    expect(0, words);
     return 0;
 }
 
@@ -188,7 +219,7 @@ static void init_makes_a_whole_server_and_never_a_second_over_it(void **state)
     if (!c)
         fail_msg("%s", e.text);
     assert_true(str_eq(c->hostname, STR("mx.example.org")));
-    assert_int_equal(c->listeners[0].port, 41025);
+    assert_int_equal(c->listeners[0].port, here.port_base + 25);
     assert_true(str_eq(c->listeners[0].address, STR("127.0.0.1")));
     config_free(c);
     assert_int_equal(mode_of("."), 0700);
