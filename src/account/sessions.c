@@ -99,8 +99,7 @@ static void run(void *context)
     } else {
         imap_session_run(&s->s);
     }
-    stream_flush(&s->s.stream, deadline_in(LAST_FLUSH_MS));
-    stream_close(&s->s.stream);
+    stream_hang_up(&s->s.stream, deadline_in(LAST_FLUSH_MS));
     loop_post(all->host->loop, session_over, s);
 }
 

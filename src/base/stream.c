@@ -317,3 +317,23 @@ enum stream_result stream_wait(struct stream *s, int other_fd, struct deadline d
     }
     return STREAM_OK;
 }
+
+/* --- the end --- */
+
+/* Whether the peer has sent what nobody read. */
+static bool has_unread(struct stream *s)
+{
+    short wants;
+    return s->in_at < s->in.n || read_some(s, &wants) > 0;
+}
+
+void stream_hang_up(struct stream *s, struct deadline d)
+{
+    if (s->fd >= 0 && stream_flush(s, d) == STREAM_OK && has_unread(s) && shutdown(s->fd, SHUT_WR) == 0) {
+        struct deadline end = deadline_sooner(d, deadline_in(STREAM_LINGER_MS));
+        do
+            stream_take(s, SIZE_MAX);
+        while (!deadline_passed(end) && read_more(s, end) == STREAM_OK);
+    }
+    stream_close(s);
+}

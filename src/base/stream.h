@@ -48,6 +48,12 @@ struct stream {
 void stream_open(struct stream *s, int fd, struct str already);
 void stream_close(struct stream *s); /* frees, closes; does not flush */
 
+/* The end of a conversation: flushes, and closes so that the peer can read what was sent last. TCP resets a
+ * connection that is closed with unread bytes in it, and the reset overtakes those words; so what the peer
+ * still sends is dropped until it closes too, for a moment (STREAM_LINGER_MS), and only if it sends. */
+void stream_hang_up(struct stream *s, struct deadline d);
+#define STREAM_LINGER_MS 2000 /* a round trip or two; who goes on sending for longer does not listen */
+
 /* One line up to and with LF, at most `max` bytes with its line end. *line is without the line end and valid
  * until the next call on this stream. *bare_lf says that it ended in LF without CR (NULL: do not care). A CR
  * elsewhere is a byte like another; the protocol decides. At EOF an unfinished line is dropped. */

@@ -87,8 +87,10 @@ static void run(void *context)
         login_pop3(&r->s);
     else
         login_imap(&r->s);
-    stream_flush(&r->s.stream, r->s.until);
-    stream_close(&r->s.stream);
+    if (r->s.is_given_away)
+        stream_close(&r->s.stream); /* the connection goes on; this was our descriptor of it */
+    else
+        stream_hang_up(&r->s.stream, r->s.until);
     loop_post(r->login->loop, session_over, r);
 }
 

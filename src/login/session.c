@@ -60,12 +60,14 @@ static struct login_answer hand_over(struct login_session *s, struct str user,
     /* Answers to commands before this one go first: from here on the account writes. */
     if (stream_flush(&s->stream, s->until) != STREAM_OK)
         return refused(s, user, LOGIN_LOST, "The client is gone");
-    if (keeper_hand_over(s->keeper, &l, deadline_in(HAND_OVER_MS), &e)) {
+    s->is_given_away = keeper_hand_over(s->keeper, &l, deadline_in(HAND_OVER_MS), &e);
+    if (s->is_given_away) {
         log_login(LOG_LEVEL_INFO, "login.success", s, l.address, "handed over");
         return (struct login_answer){.result = LOGIN_HANDED_OVER};
     }
+    s->is_given_away = e.kind != ERR_TEMPORARY;
     LOG_ERROR("login.hand-over", F_STR("address", l.address), F_C("error", e.text));
-    return refused(s, user, e.kind == ERR_TEMPORARY ? LOGIN_UNAVAILABLE : LOGIN_LOST,
+    return refused(s, user, s->is_given_away ? LOGIN_LOST : LOGIN_UNAVAILABLE,
                    "The mailbox is not available now, try again later");
 }
 

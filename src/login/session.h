@@ -25,6 +25,7 @@ struct login_session {
     struct stream stream; /* over connection.fd, which it closes */
     struct deadline until;
     unsigned failures, bad_commands;
+    bool is_given_away; /* the account has the connection, or may have it: not a byte more is read or sent */
 };
 
 /* The two protocols, from the greeting on. They return when the connection is handed over or is over. */

@@ -304,10 +304,9 @@ void session_run(struct smtp_server *server, const struct config *config, const 
     session_reply(&s, "220 %.*s ESMTP golub", STR_ARGS(config->hostname));
     while (!s.is_over)
         serve_command(&s);
-    stream_flush(&s.stream, deadline_in(SMTP_FAREWELL_MS)); /* nobody is left to tell of a failure */
+    stream_hang_up(&s.stream, deadline_in(SMTP_FAREWELL_MS));
     LOG_DEBUG("smtp.closed", F_C("peer", c->peer), F_INT("received", s.stream.received),
               F_INT("sent", s.stream.sent));
-    stream_close(&s.stream);
     arena_free(&s.command);
     arena_free(&s.transaction.arena);
 }

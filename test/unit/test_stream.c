@@ -2,6 +2,7 @@
 
 #include "check.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -216,6 +217,75 @@ static void a_broken_connection_is_told(void **state)
     pair_close(&p);
 }
 
+/* --- hanging up on somebody who is still sending --- over TCP, which alone knows resets */
+
+#define TALK_BYTES ((size_t)300 * 1000)
+
+/* Sends much, then reads to the end: the last word, and an end that is no reset. */
+static void *talk(void *context)
+{
+    int fd = *(int *)context;
+    char *bytes = calloc(TALK_BYTES, 1), heard[16];
+    size_t n = 0;
+    ssize_t got = send(fd, bytes, TALK_BYTES, MSG_NOSIGNAL) == (ssize_t)TALK_BYTES ? 1 : -1;
+    while (got > 0 && n < sizeof heard - 1)
+        if ((got = read(fd, heard + n, sizeof heard - 1 - n)) > 0)
+            n += (size_t)got;
+    heard[n] = '\0';
+    free(bytes);
+    close(fd);
+    return got == 0 && strcmp(heard, "goodbye") == 0 ? context : NULL;
+}
+
+static struct pair pair_over_tcp(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct pair p = {.peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &n), 0);
+    assert_int_equal(connect(p.peer, (struct sockaddr *)&at, sizeof at), 0);
+    stream_open(&p.s, accept(listener, NULL, NULL), STR(""));
+    close(listener);
+    return p;
+}
+
+static void the_last_word_is_heard(void **state)
+{
+    (void)state;
+    struct pair p = pair_over_tcp();
+    pthread_t talker;
+    struct str line;
+    void *heard;
+    assert_int_equal(pthread_create(&talker, NULL, talk, &p.peer), 0);
+    assert_int_equal(stream_read_line(&p.s, 1000, later(), &line, NULL), STREAM_TOO_LONG);
+    stream_write(&p.s, STR("goodbye"));
+    stream_hang_up(&p.s, later());
+    assert_int_equal(p.s.fd, -1);
+    pthread_join(talker, &heard);
+    assert_non_null(heard);
+}
+
+static void hanging_up_waits_for_nobody_else(void **state)
+{
+    (void)state;
+    struct pair quiet = pair_open(STR("")), gone = pair_open(STR("")), endless = pair_open(STR(""));
+    int64_t start = clock_ms();
+    stream_hang_up(&quiet.s, later());
+    close(gone.peer);
+    gone.peer = -1;
+    stream_hang_up(&gone.s, later());
+    assert_true(clock_ms() - start < STREAM_LINGER_MS / 2);
+    says(&endless, "more");
+    stream_hang_up(&endless.s, soon()); /* it never closes: the deadline does */
+    assert_true(clock_ms() - start < STREAM_LINGER_MS);
+    pair_close(&quiet);
+    pair_close(&gone);
+    pair_close(&endless);
+}
+
 static void waits_for_either_side_without_buffers(void **state)
 {
     (void)state;
@@ -310,6 +380,8 @@ int main(void)
         cmocka_unit_test(much_output_keeps_its_order),
         cmocka_unit_test(a_peer_that_does_not_read_times_out),
         cmocka_unit_test(a_broken_connection_is_told),
+        cmocka_unit_test(the_last_word_is_heard),
+        cmocka_unit_test(hanging_up_waits_for_nobody_else),
         cmocka_unit_test(waits_for_either_side_without_buffers),
         cmocka_unit_test(a_transport_is_asked_before_the_kernel),
     };
