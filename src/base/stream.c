@@ -1,5 +1,7 @@
 #include "base/stream.h"
 
+#include "base/mem.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -146,6 +148,14 @@ void stream_take(struct stream *s, size_t n)
         s->in_at = 0;
         buf_reset(&s->in);
     }
+}
+
+void stream_wipe_taken(struct stream *s)
+{
+    if (!s->in.p)
+        return;
+    mem_wipe(s->in.p, s->in_at);
+    mem_wipe(s->in.p + s->in.n, s->in.cap - s->in.n); /* moved or taken whole: the bytes are still there */
 }
 
 /* Somewhere to read to, moving the untaken bytes as rarely as possible. */

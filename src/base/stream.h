@@ -70,6 +70,9 @@ enum stream_result stream_peek(struct stream *s, struct deadline d, struct str *
 void stream_take(struct stream *s, size_t n);
 struct str stream_buffered(const struct stream *s); /* what has been read and not taken; never waits */
 
+/* Overwrites what was read and handed out: it was, or may have been, a password. */
+void stream_wipe_taken(struct stream *s);
+
 /* Queues output; sends it when much has gathered, at stream_flush, and when a read has to wait (so answers to
  * pipelined commands leave together). A write that fails is reported by the next flush, and by every later
  * one, so protocol code may write several pieces and check once. Sending within stream_write waits at most

@@ -2,8 +2,8 @@
 #include "base/mem.h"
 #include "imap/capability.h"
 #include "imap/read.h"
-#include "login/sasl.h"
 #include "login/session.h"
+#include "sasl/sasl.h"
 
 struct imap_login {
     struct login_session *s;
@@ -78,16 +78,19 @@ static void do_starttls(struct imap_login *i, struct imap_command *c)
 }
 
 /* Answers of RFC 5530. */
+static void refuse(struct imap_login *i, struct imap_command *c, const char *code, const char *words)
+{
+    stream_writef(i->stream, "%.*s NO [%s] %s\r\n", STR_ARGS(c->tag), code, words);
+    if (i->s->failures >= LOGIN_FAILURES_MAX)
+        bye(i, "Too many failed logins");
+}
+
 static void attempt(struct imap_login *i, struct imap_command *c, struct str user, struct str password)
 {
     struct login_answer a = login_attempt(i->s, user, password, c->tag);
-    const char *code = a.result == LOGIN_WRONG ? "AUTHENTICATIONFAILED" : "UNAVAILABLE";
     i->is_over = a.result == LOGIN_HANDED_OVER || a.result == LOGIN_LOST;
-    if (i->is_over)
-        return;
-    stream_writef(i->stream, "%.*s NO [%s] %s\r\n", STR_ARGS(c->tag), code, a.words);
-    if (i->s->failures >= LOGIN_FAILURES_MAX)
-        bye(i, "Too many failed logins");
+    if (!i->is_over)
+        refuse(i, c, a.result == LOGIN_WRONG ? "AUTHENTICATIONFAILED" : "UNAVAILABLE", a.words);
 }
 
 static bool password_is_safe(struct imap_login *i, struct imap_command *c)
@@ -122,19 +125,21 @@ static void do_authenticate(struct imap_login *i, struct imap_command *c)
     }
     bool has_initial = imap_peek(&c->args) == ' '; /* SASL-IR, RFC 4959 */
     initial = str_from_offset(c->args.in, c->args.at + 1);
-    sasl_mechanism *mechanism = sasl_find(name);
-    if (!mechanism || (!has_initial && imap_peek(&c->args) != -1)) {
+    CLEAN_SASL struct sasl x;
+    if (!sasl_init(&x, name) || (!has_initial && imap_peek(&c->args) != -1)) {
         answer(i, c, "NO", "[CANNOT] AUTHENTICATE takes PLAIN or LOGIN");
         return;
     }
     if (!password_is_safe(i, c))
         return;
-    CLEAN_SASL struct sasl x;
-    sasl_init(&x);
-    switch (mechanism(&x, i->stream, has_initial ? &initial : NULL, i->s->until)) {
+    switch (sasl_exchange(&x, i->stream, "+ ", has_initial ? &initial : NULL, i->s->until)) {
     case SASL_DONE: attempt(i, c, x.user, x.password); break;
     case SASL_CANCELLED: bad(i, c, "AUTHENTICATE cancelled"); break;
     case SASL_MALFORMED: bad(i, c, "That is not what the mechanism asks for"); break;
+    case SASL_FOREIGN: refuse(i, c, "AUTHORIZATIONFAILED", login_foreign(i->s, x.user).words); break;
+    case SASL_TOO_LONG: bye(i, "The line is too long"); break;
+    case SASL_TIMEOUT: bye(i, "Too slow to log in"); break;
+    case SASL_ASK:
     case SASL_LOST: i->is_over = true;
     }
 }
@@ -175,7 +180,7 @@ static void run(struct imap_login *i)
 }
 
 /* A command that was not even read whole: its tag may be known, the rest of it is dropped. */
-static void refuse(struct imap_login *i, const char *why)
+static void drop(struct imap_login *i, const char *why)
 {
     struct imap_command c;
     imap_parse_command(buf_str(&i->reader.command), &c);
@@ -188,14 +193,14 @@ static void serve_one(struct imap_login *i)
 {
     switch (imap_read_command(&i->reader, i->s->until)) {
     case IMAP_READ_DONE: run(i); break;
-    case IMAP_READ_BARE_LF: refuse(i, "Lines end in CRLF"); break;
+    case IMAP_READ_BARE_LF: drop(i, "Lines end in CRLF"); break;
     case IMAP_READ_LITERAL:
-    case IMAP_READ_TOO_BIG: refuse(i, "[TOOBIG] Too much for a command before login"); break;
+    case IMAP_READ_TOO_BIG: drop(i, "[TOOBIG] Too much for a command before login"); break;
     case IMAP_READ_TOO_LONG: bye(i, "The line is too long"); break;
     case IMAP_READ_TIMEOUT: bye(i, "Too slow to log in"); break;
     case IMAP_READ_CLOSED: i->is_over = true; break;
     }
-    sasl_wipe_read(i->stream);
+    stream_wipe_taken(i->stream);
     if (i->reader.command.p)
         mem_wipe(i->reader.command.p, i->reader.command.cap);
     arena_reset(&i->arena);

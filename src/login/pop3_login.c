@@ -1,8 +1,8 @@
 /* POP3 in its authorization state (RFC 1939 section 4, RFC 2595 for STLS, RFC 5034 for AUTH). */
 #include "base/mem.h"
-#include "login/sasl.h"
 #include "login/session.h"
 #include "pop3/parse.h"
+#include "sasl/sasl.h"
 
 struct pop3_login {
     struct login_session *s;
@@ -37,14 +37,18 @@ static bool password_is_safe(struct pop3_login *p)
 }
 
 /* Codes of RFC 3206. */
+static void refuse(struct pop3_login *p, const char *code, const char *words)
+{
+    stream_writef(p->stream, "-ERR [%s] %s\r\n", code, words);
+    p->is_over = p->s->failures >= LOGIN_FAILURES_MAX;
+}
+
 static void attempt(struct pop3_login *p, struct str user, struct str password)
 {
     struct login_answer a = login_attempt(p->s, user, password, STR(""));
     p->is_over = a.result == LOGIN_HANDED_OVER || a.result == LOGIN_LOST;
-    if (p->is_over)
-        return;
-    stream_writef(p->stream, "-ERR [%s] %s\r\n", a.result == LOGIN_WRONG ? "AUTH" : "SYS/TEMP", a.words);
-    p->is_over = p->s->failures >= LOGIN_FAILURES_MAX;
+    if (!p->is_over)
+        refuse(p, a.result == LOGIN_WRONG ? "AUTH" : "SYS/TEMP", a.words);
 }
 
 /* --- commands --- */
@@ -61,19 +65,21 @@ static void do_auth(struct pop3_login *p, const struct pop3_command *c)
         say(p, login_may_send_password(p->s) ? "+OK\r\nPLAIN\r\n." : "+OK\r\n.");
         return;
     }
-    sasl_mechanism *mechanism = sasl_find(c->text);
-    if (!mechanism) {
+    CLEAN_SASL struct sasl x;
+    if (!sasl_init(&x, c->text)) {
         say(p, "-ERR AUTH takes PLAIN");
         return;
     }
     if (!password_is_safe(p))
         return;
-    CLEAN_SASL struct sasl x;
-    sasl_init(&x);
-    switch (mechanism(&x, p->stream, c->has_response ? &c->response : NULL, p->s->until)) {
+    switch (sasl_exchange(&x, p->stream, "+ ", c->has_response ? &c->response : NULL, p->s->until)) {
     case SASL_DONE: attempt(p, x.user, x.password); break;
     case SASL_CANCELLED: bad(p, "AUTH cancelled"); break;
     case SASL_MALFORMED: bad(p, "That is not what the mechanism asks for"); break;
+    case SASL_FOREIGN: refuse(p, "AUTH", login_foreign(p->s, x.user).words); break;
+    case SASL_ASK:
+    case SASL_TOO_LONG:
+    case SASL_TIMEOUT:
     case SASL_LOST: p->is_over = true;
     }
 }
@@ -164,7 +170,7 @@ static void serve_one(struct pop3_login *p)
         bad(p, problem);
     else
         COMMANDS[c.verb](p, &c);
-    sasl_wipe_read(p->stream);
+    stream_wipe_taken(p->stream);
 }
 
 void login_pop3(struct login_session *s)

@@ -94,6 +94,12 @@ struct login_answer login_attempt(struct login_session *s, struct str user, stru
     return refused(s, user, LOGIN_UNAVAILABLE, "Logins are not possible now, try again later");
 }
 
+struct login_answer login_foreign(struct login_session *s, struct str user)
+{
+    s->failures++;
+    return refused(s, user, LOGIN_WRONG, "Nobody may act for another user here");
+}
+
 bool login_starttls(struct login_session *s)
 {
     struct err e = ERR_INIT;

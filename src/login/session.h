@@ -56,6 +56,9 @@ struct login_answer {
 struct login_answer login_attempt(struct login_session *s, struct str user, struct str password,
                                   struct str tag);
 
+/* The same for a client that gave a password, but to act for another than its user. */
+struct login_answer login_foreign(struct login_session *s, struct str user);
+
 /* STARTTLS and STLS, once the answer to it stands in the stream: drops whatever else the client has sent
  * (RFC 3501 section 6.2.1, RFC 2595 section 4), and puts TLS under the stream. False: the connection is over.
  */
