@@ -97,14 +97,6 @@ size_t str_find(struct str s, struct str needle)
     return at ? (size_t)(at - s.p) : STR_NONE;
 }
 
-size_t str_find_nocase(struct str s, struct str needle)
-{
-    for (size_t i = 0; needle.n <= s.n && i <= s.n - needle.n; i++)
-        if (str_eq_nocase(str_slice(s, i, needle.n), needle))
-            return i;
-    return STR_NONE;
-}
-
 struct str str_slice(struct str s, size_t from, size_t n)
 {
     s = str_from_offset(s, from);
@@ -165,4 +157,14 @@ bool str_to_u32(struct str s, uint32_t *out)
         return false;
     *out = (uint32_t)value;
     return true;
+}
+
+void str_write_hex(const unsigned char *bytes, size_t n, char *text)
+{
+    static const char DIGITS[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        text[2 * i] = DIGITS[bytes[i] >> 4];
+        text[2 * i + 1] = DIGITS[bytes[i] & 15];
+    }
+    text[2 * n] = '\0';
 }

@@ -36,7 +36,6 @@ int str_compare(struct str a, struct str b); /* by unsigned bytes, shorter first
 size_t str_find_byte(struct str s, char c);
 size_t str_rfind_byte(struct str s, char c);
 size_t str_find(struct str s, struct str needle);
-size_t str_find_nocase(struct str s, struct str needle); /* ASCII case */
 
 /* Both clamp to the slice: never out of bounds. */
 struct str str_slice(struct str s, size_t from, size_t n);
@@ -50,6 +49,9 @@ bool str_cut(struct str *rest, char c, struct str *head);
 /* All of `s` must be decimal digits (at least one) and fit; else false and *out is unchanged. */
 bool str_to_u64(struct str s, uint64_t *out);
 bool str_to_u32(struct str s, uint32_t *out);
+
+/* Two lower-case digits a byte and a final NUL: text has room for 2 * n + 1. */
+void str_write_hex(const unsigned char *bytes, size_t n, char *text);
 
 /* ASCII only. */
 char ascii_lower(char c);

@@ -1,5 +1,8 @@
 #include "command/records.h"
 
+#include "base/arena.h"
+#include "base/buf.h"
+
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -28,7 +31,8 @@ static FILE *open_pem(const char *path, struct err *e)
     return f;
 }
 
-bool records_dkim(const char *path, struct arena *a, struct str *out, struct err *e)
+/* "v=DKIM1; k=rsa; p=..." of the private key in PEM at `path` (RFC 6376 section 3.6.1). */
+static bool dkim_record(const char *path, struct arena *a, struct str *out, struct err *e)
 {
     CLEAN_BUF struct buf der, base64;
     buf_init(&der, BUF_MAX_DEFAULT);
@@ -47,12 +51,12 @@ bool records_dkim(const char *path, struct arena *a, struct str *out, struct err
     return true;
 }
 
-bool records_tlsa(const char *path, struct arena *a, struct str *out, struct err *e)
+/* TLSA 3 1 1 rdata in hex: SHA-256 of the public key of the certificate at `path` (RFC 6698, RFC 7672). */
+static bool tlsa_record(const char *path, struct arena *a, struct str *out, struct err *e)
 {
-    CLEAN_BUF struct buf der, hex;
+    CLEAN_BUF struct buf der;
     unsigned char hash[SHA256_DIGEST_LENGTH];
     buf_init(&der, BUF_MAX_DEFAULT);
-    buf_init(&hex, BUF_MAX_DEFAULT);
     FILE *f = open_pem(path, e);
     if (!f)
         return false;
@@ -63,9 +67,9 @@ bool records_tlsa(const char *path, struct arena *a, struct str *out, struct err
     if (!good)
         return err_set(e, ERR_PERMANENT, "%s is no certificate in PEM", path);
     SHA256((const unsigned char *)der.p, der.n, hash);
-    for (size_t i = 0; i < sizeof hash; i++)
-        buf_addf(&hex, "%02x", hash[i]);
-    *out = arena_copy(a, buf_str(&hex));
+    char hex[2 * sizeof hash + 1];
+    str_write_hex(hash, sizeof hash, hex);
+    *out = arena_copy(a, str_from_c(hex));
     return true;
 }
 
@@ -87,8 +91,8 @@ bool records_print(struct str domain, struct str hostname, struct str data, cons
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
     struct str dkim, tlsa;
-    if (!records_dkim(arena_printf(&a, "%.*s/dkim/" DKIM_SELECTOR ".key", STR_ARGS(data)).p, &a, &dkim, e) ||
-        !records_tlsa(certificate, &a, &tlsa, e))
+    if (!dkim_record(arena_printf(&a, "%.*s/dkim/" DKIM_SELECTOR ".key", STR_ARGS(data)).p, &a, &dkim, e) ||
+        !tlsa_record(certificate, &a, &tlsa, e))
         return false;
     printf("; the domain's mail comes to this server\n");
     print_name("", domain, "MX");

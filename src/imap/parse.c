@@ -100,7 +100,7 @@ bool imap_take_word(struct imap_cursor *c, struct str word)
     return true;
 }
 
-bool imap_take_tag(struct imap_cursor *c, struct str *tag)
+static bool take_tag(struct imap_cursor *c, struct str *tag)
 {
     struct imap_cursor ahead = *c;
     struct str taken;
@@ -274,7 +274,7 @@ bool imap_parse_command(struct str text, struct imap_command *out)
 {
     *out = (struct imap_command){.tag = STR(""), .name = STR(""), .args = {.in = text}};
     struct imap_cursor *c = &out->args;
-    if (!imap_take_tag(c, &out->tag))
+    if (!take_tag(c, &out->tag))
         return false;
     if (!imap_take_space(c))
         return false;
@@ -288,7 +288,7 @@ bool imap_parse_command(struct str text, struct imap_command *out)
     return true;
 }
 
-void imap_add_string(struct buf *out, struct str s)
+static void add_string(struct buf *out, struct str s)
 {
     bool quotable = s.n <= 1000; /* longer ones are kept out of the lines of clients with small buffers */
     for (size_t i = 0; quotable && i < s.n; i++)
@@ -315,5 +315,5 @@ void imap_add_astring(struct buf *out, struct str s)
     if (is_atom)
         buf_add(out, s);
     else
-        imap_add_string(out, s);
+        add_string(out, s);
 }

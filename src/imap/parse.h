@@ -46,7 +46,6 @@ bool imap_take_space(struct imap_cursor *c);                 /* exactly one, as 
 bool imap_take_end(struct imap_cursor *c);                   /* nothing may follow */
 bool imap_take_word(struct imap_cursor *c, struct str word); /* this atom, in any case, as a whole atom */
 
-bool imap_take_tag(struct imap_cursor *c, struct str *tag);
 bool imap_take_atom(struct imap_cursor *c, struct str *atom);
 /* Slices point into the command, or into `a` where escapes had to be undone. Quoted strings may hold 8-bit
  * bytes (clients send UTF-8 there); NUL, CR and LF never. Literals hold any byte but NUL. */
@@ -74,6 +73,5 @@ void imap_add_set(struct buf *out, const uint32_t *numbers, size_t n);
 
 /* A string as a client reads it: an atom where that is possible, else quoted, else a literal. */
 void imap_add_astring(struct buf *out, struct str s);
-void imap_add_string(struct buf *out, struct str s); /* never an atom */
 
 #endif

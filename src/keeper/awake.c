@@ -350,16 +350,6 @@ struct awake *awake_new(struct role *r, struct loop *l, const char *dir, const s
     return all;
 }
 
-void awake_free(struct awake *all)
-{
-    for (size_t i = 0; i < BUCKETS; i++)
-        while (all->buckets[i]) {
-            refuse_all(all->buckets[i], "the server is stopping");
-            remove_account(all->buckets[i]);
-        }
-    free(all);
-}
-
 size_t awake_count(const struct awake *all)
 {
     return all->count;

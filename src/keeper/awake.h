@@ -28,10 +28,10 @@ struct errand *errand_new(uint16_t account_frame, const struct loop_channel *cli
 
 struct awake;
 struct sandbox_filter;
-/* `dir` holds the accounts' folders; `filter` is theirs; `gone` is called when a process has ended. */
+/* `dir` holds the accounts' folders; `filter` is theirs; `gone` is called when a process has ended.
+ * Lives as long as the process. */
 struct awake *awake_new(struct role *r, struct loop *l, const char *dir, const struct sandbox_filter *filter,
                         void (*gone)(void *context), void *context);
-void awake_free(struct awake *a); /* with no process left */
 
 /* Takes the errand over: it is carried out, or refused, now or before its deadline. */
 void awake_hand(struct awake *a, int64_t account, struct errand *errand);

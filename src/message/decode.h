@@ -32,7 +32,4 @@ void decode_text_part(struct str message, const struct mime_part *part, struct b
 bool decode_mutf7(struct str in, struct buf *utf8);
 void encode_mutf7(struct str utf8, struct buf *out);
 
-/* A header value for a field of ours: as is when ASCII, else encoded words, folded at 76. */
-void encode_words(struct str utf8, struct buf *out);
-
 #endif

@@ -29,7 +29,8 @@ static size_t comment_length(struct str in)
     return in.n;
 }
 
-void mime_skip_space(struct str *in)
+/* Steps over white space, line ends and (nested) comments. An unclosed comment reaches to the end. */
+static void skip_space(struct str *in)
 {
     while (in->n > 0) {
         if (is_blank(in->p[0]))
@@ -60,7 +61,7 @@ struct str mime_take_value(struct str *in, struct arena *a)
     bool after_space = false, after_slash = true;
     while (in->n > 0 && in->p[0] != ';') {
         size_t before = in->n;
-        mime_skip_space(in);
+        skip_space(in);
         after_space = after_space || in->n != before;
         if (in->n == 0 || in->p[0] == ';')
             break;
@@ -153,7 +154,7 @@ static bool take_name(struct str *in, struct str *name)
         n++;
     *name = str_slice(*in, 0, n);
     *in = str_from_offset(*in, n);
-    mime_skip_space(in);
+    skip_space(in);
     if (in->n == 0 || in->p[0] != '=')
         return false;
     *in = str_from_offset(*in, 1);
@@ -163,10 +164,10 @@ static bool take_name(struct str *in, struct str *name)
 bool mime_take_param(struct str *in, struct arena *a, struct mime_param *out)
 {
     for (;;) {
-        mime_skip_space(in);
+        skip_space(in);
         while (in->n > 0 && in->p[0] == ';') {
             *in = str_from_offset(*in, 1);
-            mime_skip_space(in);
+            skip_space(in);
         }
         if (in->n == 0)
             return false;

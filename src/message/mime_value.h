@@ -7,9 +7,6 @@
 
 #define MIME_PARAMS_MAX 100 /* of one field; real ones have under ten, RFC 2231 pieces included */
 
-/* Steps over white space, line ends and (nested) comments. An unclosed comment reaches to the end. */
-void mime_skip_space(struct str *in);
-
 /* The text in front of the parameters, up to ';', without comments and outer white space. *in then stands at
  * the parameters. "text / plain" comes as "text/plain". */
 struct str mime_take_value(struct str *in, struct arena *a);

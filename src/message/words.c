@@ -2,12 +2,7 @@
 #include "message/decode.h"
 #include "message/hex.h"
 
-#define CHARSET_MAX    75  /* section 2: a whole encoded word is not longer */
-#define LINE_WIDE_MAX  76  /* section 2: a line that holds encoded words */
-#define LINE_PLAIN_MAX 900 /* below the 998 of RFC 5322 section 2.1.1, with the name of the field */
-#define FIRST_COLUMN   20  /* left for the name of the field */
-#define WORD_START     "=?UTF-8?B?"
-#define WORD_END       "?="
+#define CHARSET_MAX 75 /* section 2: a whole encoded word is not longer */
 
 struct word {
     struct str charset, text;
@@ -109,37 +104,4 @@ void decode_words(struct str value, struct buf *utf8)
     }
     decode_charset(buf_str(&bytes), charset, utf8);
     add_literal(str_from_offset(value, literal_at), utf8);
-}
-
-/* Printable ASCII that no reader takes for an encoded word, short enough for one line. */
-static bool goes_as_is(struct str s)
-{
-    if (s.n > LINE_PLAIN_MAX || str_find(s, STR("=?")) != STR_NONE)
-        return false;
-    for (size_t i = 0; i < s.n; i++)
-        if (((unsigned char)s.p[i] < ' ' && s.p[i] != '\t') || (unsigned char)s.p[i] >= 0x7f)
-            return false;
-    return true;
-}
-
-void encode_words(struct str utf8, struct buf *out)
-{
-    if (goes_as_is(utf8)) {
-        buf_add(out, utf8);
-        return;
-    }
-    size_t room = LINE_WIDE_MAX - FIRST_COLUMN;
-    while (utf8.n > 0) {
-        size_t n = (room - sizeof WORD_START - sizeof WORD_END + 2) / 4 * 3;
-        if (n < utf8.n)
-            while (n > 1 && ((unsigned char)utf8.p[n] & 0xc0) == 0x80)
-                n--; /* a word holds whole characters (section 5) */
-        buf_add_c(out, WORD_START);
-        buf_add_base64(out, str_slice(utf8, 0, n));
-        buf_add_c(out, WORD_END);
-        utf8 = str_from_offset(utf8, n);
-        if (utf8.n > 0)
-            buf_add(out, STR("\r\n "));
-        room = LINE_WIDE_MAX - 1;
-    }
 }

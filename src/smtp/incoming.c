@@ -1,7 +1,7 @@
 #include "smtp/incoming.h"
 
-#include "message/header.h"
 #include "base/sealed.h"
+#include "message/header.h"
 #include "smtp/data.h"
 
 #include <string.h>

@@ -242,6 +242,13 @@ static void a_guesser_waits_and_the_user_elsewhere_does_not(void **state)
     assert_int_equal(verify(d, "bob@example.org", "bob's secret", "198.51.100.2"), DIRECTORY_GOOD);
 }
 
+static int64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 static int64_t time_of(struct directory *d, const char *user, const char *peer)
 {
     int64_t least = INT64_MAX;
@@ -249,9 +256,9 @@ static int64_t time_of(struct directory *d, const char *user, const char *peer)
     for (int i = 0; i < 5; i++) {
         snprintf(guess, sizeof guess, "guess %s %d", user, i);
         snprintf(from, sizeof from, "%s%d", peer, i);
-        int64_t before = clock_wall_us();
+        int64_t before = now_us();
         assert_int_equal(verify(d, user, guess, from), DIRECTORY_WRONG);
-        int64_t took = clock_wall_us() - before;
+        int64_t took = now_us() - before;
         least = took < least ? took : least;
     }
     return least;
@@ -322,7 +329,7 @@ static void ten_thousand_questions_a_second(void **state)
     (void)state;
     struct directory *d = connect_as(ROLE_SMTP);
     pthread_t threads[THREADS];
-    int64_t before = clock_wall_us();
+    int64_t before = now_us();
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, ask_many, d), 0);
     for (int i = 0; i < THREADS; i++) {
@@ -330,12 +337,12 @@ static void ten_thousand_questions_a_second(void **state)
         pthread_join(threads[i], &failed);
         assert_null(failed);
     }
-    int64_t took = clock_wall_us() - before;
+    int64_t took = now_us() - before;
     print_message("%lld questions a second\n", (long long)THREADS * QUESTIONS * 1000000 / took);
-    before = clock_wall_us();
+    before = now_us();
     for (int i = 0; i < 1000; i++)
         assert_int_equal(verify(d, "bob@example.org", "bob's secret", "192.0.2.4"), DIRECTORY_GOOD);
-    took = clock_wall_us() - before;
+    took = now_us() - before;
     print_message("%lld remembered passwords a second\n", 1000 * 1000000LL / took);
     assert_true(took < 5 * 1000000); /* Argon2 each time would be 20 s */
 }

@@ -56,8 +56,6 @@ static void run_value(struct str value)
     decode_quoted_printable(value, &out);
     decode_base64(value, &out);
     decode_fold(value, &out);
-    buf_reset(&out);
-    encode_words(value, &out);
     struct mime_part html = {.body_size = value.n, .type = STR("text"), .subtype = STR("html")};
     buf_reset(&out);
     decode_text_part(value, &html, &out);
