@@ -77,7 +77,9 @@ static bool find_holder(uint16_t port, char name[32])
     size_t n = listening_inodes(port, inodes, 0);
     DIR *proc = opendir("/proc");
     bool found = false;
-    for (struct dirent *entry; proc && n > 0 && !found && (entry = readdir(proc));) {
+    if (!proc)
+        return false;
+    for (struct dirent *entry; n > 0 && !found && (entry = readdir(proc));) {
         CLEAN_CLOSE int process = ascii_is_digit(entry->d_name[0])
                                       ? openat(dirfd(proc), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
                                       : -1;
@@ -89,8 +91,7 @@ static bool find_holder(uint16_t port, char name[32])
         name[strcspn(name, "\n")] = '\0';
         found = got > 0;
     }
-    if (proc)
-        closedir(proc);
+    closedir(proc);
     return found;
 }
 

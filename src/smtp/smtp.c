@@ -126,8 +126,8 @@ static void start_session(struct gate *g, const struct connection *c)
     if (thread_start(session_thread, s))
         return;
     free(s);
-    gate_release(g);
     session_ended(g->smtp);
+    gate_release(g);
     turn_away(c, "421 4.3.2 No room for another session; try again later\r\n");
 }
 
