@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "base/sealed.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* One commit costs one fsync however many messages it holds; these bound what one holds. */
@@ -78,8 +77,7 @@ static struct verdict judge(enum store_result result, const struct err *e)
 
 static struct str hex(const unsigned char *id, char *text)
 {
-    for (size_t i = 0; i < DELIVERY_ID_BYTES; i++)
-        snprintf(text + 2 * i, 3, "%02x", id[i]);
+    str_write_hex(id, DELIVERY_ID_BYTES, text);
     return str_from(text, (size_t)2 * DELIVERY_ID_BYTES);
 }
 

@@ -12,15 +12,11 @@
 
 static struct fate_id new_id(void)
 {
-    static const char HEX[] = "0123456789abcdef";
     struct fate_id id = {0};
     while (getrandom(id.bytes, sizeof id.bytes, 0) != (ssize_t)sizeof id.bytes)
         if (errno != EINTR)
             log_die("smtp.random", "getrandom failed: errno %d", errno);
-    for (size_t i = 0; i < sizeof id.bytes; i++) {
-        id.hex[2 * i] = HEX[id.bytes[i] >> 4];
-        id.hex[2 * i + 1] = HEX[id.bytes[i] & 15];
-    }
+    str_write_hex(id.bytes, sizeof id.bytes, id.hex);
     return id;
 }
 
