@@ -13,8 +13,13 @@ struct delivery_client *delivery_client(struct role *r);
 #define DELIVERY_TIMEOUT_MS \
     (60 * 1000) /* under the 10 minutes that a sender waits after DATA (RFC 5321 4.5.3.2.6) */
 
+/* A message of at most so many bytes may travel in the frame itself: making, sealing, passing and checking a
+ * memfd takes ten system calls in two processes, which is more than copying a page. */
+#define DELIVERY_INLINE_MAX ((size_t)32 * 1024)
+
 struct delivery_message {
-    int memfd; /* sealed; the message as it will be stored but for `prefix`; lent */
+    int memfd; /* sealed; the message as it will be stored but for `prefix`; lent. -1: it is in `bytes` */
+    struct str bytes; /* with memfd -1: the same, at most DELIVERY_INLINE_MAX */
     uint64_t size;
     unsigned char id[DELIVERY_ID_BYTES]; /* random, one a message: makes a repeated attempt harmless */
     struct str sender;                   /* reverse-path, "" for <>: becomes Return-Path */
@@ -39,9 +44,9 @@ void delivery_deliver(struct delivery_client *c, const struct delivery_message *
 
 /* Frames smtp/queue -> account, on a channel that keeper gave. */
 enum delivery_frame {
-    DELIVERY_FRAME_MESSAGE =
-        1, /* 16 bytes id (str), u8 again, str sender, str original, str detail, u64 size; fd memfd */
-    DELIVERY_FRAME_RESULT, /* u8 fate, str reply */
+    DELIVERY_FRAME_MESSAGE = 1, /* 16 bytes id (str), u8 again, str sender, str original, str detail, u64
+                                   size, str bytes; or with "" for bytes: fd memfd */
+    DELIVERY_FRAME_RESULT,      /* u8 fate, str reply */
 };
 
 #endif

@@ -57,7 +57,9 @@ static enum ipc_result send_message(struct passage *p, const struct delivery_mes
     ipc_put_str(&f, p->to->original);
     ipc_put_str(&f, p->to->detail);
     ipc_put_u64(&f, m->size);
-    ipc_put_fd(&f, m->memfd);
+    ipc_put_str(&f, m->memfd < 0 ? m->bytes : STR(""));
+    if (m->memfd >= 0)
+        ipc_put_fd(&f, m->memfd);
     return ipc_send(p->channel, &f, d);
 }
 

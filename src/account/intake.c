@@ -19,7 +19,8 @@ struct delivery {
     uint32_t request;
     unsigned char id[DELIVERY_ID_BYTES];
     struct str message;
-    struct str prefix; /* in the arena of the batch */
+    bool is_inline;    /* message lies in the arena of the batch; else sealed_release gives it back */
+    struct str prefix; /* in that arena too */
     bool again;
 };
 
@@ -149,7 +150,8 @@ static void commit(void *context)
     }
     for (size_t i = 0; i < in->n; i++) {
         log_fate(in, &in->deliveries[i], &in->items[i]);
-        sealed_release(in->deliveries[i].message);
+        if (!in->deliveries[i].is_inline)
+            sealed_release(in->deliveries[i].message);
     }
     in->n = 0;
     in->bytes = 0;
@@ -172,7 +174,7 @@ static struct str header_safe(struct arena *a, struct str address)
 }
 
 struct request {
-    struct str id, sender, original, detail;
+    struct str id, sender, original, detail, bytes;
     uint8_t again;
     uint64_t size;
 };
@@ -186,9 +188,12 @@ static bool parse(const struct ipc_frame *f, struct request *r)
     r->original = ipc_get_str(&in);
     r->detail = ipc_get_str(&in);
     r->size = ipc_get_u64(&in);
-    return f->type == DELIVERY_FRAME_MESSAGE && ipc_done(&in) && f->nfds == 1 &&
-           r->id.n == DELIVERY_ID_BYTES && r->again <= 1 && r->sender.n <= PATH_BYTES_MAX &&
-           r->original.n <= PATH_BYTES_MAX && r->detail.n <= PATH_BYTES_MAX;
+    r->bytes = ipc_get_str(&in);
+    bool is_whole = f->nfds == 0 ? r->bytes.n == r->size && r->size <= DELIVERY_INLINE_MAX
+                                 : f->nfds == 1 && r->bytes.n == 0;
+    return f->type == DELIVERY_FRAME_MESSAGE && ipc_done(&in) && is_whole && r->id.n == DELIVERY_ID_BYTES &&
+           r->again <= 1 && r->sender.n <= PATH_BYTES_MAX && r->original.n <= PATH_BYTES_MAX &&
+           r->detail.n <= PATH_BYTES_MAX;
 }
 
 static void channel_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
@@ -206,7 +211,10 @@ static void channel_frame(void *context, struct loop_channel *c, struct ipc_fram
     struct delivery *d = &in->deliveries[in->n];
     *d = (struct delivery){.channel = loop_channel_serial(c), .request = f->id, .again = r.again};
     memcpy(d->id, r.id.p, sizeof d->id);
-    if (!sealed_read(f->fds[0], r.size, &d->message, &e)) {
+    d->is_inline = f->nfds == 0;
+    if (d->is_inline)
+        d->message = arena_copy(&in->arena, r.bytes);
+    else if (!sealed_read(f->fds[0], r.size, &d->message, &e)) {
         char text[2 * DELIVERY_ID_BYTES + 1];
         LOG_ERROR("message.refused", F_STR("delivery", hex(d->id, text)),
                   F_INT("account", in->host->start->id), F_C("error", e.text));

@@ -15,7 +15,7 @@
 /* One message on its way out of this process. */
 struct fates {
     struct session *s;
-    const struct incoming *message;
+    struct incoming *message;
     const struct fate_id *id;
     struct delivery_recipient *local;
     struct queue_recipient *remote;
@@ -82,8 +82,11 @@ static void sort_targets(struct fates *f)
 
 static bool enqueue(struct fates *f, struct queue_recipient *recipients, size_t n, struct err *e)
 {
+    int memfd = incoming_memfd(f->message, e);
+    if (memfd < 0)
+        return false;
     struct queue_message m = {
-        .memfd = f->message->memfd,
+        .memfd = memfd,
         .size = f->message->size,
         .sender = f->s->transaction.sender,
         .is_8bit = f->message->is_8bit,
@@ -107,7 +110,11 @@ static void check_reply(struct delivery_recipient *r)
 static void deliver(struct fates *f)
 {
     struct delivery_message m = {
-        .memfd = f->message->memfd, .size = f->message->size, .sender = f->s->transaction.sender};
+        .memfd = f->message->memfd,
+        .bytes = buf_str(&f->message->small),
+        .size = f->message->size,
+        .sender = f->s->transaction.sender,
+    };
     memcpy(m.id, f->id->bytes, sizeof m.id);
     if (f->locals > 0)
         delivery_deliver(f->s->server->delivery, &m, f->local, f->locals);
@@ -211,7 +218,7 @@ static void not_queued(struct fates *f, const struct err *e)
         session_refuse(f->s, f->s->transaction.first, "451 4.3.0 %s; try again later", e->text);
 }
 
-void fate_decide(struct session *s, const struct incoming *m, const struct fate_id *id)
+void fate_decide(struct session *s, struct incoming *m, const struct fate_id *id)
 {
     struct fates f = {.s = s, .message = m, .id = id};
     struct err e = ERR_INIT;

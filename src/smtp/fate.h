@@ -11,6 +11,6 @@ struct fate_id {
 };
 
 /* Delivers and enqueues, answers the client, and writes the log line. Only what is on disk gets a 250. */
-void fate_decide(struct session *s, const struct incoming *m, const struct fate_id *id);
+void fate_decide(struct session *s, struct incoming *m, const struct fate_id *id);
 
 #endif

@@ -1,5 +1,6 @@
 #include "smtp/incoming.h"
 
+#include "account/delivery.h"
 #include "base/sealed.h"
 #include "message/header.h"
 #include "smtp/data.h"
@@ -125,11 +126,17 @@ static void take_content(struct receiver *r, struct str content)
         refuse(r, HEADER_TOO_LARGE);
 }
 
-/* The end has come: what is still gathered becomes the rest of the memfd. */
+/* The end has come: what is still gathered is all of a small message, or becomes the rest of the memfd. */
 static void finish(struct receiver *r)
 {
     if (!r->out->refusal && !r->header_done)
         finish_header(r); /* a message that is all header, or smaller than GATHER_BYTES */
+    if (!r->out->refusal && r->out->memfd < 0 && r->gathered.n <= DELIVERY_INLINE_MAX) {
+        r->out->small = r->gathered;
+        r->out->size = r->gathered.n;
+        buf_init(&r->gathered, BUF_MAX_DEFAULT);
+        return;
+    }
     if (!r->out->refusal)
         write_gathered(r);
     if (!r->out->refusal && !sealed_close_writing(r->out->memfd, NULL))
@@ -175,4 +182,12 @@ void incoming_free(struct incoming *m)
     if (m->memfd >= 0)
         close(m->memfd);
     m->memfd = -1;
+    buf_free(&m->small);
+}
+
+int incoming_memfd(struct incoming *m, struct err *e)
+{
+    if (m->memfd < 0)
+        m->memfd = sealed_from("message", buf_str(&m->small), e);
+    return m->memfd;
 }

@@ -3,6 +3,7 @@
 #ifndef SMTP_INCOMING_H
 #define SMTP_INCOMING_H
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/stream.h"
 #include "message/submission.h"
 
@@ -22,8 +23,9 @@ struct incoming_wish {
 };
 
 struct incoming {
-    int memfd;           /* sealed; -1 when refused */
-    uint64_t size;       /* in the memfd */
+    int memfd;           /* sealed; -1 when refused, or small: see incoming_memfd */
+    struct buf small;    /* a message of at most DELIVERY_INLINE_MAX bytes */
+    uint64_t size;       /* of the message, in either */
     uint64_t content;    /* bytes of content that came, also when refused */
     bool is_8bit;        /* some byte is over 127 */
     struct str from;     /* with `fix`: the value of the From field, still folded; lives in the arena */
@@ -35,6 +37,10 @@ struct incoming {
  * anything else: the connection is of no more use and there is no message. */
 enum stream_result incoming_receive(struct stream *s, const struct incoming_wish *wish, struct arena *a,
                                     struct incoming *out);
+
+/* The message in a memfd, made now if it was small; for the queue, which takes nothing else. -1: no memory.
+ */
+int incoming_memfd(struct incoming *m, struct err *e);
 
 void incoming_free(struct incoming *m);
 

@@ -58,6 +58,15 @@ static struct delivery_message message(const char *text, size_t n, bool sealed)
     return m;
 }
 
+/* One that travels in the frame. */
+static struct delivery_message small_message(const char *text, size_t n)
+{
+    struct delivery_message m = {
+        .memfd = -1, .bytes = str_from(text, n), .size = n, .sender = STR("bob@example.net")};
+    assert_int_equal(getrandom(m.id, sizeof m.id, 0), sizeof m.id);
+    return m;
+}
+
 static struct delivery_recipient recipient(int64_t account)
 {
     return (struct delivery_recipient){
@@ -79,11 +88,12 @@ static void *send_many(void *context)
         char text[6000];
         int n = snprintf(text, sizeof text, "X-Number: %d.%d\r\nSubject: test\r\n\r\n%0*d\r\n", s->number, i,
                          i * 30 + 1, i);
-        struct delivery_message m = message(text, (size_t)n, true);
+        struct delivery_message m = i % 2 ? message(text, (size_t)n, true) : small_message(text, (size_t)n);
         struct delivery_recipient to = recipient(1 + i % ACCOUNTS);
         delivery_deliver(s->h->delivery, &m, &to, 1);
         s->fates[i] = to.fate;
-        close(m.memfd);
+        if (m.memfd >= 0)
+            close(m.memfd);
     }
     return NULL;
 }
@@ -189,6 +199,24 @@ static void a_message_that_could_change_is_refused(void **state)
     assert_true(str_starts(str_from_c(to.reply), STR("4.3.0 ")));
     close(unsealed.memfd);
     close(shorter.memfd);
+}
+
+static void a_small_message_that_is_not_as_announced_is_refused(void **state)
+{
+    struct here *h = *state;
+    static char text[DELIVERY_INLINE_MAX + 1];
+    memset(text, 'x', sizeof text);
+    struct delivery_message most = small_message(text, DELIVERY_INLINE_MAX);
+    struct delivery_message larger = small_message(text, sizeof text);
+    struct delivery_message longer = small_message(text, 100);
+    struct delivery_recipient to = recipient(101);
+    delivery_deliver(h->delivery, &most, &to, 1);
+    assert_int_equal(to.fate, DELIVERY_STORED);
+    delivery_deliver(h->delivery, &larger, &to, 1);
+    assert_int_equal(to.fate, DELIVERY_TEMPORARY);
+    longer.size = 101;
+    delivery_deliver(h->delivery, &longer, &to, 1);
+    assert_int_equal(to.fate, DELIVERY_TEMPORARY);
 }
 
 static void many_recipients_at_once(void **state)
@@ -381,6 +409,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stored_is_stored_exactly_once),
         cmocka_unit_test(a_message_that_could_change_is_refused),
+        cmocka_unit_test(a_small_message_that_is_not_as_announced_is_refused),
         cmocka_unit_test(many_recipients_at_once),
         cmocka_unit_test(sessions_of_both_protocols),
         cmocka_unit_test(logins_while_accounts_die),

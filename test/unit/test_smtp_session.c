@@ -98,6 +98,14 @@ static void store(int memfd, uint64_t size, struct str sender)
     snprintf(world.sender, sizeof world.sender, "%.*s", STR_ARGS(sender));
 }
 
+static void store_bytes(struct str bytes, struct str sender)
+{
+    assert_true(bytes.n < STORED_MAX);
+    memcpy(world.bytes, bytes.p, bytes.n);
+    world.size = bytes.n;
+    snprintf(world.sender, sizeof world.sender, "%.*s", STR_ARGS(sender));
+}
+
 static void add_to(struct str address)
 {
     size_t n = strlen(world.to);
@@ -121,7 +129,11 @@ void delivery_deliver(struct delivery_client *c, const struct delivery_message *
         } else {
             to[i].fate = DELIVERY_STORED;
             world.delivered++;
-            store(m->memfd, m->size, m->sender);
+            assert_true(m->memfd >= 0 || m->bytes.n == m->size);
+            if (m->memfd >= 0)
+                store(m->memfd, m->size, m->sender);
+            else
+                store_bytes(m->bytes, m->sender);
             add_to(to[i].address);
         }
     }
