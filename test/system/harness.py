@@ -51,27 +51,29 @@ def wait_for(what, condition, seconds=20, pause=0.02):
 
 
 class Golub:
-    def __init__(self, domain=DOMAIN, hostname="mail.example.test", config="", folder=None, prefix=(), environ=None):
+    def __init__(self, domain=DOMAIN, hostname="mail.example.test", config="", folder=None, prefix=(), environ=None,
+                 program=PROGRAM, base=None):
         self.own_folder = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="golub-test-"))
         self.data = self.folder / "data"
         self.conf = self.data / "golub.conf"
         self.log_path = self.folder / "log"
         self.domain = domain
-        self.base = free_port_base()
+        self.program = str(program)
+        self.base = free_port_base() if base is None else base  # 0: the well-known ports, in a namespace of its own
         self.process = None
         self.prefix = list(prefix)  # ["ip", "netns", "exec", NAME]
         self.environ = dict(os.environ, **(environ or {}))
         self.passwords = {}
         self.golub("init", str(self.data), "--domain", domain, "--hostname", hostname,
-                   "--port-base", str(self.base))
+                   *(["--port-base", str(self.base)] if self.base else []))
         if config:
             with self.conf.open("a") as f:
                 f.write("\n" + config)
 
     # --- commands ---
     def golub(self, *args, stdin="", check=True):
-        run = subprocess.run(self.prefix + [str(PROGRAM), *args], input=stdin, text=True, capture_output=True,
+        run = subprocess.run(self.prefix + [self.program, *args], input=stdin, text=True, capture_output=True,
                              env=self.environ, timeout=120)
         if check and run.returncode != 0:
             raise AssertionError(f"golub {' '.join(args)}: exit {run.returncode}\n{run.stdout}{run.stderr}")
@@ -90,7 +92,7 @@ class Golub:
     def start(self):
         self.log = open(self.log_path, "ab")
         at = self.log_path.stat().st_size
-        self.process = subprocess.Popen(self.prefix + [str(PROGRAM), "-c", str(self.conf), "serve"], stderr=self.log,
+        self.process = subprocess.Popen(self.prefix + [self.program, "-c", str(self.conf), "serve"], stderr=self.log,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=self.environ,
                                         start_new_session=True)
         def ready():

@@ -7,12 +7,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import threading
 
-from harness import ROOT, wait_for
+import peers
+from harness import wait_for
 
 PREFIX = "10.77.0."
-PEERS = ROOT / "build-test" / "peers"
 libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 
@@ -98,15 +97,15 @@ log:
   - target: stderr
     any: warning
 """)
-        self.processes.append(subprocess.Popen(self.enter("dns") + ["knotd", "-c", str(knot / "knot.conf")],
-                                               stderr=open(knot / "log", "w")))
+        self.processes.append(subprocess.Popen(self.enter("dns") + [peers.path("knotd"), "-c", str(knot / "knot.conf")],
+                                               env=peers.environ(), stderr=open(knot / "log", "w")))
         wait_for("the DNS server answers", lambda: "ANSWER" in subprocess.run(
             self.enter("dns") + ["kdig", "+noall", "+header", "+answer", "@" + PREFIX + "1", "test.", "SOA"],
             capture_output=True, text=True).stdout)
 
 
 class Postfix:
-    """Postfix from Debian's package, unpacked but not installed, over /usr and /etc in a mount namespace of its own.
+    """Postfix from Debian's package, over /usr and /etc in a mount namespace of its own.
     Mail for DOMAIN goes to maildirs below `mail`."""
     USERS = {"postfix": 989, "postdrop": 988, "vmail": 987}
 
@@ -114,7 +113,6 @@ class Postfix:
         self.network, self.domain = network, domain
         self.folder = network.folder / "postfix"
         self.mail, self.etc = self.folder / "mail", self.folder / "etc"
-        root = fetch("postfix", "libdb5.3", "libsasl2-2", "libsasl2-modules-db", "libnsl2", "libtirpc3", "ssl-cert")
         for d in ("etc/postfix", "spool", "data", "mail"):
             (self.folder / d).mkdir(parents=True)
         for name in ("passwd", "group"):
@@ -159,13 +157,13 @@ smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 smtp_tls_security_level = may
 smtp_tls_loglevel = 1
 """.replace(str(config) + "/boxes", "/etc/postfix/boxes"))
-        (config / "master.cf").write_text(pathlib.Path(root, "usr/share/postfix/master.cf.dist").read_text()
+        (config / "master.cf").write_text(pathlib.Path(peers.path("master.cf.dist", "usr/share/postfix")).read_text()
                                           .replace("smtp      inet  n       -       y", "smtp      inet  n       -       n")
                                           .replace("       y       ", "       n       "))
         script = ("mount -t overlay golub -o lowerdir=$R/usr:/usr /usr && mount -t overlay golub -o lowerdir=$D/etc:$R/etc:/etc /etc && "
                   "postfix set-permissions >/dev/null 2>&1; exec postfix -c /etc/postfix start-fg")
         self.process = subprocess.Popen(network.enter(host) + ["unshare", "-m", "sh", "-c", script],
-                                        env=dict(os.environ, R=str(root), D=str(self.folder)), stdin=subprocess.DEVNULL,
+                                        env=dict(os.environ, R=str(peers.ROOT), D=str(self.folder)), stdin=subprocess.DEVNULL,
                                         stdout=open(self.folder / "start.log", "w"), stderr=subprocess.STDOUT, start_new_session=True)
         wait_for("Postfix runs", lambda: "daemon started" in self.log(), 30)
 
@@ -183,27 +181,3 @@ smtp_tls_loglevel = 1
         with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError):
             os.kill(int((self.folder / "spool/pid/master.pid").read_text()), signal.SIGTERM)
         self.process.wait(20)
-
-
-fetch_lock = threading.Lock()
-
-
-def fetch(*packages):
-    """Debian packages, unpacked below build-test/peers; returns the root of their trees. Nothing is installed."""
-    with fetch_lock:
-        debs, root = PEERS / "debs", PEERS / "root"
-        debs.mkdir(parents=True, exist_ok=True)
-        for package in packages:
-            if (root / ".have" / package).exists():
-                continue
-            sh("apt-get", "download", "-qq", package, cwd=debs)
-            deb = max(debs.glob(package + "_*.deb"), key=lambda f: f.stat().st_mtime)
-            sh("dpkg-deb", "-x", str(deb), str(root))
-            (root / ".have").mkdir(exist_ok=True)
-            (root / ".have" / package).touch()
-        if (root / "lib").is_dir():  # Debian 12's own /lib is a link to /usr/lib
-            sh("cp", "-a", f"{root}/lib/.", f"{root}/usr/lib/")
-            shutil.rmtree(root / "lib")
-        for d in ("usr", "etc"):
-            (root / d).mkdir(exist_ok=True)
-        return root

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+import peers
 from harness import message, wait_for
 from readers import inbox, login, wait_for_message
 
@@ -141,8 +142,8 @@ def test_fetchmail_empties_the_maildrop(golub, carla, tmp_path):
                   f'  username "{carla}@example.test" password "carla\'s password"\n'
                   f'  ssl sslproto "auto" sslcertck sslcertfile "{golub.ca}" nokeep mda "cat >>{tmp_path}/got"\n')
     rc.chmod(0o600)
-    run = subprocess.run(["fetchmail", "-f", str(rc), "--nosyslog", "--pidfile", str(tmp_path / "pid")], env=home(tmp_path),
-                         capture_output=True, text=True, timeout=60)
+    run = subprocess.run([peers.path("fetchmail"), "-f", str(rc), "--nosyslog", "--pidfile", str(tmp_path / "pid")],
+                         env=peers.environ(HOME=str(tmp_path)), capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stdout + run.stderr
     got = (tmp_path / "got").read_text()
     assert "Subject: for fetchmail" in got and "Subject: again" in got

@@ -14,7 +14,7 @@ struct tree {
     const struct config *config;
     size_t n;
     enum role_kind kinds[TREE_ROLES_MAX];
-    pid_t pids[TREE_ROLES_MAX]; /* 0: a client in the test itself */
+    _Atomic pid_t pids[TREE_ROLES_MAX]; /* 0: a client in the test itself, or one that the test has ended */
     int controls[TREE_ROLES_MAX];
     int brokers[TREE_ROLES_MAX];
     struct role clients[TREE_ROLES_MAX];
