@@ -99,6 +99,7 @@ static enum store_result read_recent(struct store *s, int64_t mailbox, uint32_t 
                                      struct err *e)
 {
     struct connection *c = pool_take(&s->pool, e);
+    *first = *uidnext = 0;
     if (!c)
         return STORE_FAILED;
     struct sql_rows rows;

@@ -45,6 +45,8 @@ static enum store_result find(struct change *ch, struct str name, int64_t *id, b
                               struct err *e)
 {
     struct sql_rows rows;
+    *id = 0;
+    *selectable = false;
     if (!sql_query(ch->db, &BY_NAME, SQL(sql_text(name)), &rows, e))
         return STORE_FAILED;
     bool found = sql_next(&rows);

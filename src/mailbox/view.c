@@ -25,6 +25,7 @@ static enum store_result read_state(struct sql *db, int64_t mailbox, uint64_t *m
                                     struct err *e)
 {
     struct sql_rows rows;
+    *modseq = *messages = 0;
     if (!sql_query(db, &STATE, SQL(sql_int(mailbox)), &rows, e))
         return STORE_FAILED;
     bool found = sql_next(&rows);

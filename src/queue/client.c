@@ -1,7 +1,7 @@
 #include "base/log.h"
 #include "base/mem.h"
-#include "queue/enqueue.h"
 #include "base/sealed.h"
+#include "queue/enqueue.h"
 #include "role/role.h"
 
 #include <string.h>

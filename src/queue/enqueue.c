@@ -1,8 +1,8 @@
 #include "queue/enqueue.h"
 
 #include "base/mem.h"
-#include "directory/directory.h"
 #include "base/sealed.h"
+#include "directory/directory.h"
 
 #include <string.h>
 #include <sys/stat.h>

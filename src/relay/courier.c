@@ -1,8 +1,8 @@
 #include "relay/courier.h"
 
 #include "base/log.h"
-#include "message/address.h"
 #include "base/sealed.h"
+#include "message/address.h"
 
 #include <string.h>
 

@@ -5,10 +5,10 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sealed.h"
 #include "config/config.h"
 #include "queue/admin.h"
 #include "queue/queue.h"
-#include "base/sealed.h"
 
 #include <poll.h>
 #include <signal.h>

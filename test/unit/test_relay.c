@@ -4,12 +4,12 @@
 #include "roles.h"
 #include "smtp_peer.h"
 
+#include "base/sealed.h"
 #include "config/config.h"
 #include "directory/directory_role.h"
 #include "message/header.h"
 #include "queue/admin.h"
 #include "queue/queue.h"
-#include "base/sealed.h"
 #include "relay/relay.h"
 
 #include <string.h>
