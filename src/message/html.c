@@ -1,6 +1,7 @@
 #include "message/html.h"
 
 #include "message/html_entities.h"
+#include "message/utf8.h"
 
 #include <string.h>
 
@@ -30,13 +31,7 @@ static void add_character(struct buf *out, uint32_t c)
 {
     if (c == 0 || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
         c = 0xfffd;
-    char b[4];
-    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    static const unsigned char LEAD[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    for (size_t i = n; i-- > 1; c >>= 6)
-        b[i] = (char)(0x80 | (c & 0x3f));
-    b[0] = (char)(LEAD[n] | c);
-    buf_add(out, str_from(b, n));
+    utf8_add(out, c);
 }
 
 /* "&#233;", "&#xe9;": the number and what it takes; 0 bytes: it is none. */

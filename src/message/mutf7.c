@@ -1,6 +1,7 @@
 /* Modified UTF-7 of IMAP mailbox names: RFC 3501 section 5.1.3. Each name has one form only, so that two
  * spellings never name one mailbox: what could be written plainly must be. */
 #include "message/decode.h"
+#include "message/utf8.h"
 
 static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
@@ -18,17 +19,6 @@ static int digit_value(char c)
 static bool is_direct(uint32_t c)
 {
     return c >= 0x20 && c <= 0x7e;
-}
-
-static void add_utf8(struct buf *out, uint32_t c)
-{
-    char b[4];
-    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    static const unsigned char LEAD[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    for (size_t i = n; i-- > 1; c >>= 6)
-        b[i] = (char)(0x80 | (c & 0x3f));
-    b[0] = (char)(LEAD[n] | c);
-    buf_add(out, str_from(b, n));
 }
 
 /* The UTF-16 between "&" and "-", with neither. */
@@ -52,12 +42,12 @@ static bool decode_shifted(struct str in, struct buf *out)
         if ((unit & 0xfc00) == 0xd800) {
             high = unit;
         } else if (is_low) {
-            add_utf8(out, 0x10000 + ((high & 0x3ff) << 10) + (unit & 0x3ff));
+            utf8_add(out, 0x10000 + ((high & 0x3ff) << 10) + (unit & 0x3ff));
             high = 0;
         } else if (is_direct(unit)) {
             return false;
         } else {
-            add_utf8(out, unit);
+            utf8_add(out, unit);
         }
     }
     /* what is left over are zero bits, fewer than a digit */
