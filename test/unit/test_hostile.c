@@ -152,8 +152,7 @@ static void values(void **state)
         CLEAN_BUF struct buf value;
         fill(&value, STR("a/b; x="), UNITS[i]);
         run_value(buf_str(&value));
-        buf_consume(&value, 7);
-        run_value(buf_str(&value));
+        run_value(str_from_offset(buf_str(&value), 7)); /* without a/b; x= */
     }
 }
 
