@@ -105,6 +105,26 @@ static void hear(int fd, const char *wanted)
     }
 }
 
+/* A session that has its place. One that ended a moment ago may still be counted: its client sees the end
+ * before the process does. */
+static int dial_in(int gate, enum service service)
+{
+    struct deadline d = deadline_in(WAIT_MS);
+    for (;;) {
+        char text[200] = "";
+        int fd = dial_through(gate, service);
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        assert_true(poll(&p, 1, WAIT_MS) > 0);
+        assert_true(recv(fd, text, sizeof text - 1, MSG_PEEK) > 0);
+        if (strncmp(text, "421 4.3.2 Too many", 18) != 0)
+            return fd;
+        if (deadline_passed(d))
+            fail_msg("no place for a session: %s", text);
+        close(fd);
+        poll(NULL, 0, 10);
+    }
+}
+
 static void hear_the_end(int fd)
 {
     char text[1000];
@@ -125,7 +145,7 @@ static void ask(int fd, const char *line, const char *wanted)
 static void a_user_sends_elsewhere(void **state)
 {
     struct here *h = *state;
-    int fd = dial_through(h->gate, SERVICE_SUBMISSION);
+    int fd = dial_in(h->gate, SERVICE_SUBMISSION);
     hear(fd, "220 mail.example.org");
     ask(fd, "EHLO client.test", "250 ");
     ask(fd, "AUTH PLAIN AGFuYUBleGFtcGxlLm9yZwBjb3JyZWN0IGhvcnNl", "235 2.7.0");
@@ -142,7 +162,7 @@ static void a_user_sends_elsewhere(void **state)
 static void a_stranger_does_not(void **state)
 {
     struct here *h = *state;
-    int fd = dial_through(h->gate, SERVICE_SMTP);
+    int fd = dial_in(h->gate, SERVICE_SMTP);
     ask(fd, "EHLO client.test", "250 ");
     ask(fd, "MAIL FROM:<ana@example.org>", "250 2.1.0");
     ask(fd, "RCPT TO:<x@far.test>", "550 5.7.1");
@@ -157,7 +177,7 @@ static void sessions_are_counted(void **state)
     struct here *h = *state;
     int fds[3];
     for (size_t i = 0; i < 3; i++) {
-        fds[i] = dial_through(h->gate, SERVICE_SMTP);
+        fds[i] = dial_in(h->gate, SERVICE_SMTP);
         hear(fds[i], "220 ");
     }
     int fourth = dial_through(h->gate, SERVICE_SMTP);
@@ -173,7 +193,7 @@ static void a_gate_that_sends_nonsense_is_cut_off_and_its_sessions_go_on(void **
 {
     struct here *h = *state;
     int gate = tree_connect(&h->tree, ROLE_GATE, ROLE_SMTP);
-    int fd = dial_through(gate, SERVICE_SMTP);
+    int fd = dial_in(gate, SERVICE_SMTP);
     hear(fd, "220 ");
     int wrong = dial_through(gate, SERVICE_IMAP);
     struct ipc_frame f;
@@ -189,7 +209,7 @@ static void a_gate_that_sends_nonsense_is_cut_off_and_its_sessions_go_on(void **
 static void stopping_lets_a_message_in(void **state)
 {
     struct here *h = *state;
-    int quiet = dial_through(h->gate, SERVICE_SMTP), busy = dial_through(h->gate, SERVICE_SUBMISSION_ALT);
+    int quiet = dial_in(h->gate, SERVICE_SMTP), busy = dial_in(h->gate, SERVICE_SUBMISSION_ALT);
     hear(quiet, "220 ");
     ask(busy, "EHLO client.test", "250 ");
     ask(busy, "AUTH PLAIN AGFuYUBleGFtcGxlLm9yZwBjb3JyZWN0IGhvcnNl", "235 2.7.0");
