@@ -24,13 +24,14 @@ void sasl_free(struct sasl *x)
 
 /* --- the mechanisms --- */
 
-/* message = [authzid] NUL authcid NUL passwd */
+/* message = [authzid] NUL authcid NUL passwd. An empty password is against the grammar, but what a client
+ * sends whose user typed none: it is a wrong one. */
 static enum sasl_result take_plain(struct sasl *x, struct str message)
 {
     struct str authzid;
     x->password = message;
     if (!str_cut(&x->password, '\0', &authzid) || !str_cut(&x->password, '\0', &x->user) || x->user.n == 0 ||
-        x->password.n == 0 || str_find_byte(x->password, '\0') != STR_NONE)
+        str_find_byte(x->password, '\0') != STR_NONE)
         return SASL_MALFORMED;
     return authzid.n == 0 || str_eq_nocase(authzid, x->user) ? SASL_DONE : SASL_FOREIGN;
 }
@@ -38,9 +39,9 @@ static enum sasl_result take_plain(struct sasl *x, struct str message)
 /* The user in the first response, the password in the second. */
 static enum sasl_result take_login(struct sasl *x, struct str response)
 {
-    if (response.n == 0)
-        return SASL_MALFORMED;
     if (x->user.n == 0) {
+        if (response.n == 0)
+            return SASL_MALFORMED;
         x->user = response;
         x->challenge = ASK_PASSWORD;
         return SASL_ASK;

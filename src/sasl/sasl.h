@@ -10,7 +10,7 @@
 #define SASL_LINE_MAX ((size_t)12288)
 
 enum sasl_result {
-    SASL_DONE,      /* user and password are known, and are to be checked */
+    SASL_DONE,      /* user and password (perhaps empty) are known, and are to be checked */
     SASL_ASK,       /* only of sasl_begin and sasl_answer: the client is to answer the challenge */
     SASL_FOREIGN,   /* the client wants to act for somebody else, which nobody may; `user` is who asks */
     SASL_CANCELLED, /* the client sent "*" */
