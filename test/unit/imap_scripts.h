@@ -11,7 +11,7 @@
 
 /* A client's line and the answers to it stand together. */
 // clang-format off
-static const struct script SCRIPTS[] = {
+static const struct imap_script SCRIPTS[] = {
     {"2.2 commands that are none", 0, {
      "C: ", "S: * BAD ...",
      "C: a", "S: a BAD ...",

@@ -1,0 +1,159 @@
+#include "imap_fixture.h"
+
+#include "check.h"
+#include "imap_messages.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* --- the server's side --- */
+
+static void *serve(void *host)
+{
+    imap_session_run(host);
+    stream_close(&((struct account_session *)host)->stream);
+    return NULL;
+}
+
+static void open_session(struct imap_fixture *f, struct imap_client *c)
+{
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    stream_open(&c->stream, fds[0], STR(""));
+    c->host = (struct account_session){
+        .config = &f->config,
+        .store = f->store,
+        .address = STR("ana@example.test"),
+        .account = 1,
+        .tag = STR("L"),
+        .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+        .stopping = &f->stopping,
+    };
+    stream_open(&c->host.stream, fds[1], STR(""));
+    store_watch(f->store, c->host.wake_fd);
+    assert_int_equal(pthread_create(&c->thread, NULL, serve, &c->host), 0);
+    c->is_open = true;
+}
+
+static void close_session(struct imap_fixture *f, struct imap_client *c)
+{
+    if (!c->is_open)
+        return;
+    stream_close(&c->stream);
+    pthread_join(c->thread, NULL);
+    store_unwatch(f->store, c->host.wake_fd);
+    close(c->host.wake_fd);
+    c->is_open = false;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+void imap_open_fixture(struct imap_fixture *f)
+{
+    *f = (struct imap_fixture){.config.message_size_max = IMAP_MESSAGE_SIZE};
+    snprintf(f->dir, sizeof f->dir, "/tmp/golub-imap-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    struct err e = ERR_INIT;
+    f->store = store_open(f->dir, &e);
+    if (!f->store)
+        fail_msg("%s", e.text);
+}
+
+void imap_close_fixture(struct imap_fixture *f)
+{
+    for (size_t i = 0; i < IMAP_SESSIONS_MAX; i++)
+        close_session(f, &f->clients[i]);
+    store_close(f->store);
+    nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Into INBOX, received on 17-Jul-1996 02:44:25 -0700 as in the RFC's examples. */
+void imap_deliver(struct imap_fixture *f, struct str message)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct err e = ERR_INIT;
+    struct mailbox inbox;
+    assert_int_equal(store_mailbox_find(f->store, STR("INBOX"), &a, &inbox, &e), STORE_OK);
+    struct store_append item = {
+        .mailbox = inbox.id, .bytes = message, .keywords = STR(""), .received = 837596665, .zone = -7 * 60};
+    assert_int_equal(store_append(f->store, &item, 1, &e), STORE_OK);
+    assert_int_equal(item.result, STORE_OK);
+}
+
+/* --- the client's side --- */
+
+bool imap_matches(struct str line, const char *pattern)
+{
+    for (; *pattern; pattern++) {
+        if (strcmp(pattern, "...") == 0)
+            return true;
+        if (*pattern == '~') {
+            while (line.n > 0 && *line.p != ' ' && *line.p != pattern[1])
+                line = str_from_offset(line, 1);
+            continue;
+        }
+        if (line.n == 0 || *line.p != *pattern)
+            return false;
+        line = str_from_offset(line, 1);
+    }
+    return line.n == 0;
+}
+
+struct str imap_read_answer(struct imap_client *c)
+{
+    struct str line;
+    bool bare_lf;
+    enum stream_result r = stream_read_line(&c->stream, 1 << 20, deadline_in(IMAP_WAIT_MS), &line, &bare_lf);
+    if (r == STREAM_EOF || r == STREAM_ERROR) /* ECONNRESET: it had not read all that we sent */
+        return STR("<closed>");
+    if (r != STREAM_OK)
+        fail_msg("no answer: %d", (int)r);
+    return line;
+}
+
+void imap_send_line(struct imap_client *c, const char *line)
+{
+    stream_writef(&c->stream, "%s\r\n", line);
+    stream_flush(&c->stream, deadline_in(IMAP_WAIT_MS)); /* EPIPE shows in the next answer */
+}
+
+void imap_run_line(struct imap_fixture *f, const char *name, const char *line)
+{
+    char side = line[0];
+    bool is_numbered = ascii_is_digit(line[1]);
+    struct imap_client *c = &f->clients[is_numbered ? line[1] - '1' : 0];
+    const char *text = line + (is_numbered ? 4 : 3);
+    if (!c->is_open) {
+        open_session(f, c);
+        struct str greeting = imap_read_answer(c);
+        if (!imap_matches(greeting, "L OK [CAPABILITY IMAP4rev1 ..."))
+            fail_msg("%s: %.*s", name, STR_ARGS(greeting));
+    }
+    if (side == 'C') {
+        imap_send_line(c, text);
+        return;
+    }
+    struct str got = imap_read_answer(c);
+    if (!imap_matches(got, text))
+        fail_msg("%s: expected \"%s\", got \"%.*s\"", name, text, STR_ARGS(got));
+}
+
+void imap_run_script(const struct imap_script *s)
+{
+    struct imap_fixture f;
+    imap_open_fixture(&f);
+    for (unsigned i = 0; i < s->messages; i++)
+        imap_deliver(&f, i % 2 ? MESSAGE_NESTED : MESSAGE_PLAIN);
+    for (size_t i = 0; s->lines[i]; i++)
+        imap_run_line(&f, s->name, s->lines[i]);
+    imap_close_fixture(&f);
+}
