@@ -1,4 +1,4 @@
-/* Commands that need no mailbox: CAPABILITY, NOOP (and CHECK), LOGOUT, ID, ENABLE, NAMESPACE. */
+/* Commands that need no mailbox: CAPABILITY, NOOP (and CHECK), LOGOUT, ID, NAMESPACE. */
 #include "base/log.h"
 #include "imap/capability.h"
 #include "imap/session.h"
@@ -74,18 +74,6 @@ enum imap_status imap_do_id(struct imap_session *s, struct imap_cursor *c)
                  F_STR("version", version));
     stream_write(s->stream, STR("* ID (\"name\" \"golub\")\r\n"));
     return imap_ok(s, "Pleased to meet you");
-}
-
-/* RFC 5161: what is not known is passed over; there is nothing yet that must be switched on. */
-enum imap_status imap_do_enable(struct imap_session *s, struct imap_cursor *c)
-{
-    do {
-        struct str capability;
-        if (!imap_take_space(c) || !imap_take_atom(c, &capability))
-            return imap_bad_syntax(s, c);
-    } while (imap_peek(c) >= 0);
-    stream_write(s->stream, STR("* ENABLED\r\n"));
-    return imap_ok(s, "Done");
 }
 
 /* RFC 2342: everything is the user's own, with "/" between levels. */

@@ -16,6 +16,18 @@ bool imap_take_messages(struct imap_session *s, struct imap_cursor *c, struct im
     return false;
 }
 
+bool imap_uses_utf8(const struct imap_session *s)
+{
+    return s->enabled & (ENABLED_IMAP4REV2 | ENABLED_UTF8);
+}
+
+bool imap_decode_mailbox(const struct imap_session *s, struct str sent, struct buf *utf8)
+{
+    if (!imap_uses_utf8(s))
+        return decode_mutf7(sent, utf8);
+    return decode_is_utf8(sent) && buf_add(utf8, sent);
+}
+
 bool imap_take_mailbox(struct imap_session *s, struct imap_cursor *c, struct str *name)
 {
     size_t start = c->at;
@@ -24,9 +36,10 @@ bool imap_take_mailbox(struct imap_session *s, struct imap_cursor *c, struct str
         return false;
     CLEAN_BUF struct buf utf8;
     buf_init(&utf8, IMAP_COMMAND_MAX);
-    if (!decode_mutf7(sent, &utf8)) {
+    if (!imap_decode_mailbox(s, sent, &utf8)) {
         c->at = start;
-        c->problem = "the mailbox name is not in modified UTF-7 (& is written as &-)";
+        c->problem = imap_uses_utf8(s) ? "the mailbox name is not in UTF-8"
+                                       : "the mailbox name is not in modified UTF-7 (& is written as &-)";
         return false;
     }
     *name = arena_copy(&s->arena, buf_str(&utf8));
@@ -38,8 +51,12 @@ bool imap_take_mailbox(struct imap_session *s, struct imap_cursor *c, struct str
     return true;
 }
 
-void imap_add_mailbox(struct buf *out, struct str utf8_name)
+void imap_add_mailbox(const struct imap_session *s, struct buf *out, struct str utf8_name)
 {
+    if (imap_uses_utf8(s)) {
+        imap_add_astring_utf8(out, utf8_name);
+        return;
+    }
     CLEAN_BUF struct buf sent;
     buf_init(&sent, BUF_MAX_DEFAULT);
     encode_mutf7(utf8_name, &sent);

@@ -3,7 +3,6 @@
 #include "imap/pattern.h"
 #include "imap/roles.h"
 #include "imap/session.h"
-#include "message/decode.h"
 
 #include <stdlib.h>
 
@@ -16,13 +15,13 @@ struct list_request {
 
 /* A valid pattern in the store's spelling. One that is not valid matches nothing: LIST has no error for
  * that. */
-static struct str to_utf8(struct str pattern, struct arena *a)
+static struct str to_utf8(struct imap_session *s, struct str pattern)
 {
     CLEAN_BUF struct buf utf8;
     buf_init(&utf8, IMAP_COMMAND_MAX);
-    if (!decode_mutf7(pattern, &utf8))
+    if (!imap_decode_mailbox(s, pattern, &utf8))
         return STR("\n");
-    return arena_copy(a, buf_str(&utf8));
+    return arena_copy(&s->arena, buf_str(&utf8));
 }
 
 /* reference SP pattern */
@@ -34,7 +33,7 @@ static bool take_pattern(struct imap_session *s, struct imap_cursor *c, struct l
         return false;
     out->is_empty = pattern.n == 0;
     struct str whole = arena_printf(&s->arena, "%.*s%.*s", STR_ARGS(reference), STR_ARGS(pattern));
-    out->pattern = to_utf8(whole, &s->arena);
+    out->pattern = to_utf8(s, whole);
     return true;
 }
 
@@ -80,7 +79,7 @@ static void tell(struct imap_session *s, struct str command, struct str attribut
     CLEAN_BUF struct buf line;
     buf_init(&line, BUF_MAX_DEFAULT);
     buf_addf(&line, "* %.*s (%.*s) \"%c\" ", STR_ARGS(command), STR_ARGS(attributes), MAILBOX_DELIMITER);
-    imap_add_mailbox(&line, name);
+    imap_add_mailbox(s, &line, name);
     buf_add(&line, STR("\r\n"));
     stream_write(s->stream, buf_str(&line));
 }

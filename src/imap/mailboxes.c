@@ -162,7 +162,7 @@ static void tell_status(struct imap_session *s, const struct mailbox *m, unsigne
     CLEAN_BUF struct buf out;
     buf_init(&out, BUF_MAX_DEFAULT);
     buf_add(&out, STR("* STATUS "));
-    imap_add_mailbox(&out, m->name);
+    imap_add_mailbox(s, &out, m->name);
     const char *separator = " (";
     for (int i = 0; i < STATUS_COUNT; i++) {
         if (!(items & 1u << i))

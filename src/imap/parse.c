@@ -288,12 +288,19 @@ bool imap_parse_command(struct str text, struct imap_command *out)
     return true;
 }
 
-static void add_string(struct buf *out, struct str s)
+static bool is_quotable(struct str s, bool utf8)
 {
     bool quotable = s.n <= 1000; /* longer ones are kept out of the lines of clients with small buffers */
-    for (size_t i = 0; quotable && i < s.n; i++)
-        quotable = (unsigned char)s.p[i] >= 0x20 && (unsigned char)s.p[i] < 0x7f;
-    if (!quotable) {
+    for (size_t i = 0; quotable && i < s.n; i++) {
+        unsigned char byte = (unsigned char)s.p[i];
+        quotable = byte >= 0x20 && byte != 0x7f && (utf8 || byte < 0x7f);
+    }
+    return quotable;
+}
+
+static void add_string(struct buf *out, struct str s, bool utf8)
+{
+    if (!is_quotable(s, utf8)) {
         buf_addf(out, "{%zu}\r\n", s.n);
         buf_add(out, s);
         return;
@@ -307,7 +314,7 @@ static void add_string(struct buf *out, struct str s)
     buf_add_byte(out, '"');
 }
 
-void imap_add_astring(struct buf *out, struct str s)
+static void add_astring(struct buf *out, struct str s, bool utf8)
 {
     bool is_atom = s.n > 0 && !str_eq_nocase(s, STR("NIL"));
     for (size_t i = 0; is_atom && i < s.n; i++)
@@ -315,5 +322,15 @@ void imap_add_astring(struct buf *out, struct str s)
     if (is_atom)
         buf_add(out, s);
     else
-        add_string(out, s);
+        add_string(out, s, utf8);
+}
+
+void imap_add_astring(struct buf *out, struct str s)
+{
+    add_astring(out, s, false);
+}
+
+void imap_add_astring_utf8(struct buf *out, struct str s)
+{
+    add_astring(out, s, true);
 }

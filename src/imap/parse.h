@@ -73,5 +73,7 @@ void imap_add_set(struct buf *out, const uint32_t *numbers, size_t n);
 
 /* A string as a client reads it: an atom where that is possible, else quoted, else a literal. */
 void imap_add_astring(struct buf *out, struct str s);
+/* The same where quoted strings may hold UTF-8 (RFC 9051 section 4.3, RFC 6855 section 3); `s` is UTF-8. */
+void imap_add_astring_utf8(struct buf *out, struct str s);
 
 #endif

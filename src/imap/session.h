@@ -16,6 +16,16 @@
 /* Commands in a row that were BAD: whoever sends this many speaks something else. */
 #define IMAP_BAD_MAX       20
 
+/* What ENABLE has switched on (enable.c), or a command that implies it. Never switched off again but by
+ * UNAUTHENTICATE. */
+enum imap_enabled {
+    ENABLED_IMAP4REV2 = 1 << 0, /* RFC 9051: no \Recent, UTF-8 names, SEARCH answers ESEARCH */
+    ENABLED_UTF8 = 1 << 1,      /* UTF8=ACCEPT, RFC 6855: UTF-8 names, quoted strings and headers */
+    ENABLED_CONDSTORE = 1 << 2, /* RFC 7162: MODSEQ with every change of flags */
+    ENABLED_QRESYNC = 1 << 3,   /* RFC 7162 section 3.2: VANISHED instead of EXPUNGE */
+    ENABLED_UIDONLY = 1 << 4,   /* RFC 9586: no sequence numbers; UIDFETCH instead of FETCH, VANISHED */
+};
+
 enum imap_status {
     IMAP_OK,
     IMAP_NO,
@@ -32,6 +42,7 @@ struct imap_session {
     char tag[IMAP_TAG_MAX]; /* its tag: outlives what its handler does to the two above */
     size_t tag_size;
     bool by_uid;       /* the command under way is UID something */
+    unsigned enabled;  /* of enum imap_enabled */
     struct str answer; /* the words of its tagged answer, with a response code in front if it has one */
 
     bool is_selected;
@@ -70,9 +81,13 @@ void imap_clear_wake(struct imap_session *s);
  * number that is not in use is a problem (RFC 3501 section 9, seq-number). */
 bool imap_take_messages(struct imap_session *s, struct imap_cursor *c, struct imap_set *set);
 
-/* A mailbox name as clients write it (modified UTF-7), in UTF-8 with INBOX spelled so. */
+/* Mailbox names are UTF-8 on the wire after ENABLE IMAP4rev2 or UTF8=ACCEPT, modified UTF-7 before it. */
+bool imap_uses_utf8(const struct imap_session *s);
+/* A name or a pattern, as it was sent, in UTF-8. False: it is not in the form that this session uses. */
+bool imap_decode_mailbox(const struct imap_session *s, struct str sent, struct buf *utf8);
+/* A mailbox name in UTF-8, with INBOX spelled so. */
 bool imap_take_mailbox(struct imap_session *s, struct imap_cursor *c, struct str *name);
-void imap_add_mailbox(struct buf *out, struct str utf8_name);
+void imap_add_mailbox(const struct imap_session *s, struct buf *out, struct str utf8_name);
 
 /* The handlers: arguments from behind the command's name to the end. */
 typedef enum imap_status imap_handler(struct imap_session *s, struct imap_cursor *c);

@@ -128,6 +128,17 @@ static const struct imap_script SCRIPTS[] = {
      "C: a LIST \"\" R%", "S: * LIST (\\HasNoChildren) \"/\" R&-D", "S: a OK ...",
      "C: a STATUS {3+}",
      "C: a b (UNSEEN)", "S: * STATUS \"a b\" (UNSEEN 0)", "S: a OK ...", NULL}},
+    {"9051 5.1 names in UTF-8", 0, {
+     "C: a CREATE &AQ0-ta&-", "S: a OK ...",
+     "C: a CREATE \"\xc4\x8d\"", "S: a BAD ...",
+     "C: a ENABLE IMAP4rev2", "S: * ENABLED IMAP4rev2", "S: a OK ...",
+     "C: a LIST \"\" \"\xc4\x8dt%\"", "S: * LIST (\\HasNoChildren) \"/\" \"\xc4\x8dta&\"", "S: a OK ...",
+     "C: a STATUS {5+}",
+     "C: \xc4\x8dta& (MESSAGES)", "S: * STATUS \"\xc4\x8dta&\" (MESSAGES 0)", "S: a OK ...",
+     "C: a CREATE \"\xc4\"", "S: a BAD ...",
+     "C: a LIST \"\" \"\xc4\"", "S: a OK ...",
+     "C: a CREATE R&D", "S: a OK ...",
+     "C: a STATUS R&D (MESSAGES)", "S: * STATUS R&D (MESSAGES 0)", "S: a OK ...", NULL}},
     {"6154 CREATE with a use", 0, {
      "C: a CREATE Mine (USE (\\Junk))", "S: a NO [USEATTR] ...",
      "C: a CREATE Mine (USE (\\All))", "S: a NO [USEATTR] ...",
@@ -357,6 +368,7 @@ static const struct imap_script SCRIPTS[] = {
      "C: a ID", "S: a BAD ...",
      "C: a ENABLE CONDSTORE X-FOO", "S: * ENABLED", "S: a OK ...",
      "C: a ENABLE", "S: a BAD ...",
+     "C: a ENABLE imap4rev2 X-FOO IMAP4REV2", "S: * ENABLED IMAP4rev2", "S: a OK ...",
      "C: a NAMESPACE", "S: * NAMESPACE ((\"\" \"/\")) NIL NIL", "S: a OK ...", NULL}},
 };
 // clang-format on
