@@ -62,6 +62,7 @@ static struct verdict judge(enum store_result result, const struct err *e)
 {
     switch (result) {
     case STORE_OK: return (struct verdict){DELIVERY_STORED, "2.0.0 Stored"};
+    case STORE_OVERQUOTA:
     case STORE_LIMIT: return (struct verdict){DELIVERY_TEMPORARY, "4.2.2 Mailbox is full"};
     case STORE_INVALID: return (struct verdict){DELIVERY_PERMANENT, "5.6.0 Message cannot be stored"};
     case STORE_FAILED:

@@ -1,11 +1,11 @@
 #include "mailbox/internal.h"
 
 static const struct sql_statement COUNTERS = {
-    "SELECT selectable, uidvalidity, uidnext, first_recent, highestmodseq, messages, unseen, deleted, size"
-    " FROM mailbox WHERE id = $1"};
+    "SELECT selectable, uidvalidity, uidnext, first_recent, highestmodseq, messages, unseen, deleted, size,"
+    " deleted_size FROM mailbox WHERE id = $1"};
 static const struct sql_statement WRITE_COUNTERS = {
     "UPDATE mailbox SET uidvalidity = $2, uidnext = $3, first_recent = $4, highestmodseq = $5, messages = $6,"
-    " unseen = $7, deleted = $8, size = $9 WHERE id = $1"};
+    " unseen = $7, deleted = $8, size = $9, deleted_size = $10 WHERE id = $1"};
 
 static int read_counters(struct sql *db, int64_t mailbox, struct counters *c, struct err *e)
 {
@@ -25,6 +25,7 @@ static int read_counters(struct sql *db, int64_t mailbox, struct counters *c, st
             .unseen = (uint32_t)sql_get_int(&rows, 6),
             .deleted = (uint32_t)sql_get_int(&rows, 7),
             .size = (uint64_t)sql_get_int(&rows, 8),
+            .deleted_size = (uint64_t)sql_get_int(&rows, 9),
         };
     return sql_end(&rows, e) ? found : -1;
 }
@@ -34,7 +35,8 @@ static bool write_counters(struct sql *db, const struct counters *c, struct err 
     return sql_exec(db, &WRITE_COUNTERS,
                     SQL(sql_int(c->mailbox), sql_int(c->uidvalidity), sql_int(c->uidnext),
                         sql_int(c->first_recent), sql_int((int64_t)c->highestmodseq), sql_int(c->messages),
-                        sql_int(c->unseen), sql_int(c->deleted), sql_int((int64_t)c->size)),
+                        sql_int(c->unseen), sql_int(c->deleted), sql_int((int64_t)c->size),
+                        sql_int((int64_t)c->deleted_size)),
                     NULL, e);
 }
 
@@ -85,10 +87,22 @@ enum store_result change_mailbox(struct change *ch, int64_t mailbox, struct coun
     }
     struct counters *c = ARENA_NEW(&ch->arena, struct counters);
     *c = read;
+    c->messages_before = c->messages;
+    c->size_before = c->size;
     c->next = ch->touched;
     ch->touched = c;
     *out = c;
     return STORE_OK;
+}
+
+void change_use(const struct change *ch, uint64_t *messages, uint64_t *size)
+{
+    *messages = ch->root.messages;
+    *size = ch->root.size;
+    for (const struct counters *c = ch->touched; c; c = c->next) {
+        *messages += c->messages - (uint64_t)c->messages_before;
+        *size += c->size - c->size_before;
+    }
 }
 
 void change_mark(struct change *ch, struct counters *c)
@@ -97,8 +111,21 @@ void change_mark(struct change *ch, struct counters *c)
     c->is_dirty = ch->root.is_dirty = ch->is_visible = true;
 }
 
+/* What the change does to the mailboxes it does to the account. */
+static void sum_up(struct change *ch)
+{
+    struct counters *root = &ch->root;
+    uint64_t messages = root->messages, size = root->size;
+    change_use(ch, &messages, &size);
+    root->is_dirty |= messages != root->messages || size != root->size;
+    root->messages = (uint32_t)messages;
+    root->size = size;
+}
+
 enum store_result change_commit(struct change *ch, struct err *e)
 {
+    sum_up(ch);
+    quota_note(ch);
     bool good = !ch->root.is_dirty || write_counters(ch->db, &ch->root, e);
     for (struct counters *c = ch->touched; good && c; c = c->next)
         if (c->is_dirty)
@@ -128,24 +155,32 @@ void counters_add(struct counters *c, uint32_t flags, uint64_t size)
 {
     c->messages++;
     c->unseen += !(flags & FLAG_SEEN);
-    c->deleted += !!(flags & FLAG_DELETED);
     c->size += size;
+    if (flags & FLAG_DELETED) {
+        c->deleted++;
+        c->deleted_size += size;
+    }
 }
 
 void counters_remove(struct counters *c, uint32_t flags, uint64_t size)
 {
     c->messages--;
     c->unseen -= !(flags & FLAG_SEEN);
-    c->deleted -= !!(flags & FLAG_DELETED);
     c->size -= size;
+    if (flags & FLAG_DELETED) {
+        c->deleted--;
+        c->deleted_size -= size;
+    }
 }
 
-void counters_reflag(struct counters *c, uint32_t before, uint32_t after)
+void counters_reflag(struct counters *c, uint32_t before, uint32_t after, uint64_t size)
 {
     c->unseen += !(after & FLAG_SEEN);
     c->unseen -= !(before & FLAG_SEEN);
     c->deleted += !!(after & FLAG_DELETED);
     c->deleted -= !!(before & FLAG_DELETED);
+    c->deleted_size += after & FLAG_DELETED ? size : 0;
+    c->deleted_size -= before & FLAG_DELETED ? size : 0;
 }
 
 enum store_result counters_take_uid(struct counters *c, uint32_t *uid, struct err *e)

@@ -40,10 +40,22 @@ struct copying {
     size_t n, from_cap, to_cap;
 };
 
+/* A copy counts like any other message, though its body is kept once. */
+static enum store_result check_quota(struct copying *c, const struct reader *r, struct err *e)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < r->count; i++)
+        bytes += r->rows[i].fetch.row.size;
+    return quota_check(&c->ch, r->count, bytes, e);
+}
+
 static enum store_result copy_batch(struct copying *c, const struct reader *r, struct err *e)
 {
     uint32_t uid = c->to->uidnext;
-    enum store_result result = copy_rows(&c->ch, c->to, r->rows, r->count, e);
+    enum store_result result = c->move ? STORE_OK : check_quota(c, r, e);
+    if (result != STORE_OK)
+        return result;
+    result = copy_rows(&c->ch, c->to, r->rows, r->count, e);
     if (result != STORE_OK)
         return result;
     if (c->move && !expunge_rows(&c->ch, c->from, r->rows, r->count, e))

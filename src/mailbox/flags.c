@@ -54,7 +54,7 @@ static enum store_result change_row(struct flagging *g, struct message_row *row,
     *is_changed = flags != row->flags || !*is_run;
     if (!*is_changed)
         return STORE_OK;
-    counters_reflag(g->counters, row->flags, flags);
+    counters_reflag(g->counters, row->flags, flags, row->size);
     row->flags = flags;
     row->keywords = keywords;
     row->modseq = g->ch.modseq;

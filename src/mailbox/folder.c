@@ -2,12 +2,13 @@
 #include "mailbox/internal.h"
 
 /* '0' is the character after the delimiter '/': children lie between the two. */
-#define COLUMNS                                                                                           \
-    "SELECT m.id, m.name, m.role, m.selectable,"                                                          \
-    " CASE WHEN EXISTS(SELECT 1 FROM subscription s WHERE s.name = m.name) THEN 1 ELSE 0 END,"            \
-    " CASE WHEN EXISTS(SELECT 1 FROM mailbox c"                                                           \
-    "  WHERE c.name > m.name || '/' AND c.name < m.name || '0') THEN 1 ELSE 0 END,"                       \
-    " m.uidvalidity, m.uidnext, m.first_recent, m.highestmodseq, m.messages, m.unseen, m.deleted, m.size" \
+#define COLUMNS                                                                                            \
+    "SELECT m.id, m.name, m.role, m.selectable,"                                                           \
+    " CASE WHEN EXISTS(SELECT 1 FROM subscription s WHERE s.name = m.name) THEN 1 ELSE 0 END,"             \
+    " CASE WHEN EXISTS(SELECT 1 FROM mailbox c"                                                            \
+    "  WHERE c.name > m.name || '/' AND c.name < m.name || '0') THEN 1 ELSE 0 END,"                        \
+    " m.uidvalidity, m.uidnext, m.first_recent, m.highestmodseq, m.messages, m.unseen, m.deleted, m.size," \
+    " m.deleted_size"                                                                                      \
     " FROM mailbox m"
 static const struct sql_statement ALL = {
     COLUMNS " WHERE m.id > 0 ORDER BY CASE WHEN m.name = 'INBOX' THEN 0 ELSE 1 END, m.name"};
@@ -33,6 +34,7 @@ static struct mailbox read_mailbox(const struct sql_rows *rows, struct arena *a)
         .unseen = (uint32_t)sql_get_int(rows, 11),
         .deleted = (uint32_t)sql_get_int(rows, 12),
         .size = (uint64_t)sql_get_int(rows, 13),
+        .deleted_size = (uint64_t)sql_get_int(rows, 14),
     };
 }
 

@@ -4,7 +4,6 @@
 #include "mailbox/internal.h"
 
 static const struct sql_statement BY_NAME = {"SELECT id, selectable FROM mailbox WHERE name = $1 AND id > 0"};
-static const struct sql_statement COUNT = {"SELECT count(*) FROM mailbox WHERE id > 0"};
 static const struct sql_statement WITH_ROLE = {"SELECT id FROM mailbox WHERE role = $1"};
 static const struct sql_statement INSERT = {
     "INSERT INTO mailbox(id, name, role, selectable, uidvalidity, uidnext, first_recent, highestmodseq, "
@@ -87,18 +86,15 @@ static uint32_t next_uidvalidity(struct change *ch)
 static enum store_result insert(struct change *ch, struct str name, enum mailbox_role role, int64_t *id,
                                 struct err *e)
 {
-    int64_t count = 0;
-    if (sql_one_int(ch->db, &COUNT, SQL_NONE, &count, e) < 0)
-        return STORE_FAILED;
-    if (count >= MAILBOX_COUNT_MAX) {
-        err_set(e, ERR_PERMANENT, "an account has at most %d mailboxes", MAILBOX_COUNT_MAX);
-        return STORE_LIMIT;
-    }
+    enum store_result r = quota_check_mailbox(ch, e);
+    if (r != STORE_OK)
+        return r;
     if (ch->root.uidnext > INT32_MAX) { /* message_id() has room for so many */
         err_set(e, ERR_PERMANENT, "the account has used up its mailbox numbers");
         return STORE_LIMIT;
     }
     *id = ch->root.uidnext++;
+    ch->root.unseen++; /* see ROOT_MAILBOX */
     take_modseq(ch);
     return sql_exec(ch->db, &INSERT,
                     SQL(sql_int(*id), sql_text(name), sql_int(role), sql_int(next_uidvalidity(ch)),
@@ -205,6 +201,13 @@ static enum store_result empty(struct change *ch, struct counters *from, struct 
 
 /* --- deleting --- */
 
+static enum store_result delete_row(struct change *ch, int64_t id, struct err *e)
+{
+    take_modseq(ch);
+    ch->root.unseen--;
+    return sql_exec(ch->db, &DELETE, SQL(sql_int(id)), NULL, e) ? STORE_OK : STORE_FAILED;
+}
+
 static enum store_result remove_one(struct change *ch, struct str name, struct err *e)
 {
     int64_t id;
@@ -218,8 +221,7 @@ static enum store_result remove_one(struct change *ch, struct str name, struct e
     if (!selectable) {
         if (children)
             return invalid(e, "the mailbox is deleted already and stays for the mailboxes below it");
-        take_modseq(ch);
-        return sql_exec(ch->db, &DELETE, SQL(sql_int(id)), NULL, e) ? STORE_OK : STORE_FAILED;
+        return delete_row(ch, id, e);
     }
     struct counters *c;
     r = change_mailbox(ch, id, &c, e);
@@ -230,7 +232,7 @@ static enum store_result remove_one(struct change *ch, struct str name, struct e
     c->is_gone = true;
     take_modseq(ch);
     if (!children)
-        return sql_exec(ch->db, &DELETE, SQL(sql_int(id)), NULL, e) ? STORE_OK : STORE_FAILED;
+        return delete_row(ch, id, e);
     c->is_dirty = true;
     c->highestmodseq = ch->modseq;
     return set_selectable(ch, id, false, MAILBOX_NO_ROLE, e) ? STORE_OK : STORE_FAILED;

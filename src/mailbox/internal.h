@@ -8,6 +8,7 @@
 #include "mailbox/store.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define UID_MAX UINT32_MAX /* the last uid is never given, so that uidnext always fits */
@@ -70,6 +71,7 @@ struct store {
     /* One write transaction of this process at a time: waiting here is fair and cheap, where SQLite would
      * sleep and try again. Taken before a connection, so that writers who wait hold none. */
     pthread_mutex_t writer;
+    atomic_bool near_quota; /* as of the last commit that asked (quota.c) */
     char *path;
 };
 
@@ -82,7 +84,9 @@ struct counters {
     uint32_t uidvalidity, uidnext, first_recent;
     uint64_t highestmodseq;
     uint32_t messages, unseen, deleted;
-    uint64_t size;
+    uint64_t size, deleted_size;
+    uint32_t messages_before; /* as they were when the change read them */
+    uint64_t size_before;
     bool is_dirty; /* to be written back */
     bool is_gone;  /* its row was deleted, or made not selectable: sessions must look again */
 };
@@ -96,11 +100,15 @@ struct change {
     struct counters root; /* the account's own: see ROOT_MAILBOX */
     uint64_t modseq;      /* of whatever is changed now */
     bool is_visible;      /* sessions must be woken */
+    bool knows_limits;    /* quota.c has read them */
+    uint64_t limits[QUOTA_RESOURCES];
 };
 
 enum store_result change_open(struct store *s, struct change *ch, struct err *e);
 /* The counters of a mailbox, read once. STORE_NONE: it is not there or not selectable. */
 enum store_result change_mailbox(struct change *ch, int64_t mailbox, struct counters **out, struct err *e);
+/* Messages and bytes of the account, as they are at this point of the change. */
+void change_use(const struct change *ch, uint64_t *messages, uint64_t *size);
 /* The mailbox's messages have changed: it takes the change's modseq. */
 void change_mark(struct change *ch, struct counters *c);
 enum store_result change_commit(struct change *ch, struct err *e); /* durable when STORE_OK */
@@ -108,9 +116,17 @@ void change_cancel(struct change *ch);
 
 void counters_add(struct counters *c, uint32_t flags, uint64_t size);
 void counters_remove(struct counters *c, uint32_t flags, uint64_t size);
-void counters_reflag(struct counters *c, uint32_t before, uint32_t after);
+void counters_reflag(struct counters *c, uint32_t before, uint32_t after, uint64_t size);
 /* The next uid of the mailbox; STORE_LIMIT when there is none left. */
 enum store_result counters_take_uid(struct counters *c, uint32_t *uid, struct err *e);
+
+/* --- quota.c --- */
+/* Whether so much more may be added to the account. STORE_OVERQUOTA with the words. */
+enum store_result quota_check(struct change *ch, uint64_t messages, uint64_t bytes, struct err *e);
+/* Before a commit: keeps for store_quota_is_near what quota_check has found out. */
+void quota_note(struct change *ch);
+/* How many mailboxes there may be. */
+enum store_result quota_check_mailbox(struct change *ch, struct err *e);
 
 /* --- name.c --- */
 /* `in` as it is stored: NFC, INBOX in capitals, without a trailing delimiter. STORE_INVALID, STORE_LIMIT with

@@ -8,6 +8,8 @@
  * need one index more, written with every message. The code that moves rows is small (expunge.c, purge.c)
  * and tested against a model.
  *
+ * Of the root row, messages, size and unseen count the messages, bytes and mailboxes of the account.
+ *
  * mailbox.role is enum mailbox_role; message.flags enum message_flag. The numbers are on disk: never change
  * them. */
 static const struct sql_migration MIGRATIONS[] = {
@@ -73,6 +75,21 @@ static const struct sql_migration MIGRATIONS[] = {
      " FROM (VALUES(0, '', 0, 7), (1, 'INBOX', 1, 1), (2, 'Drafts', 2, 1), (3, 'Sent', 3, 1),"
      "  (4, 'Archive', 4, 1), (5, 'Junk', 5, 1), (6, 'Trash', 6, 1));"
      "INSERT INTO subscription SELECT name FROM mailbox WHERE id > 0;"},
+
+    {
+        /* Quota (quota.c). The root's own counters are the account's: summed up once. */
+        "ALTER TABLE mailbox ADD COLUMN deleted_size INTEGER NOT NULL DEFAULT 0;" /* of what is \Deleted */
+        "UPDATE mailbox SET deleted_size = (SELECT coalesce(sum(m.size), 0) FROM message m"
+        " WHERE m.id >= mailbox.id * 4294967296 AND m.id < (mailbox.id + 1) * 4294967296"
+        " AND m.flags & 8 <> 0) WHERE deleted > 0;"
+        "UPDATE mailbox SET messages = (SELECT coalesce(sum(b.messages), 0) FROM mailbox b WHERE b.id > 0),"
+        " size = (SELECT coalesce(sum(b.size), 0) FROM mailbox b WHERE b.id > 0),"
+        " unseen = (SELECT count(*) FROM mailbox b WHERE b.id > 0) WHERE id = 0;"
+        "CREATE TABLE quota("
+        " resource INTEGER PRIMARY KEY," /* enum quota_resource */
+        " given INTEGER,"                /* by the administrator; NULL: no limit */
+        " own INTEGER) STRICT;"          /* what the owner keeps to; NULL: nothing less than that */
+    },
 };
 
 const struct sql_schema MAIL_SCHEMA = {"mail", MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS};

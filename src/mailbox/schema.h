@@ -7,7 +7,8 @@ extern const struct sql_schema MAIL_SCHEMA;
 
 /* The row of table mailbox above all others: the root of the tree, which no client sees. It keeps the
  * account's own counters where a mailbox keeps its own: uidnext is the id of the next mailbox, uidvalidity
- * the last one given, highestmodseq the last one given. (A row of its own table would be a page more to write
+ * the last one given, highestmodseq the last one given; messages and size are the account's, and unseen is
+ * how many mailboxes there are. (A row of its own table would be a page more to write
  * for every message.) */
 #define ROOT_MAILBOX 0
 

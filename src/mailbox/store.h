@@ -51,7 +51,8 @@ struct mailbox {
     uint32_t first_recent; /* messages with this uid and above have been shown to no session (\Recent) */
     uint64_t highestmodseq;
     uint32_t messages, unseen, deleted;
-    uint64_t size; /* bytes of all messages */
+    uint64_t size;         /* bytes of all messages */
+    uint64_t deleted_size; /* of those that are \Deleted */
 };
 
 struct mailbox_list {
@@ -61,11 +62,12 @@ struct mailbox_list {
 
 enum store_result {
     STORE_OK,
-    STORE_NONE,    /* no such mailbox or message */
-    STORE_EXISTS,  /* a mailbox of that name is there already */
-    STORE_INVALID, /* a name or keyword that is not allowed; the words say why */
-    STORE_LIMIT,   /* a bound above, or the quota */
-    STORE_FAILED,  /* temporary or internal: disk full, broken database; see err.kind */
+    STORE_NONE,      /* no such mailbox or message */
+    STORE_EXISTS,    /* a mailbox of that name is there already */
+    STORE_INVALID,   /* a name or keyword that is not allowed; the words say why */
+    STORE_LIMIT,     /* a bound above */
+    STORE_OVERQUOTA, /* the account would have more than its quota: see below */
+    STORE_FAILED,    /* temporary or internal: disk full, broken database; see err.kind */
 };
 
 enum store_result store_mailbox_list(struct store *s, struct arena *a, struct mailbox_list *out,
@@ -152,6 +154,26 @@ uint64_t store_highestmodseq(struct store *s, int64_t mailbox);
 void store_watch(struct store *s, int event_fd);
 void store_unwatch(struct store *s, int event_fd);
 
+/* --- quota --- of the account as a whole. What was expunged and can still be brought back does not count.
+ * What adds messages beyond it is STORE_OVERQUOTA; whatever else there is to do goes on. */
+enum quota_resource { QUOTA_BYTES, QUOTA_MESSAGES, QUOTA_MAILBOXES, QUOTA_RESOURCES };
+#define QUOTA_NONE         ((uint64_t)INT64_MAX) /* no limit */
+#define QUOTA_SOFT_PERCENT 90                    /* fuller than this is worth a warning */
+struct quota {
+    uint64_t used[QUOTA_RESOURCES];
+    uint64_t given[QUOTA_RESOURCES]; /* the administrator's limits; mailboxes: MAILBOX_COUNT_MAX */
+    uint64_t limit[QUOTA_RESOURCES]; /* what holds: those, or less where the owner wants less */
+};
+enum store_result store_quota(struct store *s, struct quota *out, struct err *e);
+/* The administrator's limits, QUOTA_NONE for none: kept, and written only when they are others than before.
+ */
+enum store_result store_set_quota(struct store *s, uint64_t bytes, uint64_t messages, struct err *e);
+/* What the owner keeps to, at most what is given (else STORE_LIMIT); QUOTA_NONE for as much as is given. */
+enum store_result store_set_own_quota(struct store *s, const uint64_t limits[QUOTA_RESOURCES], struct err *e);
+/* Whether the account was fuller than QUOTA_SOFT_PERCENT of a limit after the last message was added by this
+ * process. Asks no database. */
+bool store_quota_is_near(struct store *s);
+
 /* --- adding --- */
 struct store_append {
     int64_t mailbox;
@@ -162,6 +184,7 @@ struct store_append {
     int64_t received;
     int16_t zone;
     struct str delivery; /* 16 bytes that name this delivery, or empty: see `again` */
+    bool beyond_quota;   /* is stored however full the account is (mail to postmaster) */
     bool again; /* it may have been stored already: if a recent row has this delivery id, that row is the
                    answer */
     /* out */
