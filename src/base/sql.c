@@ -1,69 +1,35 @@
+/* What all engines have in common: values, and the way to the engine that a connection is of. */
 #include "base/sql.h"
 
-#include "base/log.h"
-#include "base/mem.h"
 #include "base/sql_engine.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-/* Statements prepared on this connection, found by the address of their constant: open addressing, doubled
- * before it is three quarters full. */
-struct prepared {
-    const struct sql_statement *statement;
-    sqlite3_stmt *handle;
-};
+/* --- statements --- */
 
-#define PREPARED_START 32 /* slots of a new table; a power of two */
+/* Where the linker has put what SQL_STATEMENT left in the section. Weak: a program may have none. */
+extern const struct sql_statement *const __start_sql_statements[] __attribute__((weak));
+extern const struct sql_statement *const __stop_sql_statements[] __attribute__((weak));
 
-static size_t slot_of(const struct sql *db, const struct sql_statement *s)
+uint32_t sql_statement_count(void)
 {
-    /* Constants lie 8 bytes apart; the multiplication spreads them over the high bits. */
-    uint64_t h = ((uint64_t)(uintptr_t)s >> 3) * 0x9e3779b97f4a7c15u;
-    size_t at = (size_t)(h >> 32) & (db->slots - 1);
-    while (db->prepared[at].statement && db->prepared[at].statement != s)
-        at = (at + 1) & (db->slots - 1);
-    return at;
+    return (uint32_t)(__stop_sql_statements - __start_sql_statements);
 }
 
-static void grow(struct sql *db)
+uint32_t sql_statement_number(const struct sql_statement *s)
 {
-    struct prepared *old = db->prepared;
-    size_t n = db->slots;
-    db->slots = n ? n * 2 : PREPARED_START;
-    db->prepared = mem_new(db->slots, sizeof *db->prepared);
-    for (size_t i = 0; i < n; i++)
-        if (old[i].statement)
-            db->prepared[slot_of(db, old[i].statement)] = old[i];
-    free(old);
+    return s->place ? (uint32_t)(s->place - __start_sql_statements) : SQL_NO_NUMBER;
 }
 
-void sql_forget_statements(struct sql *db)
+const struct sql_statement *sql_statement_at(uint32_t number, const char *schema)
 {
-    for (size_t i = 0; i < db->slots; i++)
-        sqlite3_finalize(db->prepared[i].handle);
-    free(db->prepared);
-    db->prepared = NULL;
-    db->slots = db->used = 0;
-}
-
-static sqlite3_stmt *prepare(struct sql *db, const struct sql_statement *s, struct err *e)
-{
-    if (db->used * 4 >= db->slots * 3)
-        grow(db);
-    struct prepared *p = &db->prepared[slot_of(db, s)];
-    if (p->statement)
-        return p->handle;
-    sqlite3_stmt *handle = NULL;
-    int rc = sqlite3_prepare_v3(db->handle, s->text, -1, SQLITE_PREPARE_PERSISTENT, &handle, NULL);
-    if (rc != SQLITE_OK) {
-        sql_fail(db, rc, e);
+    if (number >= sql_statement_count())
         return NULL;
-    }
-    *p = (struct prepared){s, handle};
-    db->used++;
-    return handle;
+    const struct sql_statement *s = __start_sql_statements[number];
+    return strcmp(s->schema, schema) == 0 ? s : NULL;
 }
+
+/* --- values --- */
 
 struct sql_value sql_null(void)
 {
@@ -85,79 +51,38 @@ struct sql_value sql_blob(struct str s)
     return (struct sql_value){.type = SQL_BLOB, .s = s};
 }
 
-static int bind_one(sqlite3_stmt *h, int at, const struct sql_value *v)
+/* --- opening --- */
+
+bool sql_refuse_newer(const char *where, const struct sql_schema *schema, size_t version, struct err *e)
 {
-    /* SQLite takes a null pointer as NULL; an empty slice may have one, and is an empty value. */
-    const char *p = v->s.p ? v->s.p : "";
-    switch (v->type) {
-    case SQL_NULL: return sqlite3_bind_null(h, at);
-    case SQL_INT: return sqlite3_bind_int64(h, at, v->i);
-    case SQL_TEXT: return sqlite3_bind_text64(h, at, p, v->s.n, SQLITE_STATIC, SQLITE_UTF8);
-    case SQL_BLOB: return sqlite3_bind_blob64(h, at, p, v->s.n, SQLITE_STATIC);
-    }
-    return SQLITE_MISUSE;
+    return err_set(e, ERR_INTERNAL,
+                   "%s: its %s schema is number %zu and this golub knows up to %zu; install the newer golub",
+                   where, schema->name, version, schema->count);
 }
 
-/* The value of the parameter at place `at`. SQLite numbers its places by first appearance in the text,
- * whatever the number after the $ says; PostgreSQL and our callers mean the number. NULL: it is none, or too
- * high. */
-static const struct sql_value *value_for(sqlite3_stmt *h, int at, struct sql_params params)
+void sql_close(struct sql *db)
 {
-    const char *name = sqlite3_bind_parameter_name(h, at);
-    uint32_t number;
-    if (!name || !str_to_u32(str_from_c(name + 1), &number) || number == 0 || number > params.n)
-        return NULL;
-    return &params.v[number - 1];
+    if (db)
+        db->engine->close(db);
 }
 
-/* The statement ready to be stepped; NULL with the words. */
-static sqlite3_stmt *start(struct sql *db, const struct sql_statement *s, struct sql_params params,
-                           struct err *e)
+void sql_clean_close(struct sql **db)
 {
-    sqlite3_stmt *h = prepare(db, s, e);
-    if (!h)
-        return NULL;
-    if (sqlite3_stmt_busy(h)) {
-        err_set(e, ERR_INTERNAL, "%s: a statement was started again before its end: %s", db->path, s->text);
-        return NULL;
-    }
-    if ((size_t)sqlite3_bind_parameter_count(h) != params.n) {
-        err_set(e, ERR_INTERNAL, "%s: a statement with %d parameters was given %zu: %s", db->path,
-                sqlite3_bind_parameter_count(h), params.n, s->text);
-        return NULL;
-    }
-    for (size_t i = 0; i < params.n; i++) {
-        const struct sql_value *v = value_for(h, (int)i + 1, params);
-        int rc = v ? bind_one(h, (int)i + 1, v) : SQLITE_RANGE;
-        if (rc != SQLITE_OK) {
-            sql_fail(db, rc, e);
-            return NULL;
-        }
-    }
-    return h;
+    sql_close(*db);
 }
+
+/* --- running --- */
 
 bool sql_exec(struct sql *db, const struct sql_statement *s, struct sql_params params, int64_t *changed,
               struct err *e)
 {
-    sqlite3_stmt *h = start(db, s, params, e);
-    if (!h)
-        return false;
-    int rc;
-    while ((rc = sqlite3_step(h)) == SQLITE_ROW)
-        ; /* what RETURNING gives is not wanted here */
-    if (rc != SQLITE_DONE)
-        sql_fail(db, rc, e);
-    else if (changed)
-        *changed = sqlite3_changes64(db->handle);
-    sqlite3_reset(h);
-    return rc == SQLITE_DONE;
+    return db->engine->exec(db, s, params, changed, e);
 }
 
 bool sql_query(struct sql *db, const struct sql_statement *s, struct sql_params params, struct sql_rows *rows,
                struct err *e)
 {
-    *rows = (struct sql_rows){.db = db, .handle = start(db, s, params, e)};
+    *rows = (struct sql_rows){.db = db, .handle = db->engine->query(db, s, params, e)};
     return rows->handle != NULL;
 }
 
@@ -165,34 +90,32 @@ bool sql_next(struct sql_rows *rows)
 {
     if (rows->failed)
         return false;
-    if (sqlite3_step(rows->handle) == SQLITE_ROW)
+    if (rows->db->engine->next(rows))
         return true;
-    rows->failed = true; /* stepping on would start the statement anew */
+    rows->failed = true; /* going on would start the statement anew */
     return false;
 }
 
 bool sql_end(struct sql_rows *rows, struct err *e)
 {
-    int rc = sqlite3_reset(rows->handle); /* tells the error of the last step again */
+    bool good = rows->db->engine->end(rows, e);
     rows->handle = NULL;
-    return rc == SQLITE_OK || sql_fail(rows->db, rc, e);
+    return good;
 }
 
 int64_t sql_get_int(const struct sql_rows *rows, int column)
 {
-    return sqlite3_column_int64(rows->handle, column);
+    return rows->db->engine->get_int(rows, column);
 }
 
 struct str sql_get_str(const struct sql_rows *rows, int column)
 {
-    /* The pointer first: asking for it may convert, and the length is that of what it converted to. */
-    const void *p = sqlite3_column_blob(rows->handle, column);
-    return str_from(p, p ? (size_t)sqlite3_column_bytes(rows->handle, column) : 0);
+    return rows->db->engine->get_str(rows, column);
 }
 
 bool sql_get_null(const struct sql_rows *rows, int column)
 {
-    return sqlite3_column_type(rows->handle, column) == SQLITE_NULL;
+    return rows->db->engine->get_null(rows, column);
 }
 
 int sql_one_int(struct sql *db, const struct sql_statement *s, struct sql_params params, int64_t *out,
@@ -207,77 +130,54 @@ int sql_one_int(struct sql *db, const struct sql_statement *s, struct sql_params
     return sql_end(&rows, e) ? found : -1;
 }
 
-static const struct sql_statement BEGIN_READ = {"BEGIN"};
-static const struct sql_statement BEGIN_WRITE = {"BEGIN IMMEDIATE"};
-static const struct sql_statement COMMIT = {"COMMIT"};
-static const struct sql_statement ROLLBACK = {"ROLLBACK"};
-static const struct sql_statement SAVEPOINT = {"SAVEPOINT part"};
-static const struct sql_statement SAVEPOINT_RELEASE = {"RELEASE part"};
-static const struct sql_statement SAVEPOINT_ROLLBACK = {"ROLLBACK TO part"};
-static const struct sql_statement DATA_VERSION = {"PRAGMA data_version"};
+/* --- transactions --- */
 
 bool sql_begin_read(struct sql *db, struct err *e)
 {
-    return sql_exec(db, &BEGIN_READ, SQL_NONE, NULL, e);
+    return db->engine->begin(db, false, e);
 }
 
 bool sql_begin_write(struct sql *db, struct err *e)
 {
-    return sql_exec(db, &BEGIN_WRITE, SQL_NONE, NULL, e);
+    return db->engine->begin(db, true, e);
 }
 
 bool sql_commit(struct sql *db, struct err *e)
 {
-    if (sql_exec(db, &COMMIT, SQL_NONE, NULL, e))
-        return true;
-    sql_rollback(db); /* a commit that failed may have left the transaction open */
-    return false;
+    return db->engine->commit(db, e);
 }
 
 void sql_rollback(struct sql *db)
 {
-    struct err e = ERR_INIT;
-    /* SQLite has rolled back by itself after some errors (disk full); then there is nothing to do. */
-    if (sql_in_transaction(db) && !sql_exec(db, &ROLLBACK, SQL_NONE, NULL, &e) && sql_in_transaction(db))
-        log_die("sql.rollback", "%s", e.text);
+    db->engine->rollback(db);
 }
 
 bool sql_in_transaction(struct sql *db)
 {
-    return !sqlite3_get_autocommit(db->handle);
+    return db->engine->in_transaction(db);
 }
 
 bool sql_savepoint(struct sql *db, struct err *e)
 {
-    return sql_exec(db, &SAVEPOINT, SQL_NONE, NULL, e);
+    return db->engine->savepoint(db, e);
 }
 
 bool sql_savepoint_release(struct sql *db, struct err *e)
 {
-    return sql_exec(db, &SAVEPOINT_RELEASE, SQL_NONE, NULL, e);
+    return db->engine->savepoint_release(db, e);
 }
 
 void sql_savepoint_rollback(struct sql *db)
 {
-    /* An error that rolled the whole transaction back took the savepoint with it. */
-    if (!sql_in_transaction(db))
-        return;
-    struct err e = ERR_INIT;
-    if (!sql_exec(db, &SAVEPOINT_ROLLBACK, SQL_NONE, NULL, &e) ||
-        !sql_exec(db, &SAVEPOINT_RELEASE, SQL_NONE, NULL, &e))
-        sql_rollback(db);
+    db->engine->savepoint_rollback(db);
 }
 
 int64_t sql_last_id(struct sql *db)
 {
-    return sqlite3_last_insert_rowid(db->handle);
+    return db->engine->last_id(db);
 }
 
 int64_t sql_data_version(struct sql *db)
 {
-    int64_t version = 0;
-    /* Reads shared memory only; a failure shows as a version that nobody has seen yet. */
-    if (sql_one_int(db, &DATA_VERSION, SQL_NONE, &version, NULL) != 1)
-        return -1;
-    return version;
+    return db->engine->data_version(db);
 }

@@ -1,12 +1,15 @@
-/* SQL, written once for SQLite and (later, through the store role) PostgreSQL: `$1` parameters, ON CONFLICT,
- * RETURNING. Statements are constants, prepared once a connection and kept:
+/* SQL, written once for SQLite and PostgreSQL: `$1` parameters, ON CONFLICT, RETURNING. Statements are
+ * constants, prepared once a connection and kept:
  *
- *   static const struct sql_statement MESSAGE_COUNT = {"SELECT count(*) FROM message WHERE mailbox = $1"};
+ *   SQL_STATEMENT("mail", MESSAGE_COUNT, "SELECT count(*) FROM message WHERE mailbox = $1");
  *   struct sql_rows rows;
  *   if (!sql_query(db, &MESSAGE_COUNT, SQL(sql_int(mailbox)), &rows, e))
  *       return false;
  *   if (sql_next(&rows)) count = sql_get_int(&rows, 0);
  *   if (!sql_end(&rows, e)) return false;
+ *
+ * (Each schema has a macro of its own that names it: MAIL_STATEMENT, DIRECTORY_STATEMENT, QUEUE_STATEMENT.
+ * How to write statements that both engines take: doc/storage.md.)
  *
  * A connection belongs to one thread at a time. Errors: disk full and busy are ERR_TEMPORARY, a broken or
  * newer database ERR_INTERNAL; the text names the file. */
@@ -17,10 +20,41 @@
 
 struct sql_statement {
     const char *text;
+    const char *schema;                       /* whose tables it is about */
+    const struct sql_statement *const *place; /* in the table of all statements; NULL: it has no number */
+    const char *pgsql;                        /* for PostgreSQL, where its words differ; NULL: `text` */
+    bool makes_id; /* an INSERT whose new id sql_last_id is asked for: the column `id` */
 };
 
+/* A statement with a number that is the same in every process of a server, for they are forks of one program:
+ * so a process without a database can name it to one that has (the store role). The number is the place of
+ * the pointer that the macro leaves in a section of its own, whose bounds the linker knows. A section holds
+ * pointers and not statements, because compilers may put gaps between structs. */
+#define SQL_STATEMENT(schema_name, name, ...) SQL_STATEMENT_OF(schema_name, name, false, __VA_ARGS__)
+/* The same for an INSERT after which sql_last_id is asked. */
+#define SQL_INSERT(schema_name, name, ...)    SQL_STATEMENT_OF(schema_name, name, true, __VA_ARGS__)
+/* Where PostgreSQL needs other words: first SQLite's, then PostgreSQL's; parameters and columns the same. */
+#define SQL_STATEMENT_OF(schema_name, name, has_id, ...) \
+    SQL_STATEMENT_TEXTS(schema_name, name, has_id, __VA_ARGS__, NULL, )
+#define SQL_STATEMENT_TEXTS(schema_name, name, has_id, sqlite_text, pgsql_text, ...)                         \
+    static const struct sql_statement name;                                                                  \
+    static const struct sql_statement *const name##_place __attribute__((section("sql_statements"), used)) = \
+        &name;                                                                                               \
+    static const struct sql_statement name = {.text = sqlite_text,                                           \
+                                              .schema = schema_name,                                         \
+                                              .place = &name##_place,                                        \
+                                              .pgsql = pgsql_text,                                           \
+                                              .makes_id = has_id}
+
+#define SQL_NO_NUMBER UINT32_MAX
+uint32_t sql_statement_count(void);
+uint32_t sql_statement_number(const struct sql_statement *s);
+/* NULL: there is no such number, or it is not a statement of this schema. */
+const struct sql_statement *sql_statement_at(uint32_t number, const char *schema);
+
 struct sql_migration {
-    const char *text; /* several statements; number = position in the table + 1 */
+    const char *text;  /* several statements; number = position in the table + 1 */
+    const char *pgsql; /* the same for PostgreSQL */
 };
 
 struct sql_schema {

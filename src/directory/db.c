@@ -40,32 +40,32 @@ static const struct sql_migration MIGRATIONS[] = {
 };
 static const struct sql_schema SCHEMA = {"directory", MIGRATIONS, sizeof MIGRATIONS / sizeof MIGRATIONS[0]};
 
-static const struct sql_statement DOMAIN_INSERT = {
-    "INSERT INTO domain (name, created) VALUES ($1, $2) ON CONFLICT DO NOTHING"};
-static const struct sql_statement DOMAIN_DELETE = {"DELETE FROM domain WHERE id = $1"};
-static const struct sql_statement DOMAIN_ID = {"SELECT id FROM domain WHERE name = $1"};
-static const struct sql_statement DOMAIN_FIRST_ID = {"SELECT min(id) FROM domain"};
-static const struct sql_statement DOMAIN_IN_USE = {"SELECT (SELECT count(*) FROM account WHERE domain = $1) "
-                                                   "+ (SELECT count(*) FROM alias WHERE domain = $1)"};
-static const struct sql_statement DOMAIN_LIST = {
-    "SELECT name, created, (SELECT count(*) FROM account WHERE domain = domain.id),"
-    " (SELECT count(*) FROM alias WHERE domain = domain.id) FROM domain ORDER BY id"};
-static const struct sql_statement ACCOUNT_INSERT = {
+DIRECTORY_INSERT(DOMAIN_INSERT, "INSERT INTO domain (name, created) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+DIRECTORY_STATEMENT(DOMAIN_DELETE, "DELETE FROM domain WHERE id = $1");
+DIRECTORY_STATEMENT(DOMAIN_ID, "SELECT id FROM domain WHERE name = $1");
+DIRECTORY_STATEMENT(DOMAIN_FIRST_ID, "SELECT min(id) FROM domain");
+DIRECTORY_STATEMENT(DOMAIN_IN_USE, "SELECT (SELECT count(*) FROM account WHERE domain = $1) "
+                                   "+ (SELECT count(*) FROM alias WHERE domain = $1)");
+DIRECTORY_STATEMENT(DOMAIN_LIST,
+                    "SELECT name, created, (SELECT count(*) FROM account WHERE domain = domain.id),"
+                    " (SELECT count(*) FROM alias WHERE domain = domain.id) FROM domain ORDER BY id");
+DIRECTORY_INSERT(
+    ACCOUNT_INSERT,
     "INSERT INTO account (domain, address, password, enabled, created) VALUES ($1, $2, $3, 1, $4)"
-    " ON CONFLICT DO NOTHING"};
-static const struct sql_statement ACCOUNT_FIND = {
-    "SELECT id, address, password, enabled, created FROM account WHERE address = $1"};
-static const struct sql_statement ACCOUNT_LIST = {
-    "SELECT account.id, address, password, enabled, account.created FROM account"
-    " JOIN domain ON domain.id = account.domain ORDER BY domain.name, address"};
-static const struct sql_statement ACCOUNT_SET_HASH = {"UPDATE account SET password = $2 WHERE address = $1"};
-static const struct sql_statement ACCOUNT_SET_ENABLED = {
-    "UPDATE account SET enabled = $2 WHERE address = $1"};
-static const struct sql_statement ACCOUNT_DELETE = {"DELETE FROM account WHERE id = $1"};
+    " ON CONFLICT DO NOTHING");
+DIRECTORY_STATEMENT(ACCOUNT_FIND,
+                    "SELECT id, address, password, enabled, created FROM account WHERE address = $1");
+DIRECTORY_STATEMENT(ACCOUNT_LIST,
+                    "SELECT account.id, address, password, enabled, account.created FROM account"
+                    " JOIN domain ON domain.id = account.domain ORDER BY domain.name, address");
+DIRECTORY_STATEMENT(ACCOUNT_SET_HASH, "UPDATE account SET password = $2 WHERE address = $1");
+DIRECTORY_STATEMENT(ACCOUNT_SET_ENABLED, "UPDATE account SET enabled = $2 WHERE address = $1");
+DIRECTORY_STATEMENT(ACCOUNT_DELETE, "DELETE FROM account WHERE id = $1");
 /* Where an alias of the same name goes on, only its own copy for the account ends. */
-static const struct sql_statement TARGET_DELETE = {
+DIRECTORY_STATEMENT(
+    TARGET_DELETE,
     "DELETE FROM alias_target WHERE key = $1 AND (alias = (SELECT id FROM alias WHERE address = $1)"
-    " OR NOT EXISTS (SELECT 1 FROM alias WHERE address = $1))"};
+    " OR NOT EXISTS (SELECT 1 FROM alias WHERE address = $1))");
 
 const char *directory_db_folder(struct str data, struct arena *a)
 {

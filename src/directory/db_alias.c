@@ -2,23 +2,22 @@
 #include "base/clock.h"
 #include "directory/db_parts.h"
 
-static const struct sql_statement ALIAS_ID = {"SELECT id FROM alias WHERE address = $1"};
-static const struct sql_statement ALIAS_INSERT = {
-    "INSERT INTO alias (domain, address, created) VALUES ($1, $2, $3)"};
-static const struct sql_statement ALIAS_DELETE = {"DELETE FROM alias WHERE id = $1"};
-static const struct sql_statement ALIAS_DELETE_EMPTY = {
-    "DELETE FROM alias WHERE NOT EXISTS (SELECT 1 FROM alias_target WHERE alias = alias.id)"};
-static const struct sql_statement ALIAS_LIST = {
-    "SELECT address, target FROM alias JOIN alias_target ON alias_target.alias = alias.id"
-    " JOIN domain ON domain.id = alias.domain ORDER BY domain.name, address, target"};
-static const struct sql_statement TARGET_INSERT = {
-    "INSERT INTO alias_target (alias, key, target) VALUES ($1, $2, $3)"
-    " ON CONFLICT (alias, key) DO UPDATE SET target = excluded.target"};
-static const struct sql_statement ALIAS_WANTED = {
+DIRECTORY_STATEMENT(ALIAS_ID, "SELECT id FROM alias WHERE address = $1");
+DIRECTORY_INSERT(ALIAS_INSERT, "INSERT INTO alias (domain, address, created) VALUES ($1, $2, $3)");
+DIRECTORY_STATEMENT(ALIAS_DELETE, "DELETE FROM alias WHERE id = $1");
+DIRECTORY_STATEMENT(ALIAS_DELETE_EMPTY,
+                    "DELETE FROM alias WHERE NOT EXISTS (SELECT 1 FROM alias_target WHERE alias = alias.id)");
+DIRECTORY_STATEMENT(ALIAS_LIST,
+                    "SELECT address, target FROM alias JOIN alias_target ON alias_target.alias = alias.id"
+                    " JOIN domain ON domain.id = alias.domain ORDER BY domain.name, address, target");
+DIRECTORY_STATEMENT(TARGET_INSERT, "INSERT INTO alias_target (alias, key, target) VALUES ($1, $2, $3)"
+                                   " ON CONFLICT (alias, key) DO UPDATE SET target = excluded.target");
+DIRECTORY_STATEMENT(
+    ALIAS_WANTED,
     "SELECT alias.address FROM alias_target JOIN alias ON alias.id = alias_target.alias"
     " WHERE key = $1 AND alias.address <> $1 AND NOT EXISTS (SELECT 1 FROM account WHERE address = $1)"
-    " LIMIT 1"};
-static const struct sql_statement TARGET_DELETE = {"DELETE FROM alias_target WHERE alias = $1 AND key = $2"};
+    " LIMIT 1");
+DIRECTORY_STATEMENT(TARGET_DELETE, "DELETE FROM alias_target WHERE alias = $1 AND key = $2");
 
 /* An alias's own address: like any, or "@domain" for everything else there. */
 static bool read_alias(struct str address, struct arena *a, struct directory_address *out, struct err *e)

@@ -4,6 +4,10 @@
 #include "directory/address.h"
 #include "directory/db.h"
 
+/* A statement over these tables: see SQL_STATEMENT, and SQL_INSERT for the second. */
+#define DIRECTORY_STATEMENT(name, ...) SQL_STATEMENT("directory", name, __VA_ARGS__)
+#define DIRECTORY_INSERT(name, ...)    SQL_INSERT("directory", name, __VA_ARGS__)
+
 /* Ends a write transaction: commits if `good`, else (or when that fails) rolls back and returns false. */
 bool directory_db_end(struct directory_db *db, bool good, struct err *e);
 

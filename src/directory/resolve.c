@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-static const struct sql_statement LOOKUP = {
-    "SELECT (SELECT id FROM alias WHERE address = $1), (SELECT id FROM account WHERE address = $1)"};
-static const struct sql_statement DOMAIN_IS_OURS = {"SELECT 1 FROM domain WHERE name = $1"};
-static const struct sql_statement DOMAIN_FIRST = {"SELECT name FROM domain ORDER BY id LIMIT 1"};
-static const struct sql_statement TARGETS = {"SELECT target FROM alias_target WHERE alias = $1 ORDER BY key"};
+DIRECTORY_STATEMENT(
+    LOOKUP, "SELECT (SELECT id FROM alias WHERE address = $1), (SELECT id FROM account WHERE address = $1)");
+DIRECTORY_STATEMENT(DOMAIN_IS_OURS, "SELECT 1 FROM domain WHERE name = $1");
+DIRECTORY_STATEMENT(DOMAIN_FIRST, "SELECT name FROM domain ORDER BY id LIMIT 1");
+DIRECTORY_STATEMENT(TARGETS, "SELECT target FROM alias_target WHERE alias = $1 ORDER BY key");
 
 /* What stands at an address. */
 struct place {

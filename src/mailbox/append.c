@@ -12,15 +12,12 @@
 /* Trace headers are a few hundred bytes; what stands on top must fit into the first chunk. */
 #define PREFIX_MAX            (BODY_CHUNK / 4)
 
-static const struct sql_statement INSERT_BODY = {
-    "INSERT INTO body(message, arrived, delivery, sent, parts, structure, envelope)"
-    " VALUES($1, $2, $3, $4, $5, $6, $7)"};
-static const struct sql_statement INSERT_MESSAGE = {
-    "INSERT INTO message(id, flags, modseq, keywords, received, zone, size, body)"
-    " VALUES($1, $2, $3, $4, $5, $6, $7, $8)"};
-static const struct sql_statement RECENT_DELIVERIES = {
-    "SELECT delivery, message, arrived FROM body ORDER BY id DESC"};
-static const struct sql_statement UIDVALIDITY = {"SELECT uidvalidity FROM mailbox WHERE id = $1"};
+MAIL_INSERT(INSERT_BODY, "INSERT INTO body(message, arrived, delivery, sent, parts, structure, envelope)"
+                         " VALUES($1, $2, $3, $4, $5, $6, $7)");
+MAIL_STATEMENT(INSERT_MESSAGE, "INSERT INTO message(id, flags, modseq, keywords, received, zone, size, body)"
+                               " VALUES($1, $2, $3, $4, $5, $6, $7, $8)");
+MAIL_STATEMENT(RECENT_DELIVERIES, "SELECT delivery, message, arrived FROM body ORDER BY id DESC");
+MAIL_STATEMENT(UIDVALIDITY, "SELECT uidvalidity FROM mailbox WHERE id = $1");
 
 /* What is stored beside the bytes of one message. */
 struct digest {

@@ -12,10 +12,10 @@
 /* A codec that a large message has made larger than this is made anew for the next. */
 #define CODEC_MEMORY_MAX  ((size_t)512 * 1024)
 
-static const struct sql_statement INSERT_CHUNK = {"INSERT INTO body_chunk(id, data) VALUES($1, $2)"};
-static const struct sql_statement CHUNK = {"SELECT data FROM body_chunk WHERE id = $1"};
-static const struct sql_statement DELETE_CHUNKS = {"DELETE FROM body_chunk WHERE id BETWEEN $1 AND $2"};
-static const struct sql_statement DELETE_BODY = {"DELETE FROM body WHERE id = $1"};
+MAIL_STATEMENT(INSERT_CHUNK, "INSERT INTO body_chunk(id, data) VALUES($1, $2)");
+MAIL_STATEMENT(CHUNK, "SELECT data FROM body_chunk WHERE id = $1");
+MAIL_STATEMENT(DELETE_CHUNKS, "DELETE FROM body_chunk WHERE id BETWEEN $1 AND $2");
+MAIL_STATEMENT(DELETE_BODY, "DELETE FROM body WHERE id = $1");
 
 struct codec {
     ZSTD_CCtx *compress;

@@ -1,11 +1,13 @@
 #include "mailbox/internal.h"
 
-static const struct sql_statement COUNTERS = {
+MAIL_STATEMENT(
+    COUNTERS,
     "SELECT selectable, uidvalidity, uidnext, first_recent, highestmodseq, messages, unseen, deleted, size,"
-    " deleted_size FROM mailbox WHERE id = $1"};
-static const struct sql_statement WRITE_COUNTERS = {
+    " deleted_size FROM mailbox WHERE id = $1");
+MAIL_STATEMENT(
+    WRITE_COUNTERS,
     "UPDATE mailbox SET uidvalidity = $2, uidnext = $3, first_recent = $4, highestmodseq = $5, messages = $6,"
-    " unseen = $7, deleted = $8, size = $9, deleted_size = $10 WHERE id = $1"};
+    " unseen = $7, deleted = $8, size = $9, deleted_size = $10 WHERE id = $1");
 
 static int read_counters(struct sql *db, int64_t mailbox, struct counters *c, struct err *e)
 {

@@ -1,9 +1,8 @@
 /* COPY and MOVE: new rows on the same bodies. */
 #include "mailbox/internal.h"
 
-static const struct sql_statement INSERT = {
-    "INSERT INTO message(id, flags, modseq, keywords, received, zone, size, body)"
-    " VALUES($1, $2, $3, $4, $5, $6, $7, $8)"};
+MAIL_STATEMENT(INSERT, "INSERT INTO message(id, flags, modseq, keywords, received, zone, size, body)"
+                       " VALUES($1, $2, $3, $4, $5, $6, $7, $8)");
 
 static bool insert(struct change *ch, int64_t id, const struct message_row *row, struct err *e)
 {

@@ -1,11 +1,12 @@
 #include "base/clock.h"
 #include "mailbox/internal.h"
 
-static const struct sql_statement KEEP_RUN = {
+MAIL_STATEMENT(
+    KEEP_RUN,
     "INSERT INTO expunged(modseq, id, expunged_at, flags, keywords, received, zone, size, body)"
     " SELECT $1, id, $2, flags, keywords, received, zone, size, body FROM message WHERE id BETWEEN $3 AND "
-    "$4"};
-static const struct sql_statement DELETE_RUN = {"DELETE FROM message WHERE id BETWEEN $1 AND $2"};
+    "$4");
+MAIL_STATEMENT(DELETE_RUN, "DELETE FROM message WHERE id BETWEEN $1 AND $2");
 
 bool expunge_rows(struct change *ch, struct counters *c, const struct read_row *rows, size_t n, struct err *e)
 {

@@ -2,10 +2,9 @@
 #include "mailbox/internal.h"
 
 /* Neighbours whose keywords stay change together; the others one by one. */
-static const struct sql_statement SET_RUN = {
-    "UPDATE message SET flags = (flags & $1) | $2, modseq = $3 WHERE id BETWEEN $4 AND $5"};
-static const struct sql_statement SET_ONE = {
-    "UPDATE message SET flags = $1, keywords = $2, modseq = $3 WHERE id = $4"};
+MAIL_STATEMENT(SET_RUN,
+               "UPDATE message SET flags = (flags & $1) | $2, modseq = $3 WHERE id BETWEEN $4 AND $5");
+MAIL_STATEMENT(SET_ONE, "UPDATE message SET flags = $1, keywords = $2, modseq = $3 WHERE id = $4");
 
 struct flagging {
     struct change ch;

@@ -10,12 +10,10 @@
     " m.uidvalidity, m.uidnext, m.first_recent, m.highestmodseq, m.messages, m.unseen, m.deleted, m.size," \
     " m.deleted_size"                                                                                      \
     " FROM mailbox m"
-static const struct sql_statement ALL = {
-    COLUMNS " WHERE m.id > 0 ORDER BY CASE WHEN m.name = 'INBOX' THEN 0 ELSE 1 END, m.name"};
-static const struct sql_statement BY_NAME = {COLUMNS " WHERE m.name = $1 AND m.id > 0"};
-static const struct sql_statement BY_ID = {COLUMNS " WHERE m.id = $1 AND m.id > 0"};
-static const struct sql_statement RECENT = {
-    "SELECT first_recent, uidnext FROM mailbox WHERE id = $1 AND selectable = 1"};
+MAIL_STATEMENT(ALL, COLUMNS " WHERE m.id > 0 ORDER BY CASE WHEN m.name = 'INBOX' THEN 0 ELSE 1 END, m.name");
+MAIL_STATEMENT(BY_NAME, COLUMNS " WHERE m.name = $1 AND m.id > 0");
+MAIL_STATEMENT(BY_ID, COLUMNS " WHERE m.id = $1 AND m.id > 0");
+MAIL_STATEMENT(RECENT, "SELECT first_recent, uidnext FROM mailbox WHERE id = $1 AND selectable = 1");
 
 static struct mailbox read_mailbox(const struct sql_rows *rows, struct arena *a)
 {

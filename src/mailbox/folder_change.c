@@ -3,22 +3,22 @@
 #include "base/clock.h"
 #include "mailbox/internal.h"
 
-static const struct sql_statement BY_NAME = {"SELECT id, selectable FROM mailbox WHERE name = $1 AND id > 0"};
-static const struct sql_statement WITH_ROLE = {"SELECT id FROM mailbox WHERE role = $1"};
-static const struct sql_statement INSERT = {
+MAIL_STATEMENT(BY_NAME, "SELECT id, selectable FROM mailbox WHERE name = $1 AND id > 0");
+MAIL_STATEMENT(WITH_ROLE, "SELECT id FROM mailbox WHERE role = $1");
+MAIL_STATEMENT(
+    INSERT,
     "INSERT INTO mailbox(id, name, role, selectable, uidvalidity, uidnext, first_recent, highestmodseq, "
     "messages,"
-    " unseen, deleted, size) VALUES($1, $2, $3, 1, $4, 1, 1, $5, 0, 0, 0, 0)"};
-static const struct sql_statement SET_SELECTABLE = {
-    "UPDATE mailbox SET selectable = $2, role = $3, highestmodseq = $4 WHERE id = $1"};
-static const struct sql_statement DELETE = {"DELETE FROM mailbox WHERE id = $1"};
-static const struct sql_statement HAS_CHILDREN = {
-    "SELECT 1 FROM mailbox WHERE name > $1 || '/' AND name < $1 || '0' LIMIT 1"};
-static const struct sql_statement CHILD_NAMES = {
-    "SELECT name FROM mailbox WHERE name > $1 || '/' AND name < $1 || '0'"};
-static const struct sql_statement RENAME = {"UPDATE mailbox SET name = $2 WHERE name = $1"};
-static const struct sql_statement RENAME_CHILDREN = {
-    "UPDATE mailbox SET name = $2 || substr(name, $3) WHERE name > $1 || '/' AND name < $1 || '0'"};
+    " unseen, deleted, size) VALUES($1, $2, $3, 1, $4, 1, 1, $5, 0, 0, 0, 0)");
+MAIL_STATEMENT(SET_SELECTABLE,
+               "UPDATE mailbox SET selectable = $2, role = $3, highestmodseq = $4 WHERE id = $1");
+MAIL_STATEMENT(DELETE, "DELETE FROM mailbox WHERE id = $1");
+MAIL_STATEMENT(HAS_CHILDREN, "SELECT 1 FROM mailbox WHERE name > $1 || '/' AND name < $1 || '0' LIMIT 1");
+MAIL_STATEMENT(CHILD_NAMES, "SELECT name FROM mailbox WHERE name > $1 || '/' AND name < $1 || '0'");
+MAIL_STATEMENT(RENAME, "UPDATE mailbox SET name = $2 WHERE name = $1");
+MAIL_STATEMENT(
+    RENAME_CHILDREN,
+    "UPDATE mailbox SET name = $2 || substr(name, $3) WHERE name > $1 || '/' AND name < $1 || '0'");
 
 static const struct str INBOX = STR_INIT("INBOX");
 

@@ -4,11 +4,10 @@
 
 #define PURGE_BATCH 2000 /* rows of one transaction: the writers in between wait a moment, not minutes */
 
-static const struct sql_statement OLDEST = {
-    "SELECT modseq, id, body, expunged_at FROM expunged ORDER BY modseq, id"};
-static const struct sql_statement DELETE_OLDEST = {"DELETE FROM expunged WHERE (modseq, id) <= ($1, $2)"};
-static const struct sql_statement LIVE_BODIES = {"SELECT body FROM message"};
-static const struct sql_statement KEPT_BODIES = {"SELECT body FROM expunged"};
+MAIL_STATEMENT(OLDEST, "SELECT modseq, id, body, expunged_at FROM expunged ORDER BY modseq, id");
+MAIL_STATEMENT(DELETE_OLDEST, "DELETE FROM expunged WHERE (modseq, id) <= ($1, $2)");
+MAIL_STATEMENT(LIVE_BODIES, "SELECT body FROM message");
+MAIL_STATEMENT(KEPT_BODIES, "SELECT body FROM expunged");
 
 struct purge {
     int64_t *bodies; /* of the rows that go; sorted, each once */

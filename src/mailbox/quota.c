@@ -2,12 +2,13 @@
  * asking anything; the limits are read once a change, and only by one that adds something. */
 #include "mailbox/internal.h"
 
-static const struct sql_statement LIMITS = {"SELECT resource, given, own FROM quota"};
-static const struct sql_statement USE = {"SELECT messages, size, unseen FROM mailbox WHERE id = 0"};
-static const struct sql_statement SET_GIVEN = {
-    "INSERT INTO quota(resource, given) VALUES($1, $2) ON CONFLICT(resource) DO UPDATE SET given = $2"};
-static const struct sql_statement SET_OWN = {
-    "INSERT INTO quota(resource, own) VALUES($1, $2) ON CONFLICT(resource) DO UPDATE SET own = $2"};
+MAIL_STATEMENT(LIMITS, "SELECT resource, given, own FROM quota");
+MAIL_STATEMENT(USE, "SELECT messages, size, unseen FROM mailbox WHERE id = 0");
+MAIL_STATEMENT(
+    SET_GIVEN,
+    "INSERT INTO quota(resource, given) VALUES($1, $2) ON CONFLICT(resource) DO UPDATE SET given = $2");
+MAIL_STATEMENT(
+    SET_OWN, "INSERT INTO quota(resource, own) VALUES($1, $2) ON CONFLICT(resource) DO UPDATE SET own = $2");
 
 /* --- reading --- */
 

@@ -6,13 +6,12 @@
 
 /* Texts only where $3 to $6 ask for them: a column that nobody touches is not decoded. */
 #define ROW_COLUMNS "m.id, m.flags, m.modseq, m.keywords, m.received, m.zone, m.size, m.body"
-static const struct sql_statement ROWS = {"SELECT " ROW_COLUMNS
-                                          " FROM message m WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id"};
-static const struct sql_statement ROWS_WITH_BODY = {
-    "SELECT " ROW_COLUMNS ","
-    " CASE WHEN $3 = 1 THEN b.envelope END, CASE WHEN $4 = 1 THEN b.structure END,"
-    " CASE WHEN $5 = 1 THEN b.parts END, CASE WHEN $6 = 1 THEN b.sent END"
-    " FROM message m JOIN body b ON b.id = m.body WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id"};
+MAIL_STATEMENT(ROWS, "SELECT " ROW_COLUMNS " FROM message m WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id");
+MAIL_STATEMENT(ROWS_WITH_BODY,
+               "SELECT " ROW_COLUMNS ","
+               " CASE WHEN $3 = 1 THEN b.envelope END, CASE WHEN $4 = 1 THEN b.structure END,"
+               " CASE WHEN $5 = 1 THEN b.parts END, CASE WHEN $6 = 1 THEN b.sent END"
+               " FROM message m JOIN body b ON b.id = m.body WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id");
 
 void reader_open(struct reader *r, int64_t mailbox, const uint32_t *uids, size_t n, unsigned want)
 {

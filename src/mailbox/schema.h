@@ -5,6 +5,10 @@
 
 extern const struct sql_schema MAIL_SCHEMA;
 
+/* A statement over these tables: see SQL_STATEMENT, and SQL_INSERT for the second. */
+#define MAIL_STATEMENT(name, ...) SQL_STATEMENT("mail", name, __VA_ARGS__)
+#define MAIL_INSERT(name, ...)    SQL_INSERT("mail", name, __VA_ARGS__)
+
 /* The row of table mailbox above all others: the root of the tree, which no client sees. It keeps the
  * account's own counters where a mailbox keeps its own: uidnext is the id of the next mailbox, uidvalidity
  * the last one given, highestmodseq the last one given; messages and size are the account's, and unseen is

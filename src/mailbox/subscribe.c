@@ -1,11 +1,10 @@
 #include "mailbox/internal.h"
 
-static const struct sql_statement ADD = {
-    "INSERT INTO subscription(name) VALUES($1) ON CONFLICT(name) DO NOTHING"};
-static const struct sql_statement REMOVE = {"DELETE FROM subscription WHERE name = $1"};
-static const struct sql_statement COUNT = {"SELECT count(*) FROM subscription"};
-static const struct sql_statement ALL = {
-    "SELECT name FROM subscription ORDER BY CASE WHEN name = 'INBOX' THEN 0 ELSE 1 END, name"};
+MAIL_STATEMENT(ADD, "INSERT INTO subscription(name) VALUES($1) ON CONFLICT(name) DO NOTHING");
+MAIL_STATEMENT(REMOVE, "DELETE FROM subscription WHERE name = $1");
+MAIL_STATEMENT(COUNT, "SELECT count(*) FROM subscription");
+MAIL_STATEMENT(ALL,
+               "SELECT name FROM subscription ORDER BY CASE WHEN name = 'INBOX' THEN 0 ELSE 1 END, name");
 
 static enum store_result subscribe(struct change *ch, struct str name, bool subscribed, struct err *e)
 {

@@ -1,16 +1,14 @@
 #include "base/mem.h"
 #include "mailbox/internal.h"
 
-static const struct sql_statement STATE = {
-    "SELECT highestmodseq, messages FROM mailbox WHERE id = $1 AND selectable = 1"};
-static const struct sql_statement ROWS = {
-    "SELECT id, flags, modseq, keywords FROM message WHERE id BETWEEN $1 AND $2 ORDER BY id"};
+MAIL_STATEMENT(STATE, "SELECT highestmodseq, messages FROM mailbox WHERE id = $1 AND selectable = 1");
+MAIL_STATEMENT(ROWS,
+               "SELECT id, flags, modseq, keywords FROM message WHERE id BETWEEN $1 AND $2 ORDER BY id");
 /* The plus keeps SQLite from reading the whole mailbox in the order of its key: changes are few, and found by
  * their modseq. */
-static const struct sql_statement CHANGED = {"SELECT id, flags, modseq, keywords FROM message WHERE modseq > "
-                                             "$1 AND +id BETWEEN $2 AND $3 ORDER BY +id"};
-static const struct sql_statement EXPUNGED = {
-    "SELECT id FROM expunged WHERE modseq > $1 AND +id BETWEEN $2 AND $3 ORDER BY +id"};
+MAIL_STATEMENT(CHANGED, "SELECT id, flags, modseq, keywords FROM message WHERE modseq > "
+                        "$1 AND +id BETWEEN $2 AND $3 ORDER BY +id");
+MAIL_STATEMENT(EXPUNGED, "SELECT id FROM expunged WHERE modseq > $1 AND +id BETWEEN $2 AND $3 ORDER BY +id");
 
 #define FIRST(mailbox) sql_int(message_id((mailbox), 0))
 #define LAST(mailbox)  sql_int(message_id((mailbox), UID_MAX))

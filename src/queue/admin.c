@@ -3,24 +3,23 @@
 #include "base/clock.h"
 #include "queue/db.h"
 
-static const struct sql_statement ADMIN_MESSAGES = {
-    "SELECT id, sender, size, arrived FROM message WHERE $1 = 0 OR id = $1 ORDER BY id"};
-static const struct sql_statement ADMIN_COUNT = {"SELECT count(*) FROM recipient WHERE message = $1"};
-static const struct sql_statement ADMIN_RECIPIENTS = {"SELECT address, state, attempts, next_attempt, host, "
-                                                      "reply FROM recipient WHERE message = $1 ORDER BY id"};
-static const struct sql_statement ADMIN_ATTEMPT_COUNT = {"SELECT count(*) FROM attempt WHERE message = $1"};
-static const struct sql_statement ADMIN_ATTEMPTS = {
-    "SELECT coalesce(r.address, ''), a.host, a.reply, a.at FROM attempt a"
-    " LEFT JOIN recipient r ON r.id = a.recipient WHERE a.message = $1 ORDER BY a.id"};
-static const struct sql_statement ADMIN_WAITING = {
-    "SELECT count(DISTINCT message) FROM recipient WHERE state = 0 AND ($1 = 0 OR message = $1)"};
+QUEUE_STATEMENT(ADMIN_MESSAGES,
+                "SELECT id, sender, size, arrived FROM message WHERE $1 = 0 OR id = $1 ORDER BY id");
+QUEUE_STATEMENT(ADMIN_COUNT, "SELECT count(*) FROM recipient WHERE message = $1");
+QUEUE_STATEMENT(ADMIN_RECIPIENTS, "SELECT address, state, attempts, next_attempt, host, "
+                                  "reply FROM recipient WHERE message = $1 ORDER BY id");
+QUEUE_STATEMENT(ADMIN_ATTEMPT_COUNT, "SELECT count(*) FROM attempt WHERE message = $1");
+QUEUE_STATEMENT(ADMIN_ATTEMPTS,
+                "SELECT coalesce(r.address, ''), a.host, a.reply, a.at FROM attempt a"
+                " LEFT JOIN recipient r ON r.id = a.recipient WHERE a.message = $1 ORDER BY a.id");
+QUEUE_STATEMENT(ADMIN_WAITING,
+                "SELECT count(DISTINCT message) FROM recipient WHERE state = 0 AND ($1 = 0 OR message = $1)");
 /* What is due already may be in the server's hands at this moment, and is left to it. */
-static const struct sql_statement ADMIN_RETRY = {
-    "UPDATE recipient SET next_attempt = $2 WHERE state = 0 AND next_attempt > $2"
-    " AND ($1 = 0 OR message = $1)"};
-static const struct sql_statement ADMIN_DROP = {"DELETE FROM message WHERE $1 = 0 OR id = $1"};
-static const struct sql_statement ADMIN_DROP_CHUNKS = {
-    "DELETE FROM chunk WHERE ($1 = 0 OR id >= $1 * 65536) AND ($1 = 0 OR id < ($1 + 1) * 65536)"};
+QUEUE_STATEMENT(ADMIN_RETRY, "UPDATE recipient SET next_attempt = $2 WHERE state = 0 AND next_attempt > $2"
+                             " AND ($1 = 0 OR message = $1)");
+QUEUE_STATEMENT(ADMIN_DROP, "DELETE FROM message WHERE $1 = 0 OR id = $1");
+QUEUE_STATEMENT(ADMIN_DROP_CHUNKS,
+                "DELETE FROM chunk WHERE ($1 = 0 OR id >= $1 * 65536) AND ($1 = 0 OR id < ($1 + 1) * 65536)");
 
 static bool no_such_message(int64_t id, struct err *e)
 {

@@ -52,41 +52,41 @@ static const struct sql_migration MIGRATIONS[] = {
 };
 static const struct sql_schema SCHEMA = {"queue", MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS};
 
-static const struct sql_statement MESSAGE_ADD = {
-    "INSERT INTO message (delivery, sender, size, is_8bit, arrived) VALUES ($1, $2, $3, $4, $5)"};
-static const struct sql_statement CHUNK_ADD = {"INSERT INTO chunk (id, bytes) VALUES ($1, $2)"};
-static const struct sql_statement RECIPIENT_ADD = {
+QUEUE_INSERT(MESSAGE_ADD,
+             "INSERT INTO message (delivery, sender, size, is_8bit, arrived) VALUES ($1, $2, $3, $4, $5)");
+QUEUE_STATEMENT(CHUNK_ADD, "INSERT INTO chunk (id, bytes) VALUES ($1, $2)");
+QUEUE_INSERT(
+    RECIPIENT_ADD,
     "INSERT INTO recipient (message, address, account, original, detail, domain, state, attempts, warned,"
-    " next_attempt, host, reply) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, '', '')"};
-static const struct sql_statement DUE = {
-    "SELECT r.id, r.message, r.address, r.account, r.original, r.detail, r.attempts, r.warned,"
-    " r.next_attempt, m.delivery, m.sender, m.size, m.is_8bit, m.arrived"
-    " FROM recipient r JOIN message m ON m.id = r.message"
-    " WHERE r.state = 0 AND r.domain = $1 AND r.next_attempt <= $2 AND r.next_attempt >= $3"
-    " AND (r.next_attempt > $3 OR r.id > $4)"
-    " ORDER BY r.next_attempt, r.id LIMIT $5"};
-static const struct sql_statement NEXT_AT = {
-    "SELECT next_attempt FROM recipient WHERE state = 0 AND domain = $1 AND next_attempt > $2"
-    " ORDER BY next_attempt LIMIT 1"};
-static const struct sql_statement FIRST_DOMAIN = {
-    "SELECT domain FROM recipient WHERE state = 0 AND domain >= $1 ORDER BY domain LIMIT 1"};
-static const struct sql_statement NEXT_DOMAIN = {
-    "SELECT domain FROM recipient WHERE state = 0 AND domain > $1 ORDER BY domain LIMIT 1"};
-static const struct sql_statement CHUNKS = {"SELECT bytes FROM chunk WHERE id >= $1 AND id < $2 ORDER BY id"};
-static const struct sql_statement FIRST_CHUNK = {"SELECT bytes FROM chunk WHERE id = $1"};
-static const struct sql_statement SET_ENDED = {
-    "UPDATE recipient SET state = $2, attempts = attempts + 1, host = $3, reply = $4"
-    " WHERE id = $1 AND state = 0"};
-static const struct sql_statement SET_DEFERRED = {
+    " next_attempt, host, reply) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, '', '')");
+QUEUE_STATEMENT(DUE,
+                "SELECT r.id, r.message, r.address, r.account, r.original, r.detail, r.attempts, r.warned,"
+                " r.next_attempt, m.delivery, m.sender, m.size, m.is_8bit, m.arrived"
+                " FROM recipient r JOIN message m ON m.id = r.message"
+                " WHERE r.state = 0 AND r.domain = $1 AND r.next_attempt <= $2 AND r.next_attempt >= $3"
+                " AND (r.next_attempt > $3 OR r.id > $4)"
+                " ORDER BY r.next_attempt, r.id LIMIT $5");
+QUEUE_STATEMENT(NEXT_AT,
+                "SELECT next_attempt FROM recipient WHERE state = 0 AND domain = $1 AND next_attempt > $2"
+                " ORDER BY next_attempt LIMIT 1");
+QUEUE_STATEMENT(FIRST_DOMAIN,
+                "SELECT domain FROM recipient WHERE state = 0 AND domain >= $1 ORDER BY domain LIMIT 1");
+QUEUE_STATEMENT(NEXT_DOMAIN,
+                "SELECT domain FROM recipient WHERE state = 0 AND domain > $1 ORDER BY domain LIMIT 1");
+QUEUE_STATEMENT(CHUNKS, "SELECT bytes FROM chunk WHERE id >= $1 AND id < $2 ORDER BY id");
+QUEUE_STATEMENT(FIRST_CHUNK, "SELECT bytes FROM chunk WHERE id = $1");
+QUEUE_STATEMENT(SET_ENDED, "UPDATE recipient SET state = $2, attempts = attempts + 1, host = $3, reply = $4"
+                           " WHERE id = $1 AND state = 0");
+QUEUE_STATEMENT(
+    SET_DEFERRED,
     "UPDATE recipient SET attempts = attempts + 1, next_attempt = $2, warned = $3, host = $4, reply = $5"
-    " WHERE id = $1 AND state = 0"};
-static const struct sql_statement ATTEMPT_ADD = {
-    "INSERT INTO attempt (message, recipient, at, host, reply) VALUES ($1, $2, $3, $4, $5)"};
-static const struct sql_statement RECIPIENT_REMOVE = {"DELETE FROM recipient WHERE id = $1 AND state = 0"};
-static const struct sql_statement FINISH = {
-    "DELETE FROM message WHERE id = $1"
-    " AND NOT EXISTS (SELECT 1 FROM recipient WHERE message = $1 AND state = 0)"};
-static const struct sql_statement CHUNKS_REMOVE = {"DELETE FROM chunk WHERE id >= $1 AND id < $2"};
+    " WHERE id = $1 AND state = 0");
+QUEUE_STATEMENT(ATTEMPT_ADD,
+                "INSERT INTO attempt (message, recipient, at, host, reply) VALUES ($1, $2, $3, $4, $5)");
+QUEUE_STATEMENT(RECIPIENT_REMOVE, "DELETE FROM recipient WHERE id = $1 AND state = 0");
+QUEUE_STATEMENT(FINISH, "DELETE FROM message WHERE id = $1"
+                        " AND NOT EXISTS (SELECT 1 FROM recipient WHERE message = $1 AND state = 0)");
+QUEUE_STATEMENT(CHUNKS_REMOVE, "DELETE FROM chunk WHERE id >= $1 AND id < $2");
 
 static int64_t chunk_id(int64_t message, uint64_t number)
 {

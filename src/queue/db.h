@@ -8,6 +8,10 @@
 #include "queue/admin.h"
 #include "queue/queue.h"
 
+/* A statement over these tables: see SQL_STATEMENT, and SQL_INSERT for the second. */
+#define QUEUE_STATEMENT(name, ...) SQL_STATEMENT("queue", name, __VA_ARGS__)
+#define QUEUE_INSERT(name, ...)    SQL_INSERT("queue", name, __VA_ARGS__)
+
 #define QUEUE_DELIVERY_BYTES 16
 
 /* `account` of a recipient that is an address not yet looked up: where a report of ours goes. */

@@ -35,6 +35,10 @@ static const struct sql_statement BY_NUMBER = {"SELECT $3 || $1 || $2 || $3"};
 static const struct sql_statement OVERFLOWS = {
     "SELECT abs(-9223372036854775807 - (id > 1)) FROM item ORDER BY id"};
 
+SQL_STATEMENT("test", NUMBERED, "SELECT 1");
+SQL_STATEMENT("test", IN_TWO_WORDS, "SELECT 'SQLite'", "SELECT 'PostgreSQL'");
+SQL_INSERT("other", OF_ANOTHER_SCHEMA, "INSERT INTO item(name) VALUES($1)");
+
 struct fixture {
     struct folder folder;
     char path[200];
@@ -106,6 +110,26 @@ static void values_come_back_as_they_went_in(void **state)
     assert_int_equal(id, 4);
     assert_true(sql_exec(f->db, &DELETE_ALL, SQL_NONE, &changed, &e));
     assert_int_equal(changed, 4);
+}
+
+static void statements_have_numbers(void **state)
+{
+    (void)state;
+    uint32_t one = sql_statement_number(&NUMBERED), two = sql_statement_number(&IN_TWO_WORDS),
+             other = sql_statement_number(&OF_ANOTHER_SCHEMA);
+    assert_int_equal(sql_statement_count(), 3);
+    assert_int_equal((1 << one) | (1 << two) | (1 << other), 7);
+    assert_ptr_equal(sql_statement_at(one, "test"), &NUMBERED);
+    assert_ptr_equal(sql_statement_at(two, "test"), &IN_TWO_WORDS);
+    assert_ptr_equal(sql_statement_at(other, "other"), &OF_ANOTHER_SCHEMA);
+    assert_null(sql_statement_at(other, "test"));
+    assert_null(sql_statement_at(one, "other"));
+    assert_null(sql_statement_at(3, "test"));
+    assert_null(sql_statement_at(SQL_NO_NUMBER, "test"));
+    assert_int_equal(sql_statement_number(&NAMES), SQL_NO_NUMBER);
+    assert_null(NUMBERED.pgsql);
+    assert_string_equal(IN_TWO_WORDS.pgsql, "SELECT 'PostgreSQL'");
+    assert_true(OF_ANOTHER_SCHEMA.makes_id && !NUMBERED.makes_id);
 }
 
 static void errors_have_words(void **state)
@@ -304,15 +328,11 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(values_come_back_as_they_went_in),
-        TEST(parameters_go_by_their_number),
-        TEST(errors_have_words),
-        TEST(transactions_and_their_parts_roll_back),
-        TEST(a_second_connection_sees_commits),
-        TEST(is_private_and_one_file_when_closed),
-        TEST(an_older_schema_is_copied_and_brought_up_to_date),
-        TEST(what_is_no_database_is_internal),
-        TEST(a_full_disk_is_temporary),
+        TEST(values_come_back_as_they_went_in),       TEST(parameters_go_by_their_number),
+        cmocka_unit_test(statements_have_numbers),    TEST(errors_have_words),
+        TEST(transactions_and_their_parts_roll_back), TEST(a_second_connection_sees_commits),
+        TEST(is_private_and_one_file_when_closed),    TEST(an_older_schema_is_copied_and_brought_up_to_date),
+        TEST(what_is_no_database_is_internal),        TEST(a_full_disk_is_temporary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

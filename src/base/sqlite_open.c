@@ -2,8 +2,8 @@
  * of every login, so it runs no statement that is not needed. */
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/sql_engine.h"
-#include "base/sql_wal.h"
+#include "base/sqlite.h"
+#include "base/sqlite_wal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ static const char SETTINGS[] = "PRAGMA synchronous=FULL;"
                                "PRAGMA journal_size_limit=8388608;"
                                "PRAGMA secure_delete=FAST;";
 
-bool sql_fail(struct sql *db, int rc, struct err *e)
+bool sqlite_fail(struct sqlite *db, int rc, struct err *e)
 {
     const char *said = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc);
     switch (rc & 0xff) {
@@ -58,19 +58,19 @@ bool sql_fail(struct sql *db, int rc, struct err *e)
     }
 }
 
-static bool run(struct sql *db, const char *text, struct err *e)
+static bool run(struct sqlite *db, const char *text, struct err *e)
 {
     int rc = sqlite3_exec(db->handle, text, NULL, NULL, NULL);
-    return rc == SQLITE_OK || sql_fail(db, rc, e);
+    return rc == SQLITE_OK || sqlite_fail(db, rc, e);
 }
 
 static const struct sql_statement USER_VERSION = {"PRAGMA user_version"};
 static const struct sql_statement COPY_TO = {"VACUUM INTO $1"};
 
-static bool version_of(struct sql *db, size_t *version, struct err *e)
+static bool version_of(struct sqlite *db, size_t *version, struct err *e)
 {
     int64_t v = 0;
-    if (sql_one_int(db, &USER_VERSION, SQL_NONE, &v, e) != 1)
+    if (sql_one_int(&db->sql, &USER_VERSION, SQL_NONE, &v, e) != 1)
         return false;
     *version = (size_t)v;
     return true;
@@ -85,7 +85,7 @@ static bool finish_file(const char *path, struct err *e)
 }
 
 /* The database as it is, beside it, before its schema is changed. */
-static bool copy_before(struct sql *db, size_t version, struct err *e)
+static bool copy_before(struct sqlite *db, size_t version, struct err *e)
 {
     char path[COPY_NAME_MAX], unfinished[COPY_NAME_MAX];
     if (snprintf(path, sizeof path, "%s.before-%zu", db->path, version + 1) >= (int)sizeof path ||
@@ -93,7 +93,7 @@ static bool copy_before(struct sql *db, size_t version, struct err *e)
         return err_set(e, ERR_PERMANENT, "%s: the path is too long", db->path);
     if (unlink(unfinished) != 0 && errno != ENOENT) /* of an earlier try that was cut short */
         return err_set(e, ERR_TEMPORARY, "%s: %s", unfinished, strerror(errno));
-    if (!sql_exec(db, &COPY_TO, SQL(sql_text(str_from_c(unfinished))), NULL, e) ||
+    if (!sql_exec(&db->sql, &COPY_TO, SQL(sql_text(str_from_c(unfinished))), NULL, e) ||
         !finish_file(unfinished, e))
         return err_prefix(e, "copying the database before its schema changes");
     if (rename(unfinished, path) != 0)
@@ -101,30 +101,23 @@ static bool copy_before(struct sql *db, size_t version, struct err *e)
     return true;
 }
 
-static bool refuse_newer(const struct sql *db, const struct sql_schema *schema, size_t version, struct err *e)
-{
-    return err_set(e, ERR_INTERNAL,
-                   "%s: its %s schema is number %zu and this golub knows up to %zu; install the newer golub",
-                   db->path, schema->name, version, schema->count);
-}
-
-static bool migrate(struct sql *db, const struct sql_schema *schema, struct err *e)
+static bool migrate(struct sqlite *db, const struct sql_schema *schema, struct err *e)
 {
     size_t version;
     /* Asked again under the lock: another process may have been faster. */
     if (!version_of(db, &version, e))
         return false;
     if (version > schema->count)
-        return refuse_newer(db, schema, version, e);
+        return sql_refuse_newer(db->path, schema, version, e);
     for (size_t i = version; i < schema->count; i++)
         if (!run(db, schema->migrations[i].text, e))
             return err_prefix(e, "%s schema, step %zu", schema->name, i + 1);
     char set_version[64]; /* a PRAGMA takes no parameter; it is a number of ours */
     snprintf(set_version, sizeof set_version, "PRAGMA user_version=%zu", schema->count);
-    return run(db, set_version, e) && sql_commit(db, e);
+    return run(db, set_version, e) && sql_commit(&db->sql, e);
 }
 
-static bool bring_up_to_date(struct sql *db, const struct sql_schema *schema, struct err *e)
+static bool bring_up_to_date(struct sqlite *db, const struct sql_schema *schema, struct err *e)
 {
     size_t version;
     if (!version_of(db, &version, e))
@@ -132,16 +125,16 @@ static bool bring_up_to_date(struct sql *db, const struct sql_schema *schema, st
     if (version == schema->count)
         return true;
     if (version > schema->count)
-        return refuse_newer(db, schema, version, e);
+        return sql_refuse_newer(db->path, schema, version, e);
     if (version == 0 && !run(db, "PRAGMA journal_mode=WAL", e)) /* the file remembers it */
         return false;
     if (version > 0 && !copy_before(db, version, e))
         return false;
-    if (!sql_begin_write(db, e))
+    if (!sql_begin_write(&db->sql, e))
         return false;
     if (migrate(db, schema, e))
         return true;
-    sql_rollback(db);
+    sql_rollback(&db->sql);
     return false;
 }
 
@@ -162,14 +155,14 @@ static bool make_private(const char *path, struct err *e)
     return true;
 }
 
-static bool set_up(struct sql *db, const struct sql_schema *schema, struct err *e)
+static bool set_up(struct sqlite *db, const struct sql_schema *schema, struct err *e)
 {
     /* NOMUTEX: a connection belongs to one thread at a time. */
-    int rc =
-        sqlite3_open_v2(db->path, &db->handle,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, sql_wal_vfs());
+    int rc = sqlite3_open_v2(db->path, &db->handle,
+                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                             sqlite_wal_vfs());
     if (rc != SQLITE_OK)
-        return sql_fail(db, rc, e);
+        return sqlite_fail(db, rc, e);
     sqlite3_busy_timeout(db->handle, BUSY_MS);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -183,27 +176,22 @@ struct sql *sql_open(const char *path, const struct sql_schema *schema, struct e
     pthread_once(&once, configure_sqlite);
     if (schema && !make_private(path, e))
         return NULL;
-    struct sql *db = MEM_NEW(struct sql);
+    struct sqlite *db = MEM_NEW(struct sqlite);
+    db->sql.engine = &SQLITE_ENGINE;
     db->path = mem_copy_c(path, strlen(path));
     if (set_up(db, schema, e))
-        return db;
-    sql_close(db);
+        return &db->sql;
+    sql_close(&db->sql);
     return NULL;
 }
 
-void sql_close(struct sql *db)
+void sqlite_shut(struct sql *sql)
 {
-    if (!db)
-        return;
-    sql_forget_statements(db);
+    struct sqlite *db = (struct sqlite *)sql;
+    sqlite_forget_statements(db);
     /* The last connection copies the WAL back and removes it: a closed database is one file. */
     if (sqlite3_close(db->handle) != SQLITE_OK)
         log_die("sql.close", "%s: closed in the middle of a query", db->path);
     free(db->path);
     free(db);
-}
-
-void sql_clean_close(struct sql **db)
-{
-    sql_close(*db);
 }

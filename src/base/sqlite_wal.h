@@ -4,11 +4,11 @@
  * be on disk (xSync, before each commit returns). Nothing else is changed: other files go to SQLite's own VFS
  * untouched, and no reader is told of a frame before that sync. Source: sqlite.org/vfs.html,
  * sqlite.org/walformat.html. */
-#ifndef BASE_SQL_WAL_H
-#define BASE_SQL_WAL_H
+#ifndef BASE_SQLITE_WAL_H
+#define BASE_SQLITE_WAL_H
 
 /* The name for sqlite3_open_v2; registers the VFS at the first call. NULL: it cannot be had. From any thread.
  */
-const char *sql_wal_vfs(void);
+const char *sqlite_wal_vfs(void);
 
 #endif

@@ -1,4 +1,4 @@
-#include "base/sql_wal.h"
+#include "base/sqlite_wal.h"
 
 #include "base/buf.h"
 
@@ -195,7 +195,7 @@ static void register_vfs(void)
         plain = NULL;
 }
 
-const char *sql_wal_vfs(void)
+const char *sqlite_wal_vfs(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, register_vfs);
