@@ -40,7 +40,7 @@ $seen['sorted'] = $client->search('Horde/Čačak', null, ['sort' => [Horde_Imap_
 $box = Horde_Imap_Client_Mailbox::get('Horde/Čačak');
 $first = $client->getSyncToken($box);
 $client->expunge('Horde/Čačak', ['ids' => new Horde_Imap_Client_Ids($seen['sorted'][0]), 'delete' => true]);
-$sync = $client->sync($box, $first, ['ids' => new Horde_Imap_Client_Ids('1:3')]);
+$sync = $client->sync($box, $first, ['ids' => new Horde_Imap_Client_Ids($seen['sorted'])]);
 $seen['vanished'] = $sync->vanisheduids->ids;
 $seen['archive'] = $client->status('Archive', Horde_Imap_Client::STATUS_MESSAGES)['messages'];
 $client->logout();
