@@ -31,6 +31,11 @@ static const struct {
     {"UNSELECT", AFTER},           /* RFC 3691 */
     {"UIDPLUS", AFTER},            /* RFC 4315 */
     {"MOVE", AFTER},               /* RFC 6851 */
+    {"BINARY", AFTER},             /* RFC 3516 */
+    {"MULTIAPPEND", AFTER},        /* RFC 3502 */
+    {"CATENATE", AFTER},           /* RFC 4469 */
+    {"URL-PARTIAL", AFTER},        /* RFC 5550 section 5 */
+    {"REPLACE", AFTER},            /* RFC 8508 */
 };
 
 static bool applies(enum when when, bool logged_in, bool can_starttls, bool can_login)

@@ -1,6 +1,7 @@
 #include "imap/fetch.h"
 
 #include "imap/flags.h"
+#include "imap/section.h"
 #include "imap/structure.h"
 #include "message/date.h"
 
@@ -88,6 +89,7 @@ static void add_from_row(struct fetch *f)
 
 static void add_message(struct fetch *f, size_t row, bool becomes_seen)
 {
+    size_t before = f->out.n;
     buf_add(&f->out, STR("* "));
     buf_add_u64(&f->out, row + 1);
     buf_add(&f->out, STR(" FETCH "));
@@ -99,7 +101,10 @@ static void add_message(struct fetch *f, size_t row, bool becomes_seen)
         arena_reset(&f->message);
         fetch_add_sections(f);
     }
-    buf_add(&f->out, STR(")\r\n"));
+    if (f->separator == '(') /* nothing but what cannot be decoded was asked for */
+        buf_truncate(&f->out, before);
+    else
+        buf_add(&f->out, STR(")\r\n"));
 }
 
 /* --- all of them --- */
@@ -189,7 +194,7 @@ static unsigned wants_of(const struct fetch_request *q)
     if (q->items & (FETCH_BODYSTRUCTURE | FETCH_BODY))
         wants |= WANT_STRUCTURE;
     for (size_t i = 0; i < q->section_count; i++)
-        if (q->sections[i].path_count > 0 || q->sections[i].text != SECTION_WHOLE)
+        if (section_needs_parts(&q->sections[i]))
             wants |= WANT_PARTS;
     return wants;
 }
@@ -212,6 +217,8 @@ static enum imap_status fetch_outcome(struct fetch *f, size_t missing)
      * client, which has not been told yet that their messages are gone (RFC 5530). */
     if (missing > 0 && !s->by_uid)
         return imap_no(s, "[EXPUNGEISSUED] Some of the messages are gone");
+    if (f->has_unknown_encoding) /* RFC 3516 section 4.3 */
+        return imap_no(s, "[UNKNOWN-CTE] A part has a transfer encoding that is not known here");
     return imap_ok(s, "Fetched");
 }
 

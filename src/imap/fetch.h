@@ -19,11 +19,12 @@ struct fetch {
     const struct fetch_row *row; /* the last one read; NULL: none yet, or no more */
     bool is_read;                /* there are no more */
     struct buf out;
-    char separator;           /* in front of the next item: "(" or a space */
-    struct buf header;        /* scratch of one section */
-    struct arena message;     /* of the message under way */
-    bool is_lost;             /* the connection broke, or an answer cannot be finished */
-    enum store_result result; /* not OK: reading failed */
+    char separator;            /* in front of the next item: "(" or a space */
+    struct buf header;         /* scratch of one section */
+    struct arena message;      /* of the message under way */
+    bool has_unknown_encoding; /* BINARY of a part that cannot be decoded was left out */
+    bool is_lost;              /* the connection broke, or an answer cannot be finished */
+    enum store_result result;  /* not OK: reading failed */
     struct err err;
 };
 
@@ -31,6 +32,12 @@ struct fetch {
 void fetch_send(struct fetch *f);
 /* The separator, and the name of an item with the space behind it. */
 void fetch_add_name(struct fetch *f, struct str name);
+/* Bytes [at, at + n) of the row under way to `out`: all of them, or the answer cannot be finished and the
+ * connection is given up (false). */
+bool fetch_read(struct fetch *f, uint64_t at, uint64_t n, struct buf *out);
+/* BINARY and BINARY.SIZE of the row under way. False: the connection is lost. */
+struct section_extent;
+bool fetch_add_binary(struct fetch *f, const struct fetch_section *s, const struct section_extent *e);
 /* The sections of the row under way. False: the connection is lost. */
 bool fetch_add_sections(struct fetch *f);
 

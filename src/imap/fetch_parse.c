@@ -22,6 +22,25 @@ static const struct {
     {STR_INIT("BODY"), FETCH_BODY},
 };
 
+/* What is followed by a section in brackets. */
+static const struct {
+    struct str name;
+    enum section_form form;
+    bool peeks;
+} SECTION_ITEMS[] = {
+    {STR_INIT("BODY"), SECTION_BODY, false},
+    {STR_INIT("BODY.PEEK"), SECTION_BODY, true},
+    {STR_INIT("BINARY"), SECTION_BINARY, false},
+    {STR_INIT("BINARY.PEEK"), SECTION_BINARY, true},
+    {STR_INIT("BINARY.SIZE"), SECTION_BINARY_SIZE, true},
+};
+
+static const struct str LABELS[] = {
+    [SECTION_BODY] = STR_INIT("BODY["),
+    [SECTION_BINARY] = STR_INIT("BINARY["),
+    [SECTION_BINARY_SIZE] = STR_INIT("BINARY.SIZE["),
+};
+
 /* The names of before IMAP4rev1, the same as some section but for their label. */
 static const struct {
     struct str name;
@@ -142,9 +161,18 @@ static bool take_section(struct imap_cursor *c, struct arena *a, struct fetch_se
         return imap_take_byte(c, ']');
     if (!take_path(c, a, s, &wants_text))
         return false;
+    if (wants_text && s->form != SECTION_BODY)
+        return fail(c, "expected the number of a part"); /* section-binary of RFC 3516 section 7 */
     if (wants_text && !take_section_text(c, a, s))
         return false;
     return imap_take_byte(c, ']');
+}
+
+bool imap_parse_section(struct str text, struct arena *a, struct fetch_section *out)
+{
+    struct imap_cursor c = {.in = arena_printf(a, "%.*s]", STR_ARGS(text))};
+    *out = (struct fetch_section){0};
+    return take_section(&c, a, out) && imap_take_end(&c);
 }
 
 /* "<" number "." nz-number ">" */
@@ -162,7 +190,7 @@ static struct str make_label(const struct fetch_section *s, struct arena *a)
 {
     CLEAN_BUF struct buf label;
     buf_init(&label, BUF_MAX_DEFAULT);
-    buf_add(&label, STR("BODY["));
+    buf_add(&label, LABELS[s->form]);
     for (size_t i = 0; i < s->path_count; i++) {
         if (i > 0)
             buf_add_byte(&label, '.');
@@ -185,13 +213,31 @@ static struct str make_label(const struct fetch_section *s, struct arena *a)
     return arena_copy(a, buf_str(&label));
 }
 
-static bool take_body_section(struct imap_cursor *c, struct arena *a, bool peeks, struct fetch_request *out)
+static bool take_section_item(struct imap_cursor *c, struct arena *a, enum section_form form, bool peeks,
+                              struct fetch_request *out)
 {
-    struct fetch_section section = {0};
-    if (!imap_take_byte(c, '[') || !take_section(c, a, &section) || !take_partial(c, &section))
+    struct fetch_section section = {.form = form};
+    if (!imap_take_byte(c, '[') || !take_section(c, a, &section))
+        return false;
+    if (form != SECTION_BINARY_SIZE && !take_partial(c, &section))
         return false;
     section.label = make_label(&section, a);
     return add_section(c, a, out, &section, peeks);
+}
+
+/* ["(" preview-mod *(SP preview-mod) ")"] behind PREVIEW (RFC 8970 section 6); LAZY is the only one. */
+static bool take_preview_modifiers(struct imap_cursor *c, struct fetch_request *out)
+{
+    if (!str_starts(str_from_offset(c->in, c->at), STR(" (")))
+        return true;
+    if (!imap_take_space(c) || !imap_take_byte(c, '('))
+        return false;
+    do {
+        if (!imap_take_word(c, STR("LAZY")))
+            return fail(c, "LAZY is the only way to ask for PREVIEW");
+    } while (imap_peek(c) == ' ' && imap_take_space(c));
+    out->items |= FETCH_PREVIEW_LAZY;
+    return imap_take_byte(c, ')');
 }
 
 /* One fetch-att. */
@@ -199,15 +245,13 @@ static bool take_item(struct imap_cursor *c, struct arena *a, struct fetch_reque
 {
     size_t start = c->at;
     struct str name = take_name(c);
-    if (imap_peek(c) == '[') {
-        bool peeks = str_eq_nocase(name, STR("BODY.PEEK"));
-        if (peeks || str_eq_nocase(name, STR("BODY")))
-            return take_body_section(c, a, peeks, out);
-    }
+    for (size_t i = 0; imap_peek(c) == '[' && i < sizeof SECTION_ITEMS / sizeof *SECTION_ITEMS; i++)
+        if (str_eq_nocase(name, SECTION_ITEMS[i].name))
+            return take_section_item(c, a, SECTION_ITEMS[i].form, SECTION_ITEMS[i].peeks, out);
     for (size_t i = 0; i < sizeof ITEMS / sizeof *ITEMS; i++) {
         if (str_eq_nocase(name, ITEMS[i].name)) {
             out->items |= ITEMS[i].item;
-            return true;
+            return ITEMS[i].item != FETCH_PREVIEW || take_preview_modifiers(c, out);
         }
     }
     for (size_t i = 0; i < sizeof OLD_SECTIONS / sizeof *OLD_SECTIONS; i++) {

@@ -14,7 +14,12 @@ enum fetch_item {
     FETCH_SIZE = 1 << 3,
     FETCH_ENVELOPE = 1 << 4,
     FETCH_BODYSTRUCTURE = 1 << 5,
-    FETCH_BODY = 1 << 6, /* BODYSTRUCTURE without its extension data */
+    FETCH_BODY = 1 << 6,         /* BODYSTRUCTURE without its extension data */
+    FETCH_PREVIEW = 1 << 8,      /* RFC 8970 */
+    FETCH_PREVIEW_LAZY = 1 << 9, /* only where it is there already (section 4.1) */
+    FETCH_SAVEDATE = 1 << 10,    /* RFC 8514 */
+    FETCH_EMAILID = 1 << 11,     /* RFC 8474 */
+    FETCH_THREADID = 1 << 12,
 };
 
 enum section_text {
@@ -26,7 +31,14 @@ enum section_text {
     SECTION_MIME,
 };
 
+enum section_form {
+    SECTION_BODY,        /* the bytes as they stand in the message */
+    SECTION_BINARY,      /* without their Content-Transfer-Encoding (RFC 3516) */
+    SECTION_BINARY_SIZE, /* how many those are */
+};
+
 struct fetch_section {
+    enum section_form form;
     uint32_t *path; /* 1.2.3 */
     size_t path_count;
     enum section_text text;
@@ -46,5 +58,8 @@ struct fetch_request {
 
 /* ALL | FULL | FAST | fetch-att | "(" fetch-att *(SP fetch-att) ")" */
 bool imap_take_fetch_request(struct imap_cursor *c, struct arena *a, struct fetch_request *out);
+
+/* section-spec by itself, as it stands between "[" and "]": "1.2.MIME". */
+bool imap_parse_section(struct str text, struct arena *a, struct fetch_section *out);
 
 #endif

@@ -175,7 +175,7 @@ static bool take_literal(struct imap_cursor *c, struct str *s)
         return fail(c, "expected a literal {n} at the end of the line");
     line.n = line_end;
     struct imap_literal literal;
-    if (!imap_line_literal(line, &literal) || literal.at != 0)
+    if (!imap_line_literal(line, &literal) || literal.at != 0 || literal.is_binary)
         return fail(c, "expected a literal {n} at the end of the line");
     struct str bytes = str_from_offset(in, line_end + 2);
     if (bytes.n < literal.size)
@@ -256,7 +256,8 @@ bool imap_line_literal(struct str line, struct imap_literal *out)
     if (open == STR_NONE)
         return false;
     struct str digits = str_slice(line, open + 1, line.n - open - 2);
-    out->at = open;
+    out->is_binary = open > 0 && line.p[open - 1] == '~';
+    out->at = open - out->is_binary;
     out->is_sync = !str_ends(digits, STR("+"));
     if (!out->is_sync)
         digits.n--;

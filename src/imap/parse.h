@@ -30,12 +30,14 @@ struct imap_command {
 bool imap_parse_command(struct str text, struct imap_command *out);
 
 /* Whether a line announces a literal at its end: {n}, or {n+} (RFC 7888) whose bytes come without being
- * asked for. Size is at most UINT32_MAX (number of RFC 3501); what looks like a literal with a greater
- * number is one of UINT32_MAX, so that it is refused for its size. */
+ * asked for; with a "~" in front one whose bytes may be NUL too (literal8, RFC 3516 section 4.4). Size is at
+ * most UINT32_MAX (number of RFC 3501); what looks like a literal with a greater number is one of UINT32_MAX,
+ * so that it is refused for its size. */
 struct imap_literal {
     uint32_t size;
-    bool is_sync; /* the client waits for "+" before it sends the bytes */
-    size_t at;    /* of the "{" in the line */
+    bool is_sync;   /* the client waits for "+" before it sends the bytes */
+    bool is_binary; /* literal8: only where a message or a part of one is expected */
+    size_t at;      /* of the "{" in the line, or of the "~" before it */
 };
 bool imap_line_literal(struct str line, struct imap_literal *out);
 

@@ -52,6 +52,7 @@ static const struct command {
     {STR_INIT("IDLE"), ALWAYS, PLAIN, ALL, imap_do_idle},               /* RFC 2177 */
     {STR_INIT("UNSELECT"), SELECTED, PLAIN, NOTHING, imap_do_unselect}, /* RFC 3691 */
     {STR_INIT("MOVE"), SELECTED, BOTH, ALL, imap_do_move},              /* RFC 6851 */
+    {STR_INIT("REPLACE"), SELECTED, BOTH, ALL, imap_do_replace},        /* RFC 8508 */
 };
 
 static const struct command *find_command(struct str name)
@@ -138,6 +139,18 @@ static void answer(struct imap_session *s, enum imap_status status)
         imap_bye(s, "Too many bad commands");
 }
 
+/* A literal that a refused command announced, and what follows it: a client that sends it without being asked
+ * has it dropped. */
+static enum imap_status drop_unread(struct imap_session *s, enum imap_status status)
+{
+    if (!s->reader.has_literal || status == IMAP_LOST)
+        return status;
+    enum imap_read_result r = imap_read_skip(&s->reader, IMAP_DROP_MAX, deadline_in(IMAP_AUTOLOGOUT_MS));
+    if (r == IMAP_READ_TOO_LONG)
+        imap_bye(s, "The message is far too large");
+    return r == IMAP_READ_DONE ? status : IMAP_LOST;
+}
+
 /* What has been read is a command, or enough of one to be answered. */
 static void serve(struct imap_session *s, enum imap_read_result got)
 {
@@ -154,6 +167,7 @@ static void serve(struct imap_session *s, enum imap_read_result got)
         status = imap_bad_syntax(s, &command.args);
     else
         status = run(s, &command, known);
+    status = drop_unread(s, status);
     if (known && status != IMAP_LOST && known->tells != NOTHING)
         imap_sync(s, known->tells == ALL || command.by_uid);
     answer(s, status);

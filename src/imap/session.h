@@ -99,9 +99,10 @@ imap_handler imap_do_idle;
 imap_handler imap_do_fetch, imap_do_store, imap_do_search;
 imap_handler imap_do_copy, imap_do_move, imap_do_expunge;
 
-/* APPEND takes its message from the stream itself. imap_append_is_due: what has been read so far is an APPEND
- * up to the literal that is its message; imap_do_append then does the rest. */
+/* APPEND and REPLACE take their messages from the stream themselves. imap_append_is_due: what has been read
+ * so far is one of them up to a literal that is a message or a piece of one; the handler then does the rest.
+ */
 bool imap_append_is_due(struct imap_session *s);
-imap_handler imap_do_append;
+imap_handler imap_do_append, imap_do_replace;
 
 #endif

@@ -206,12 +206,24 @@ static enum store_result append_apart(struct store *s, struct store_append *item
     return all;
 }
 
+static struct digest *prepare_all(struct store_append *items, size_t n, struct arena *a)
+{
+    struct digest *digests = ARENA_ARRAY(a, struct digest, n);
+    for (size_t i = 0; i < n; i++)
+        items[i].result = prepare(&items[i], &digests[i], a);
+    return digests;
+}
+
+static void free_digests(struct digest *digests, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        buf_free(&digests[i].texts);
+}
+
 enum store_result store_append(struct store *s, struct store_append *items, size_t n, struct err *e)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct digest *digests = ARENA_ARRAY(&a, struct digest, n);
-    for (size_t i = 0; i < n; i++)
-        items[i].result = prepare(&items[i], &digests[i], &a);
+    struct digest *digests = prepare_all(items, n, &a);
     struct err failure = ERR_INIT;
     enum store_result r = append_together(s, items, digests, n, &failure);
     if (r != STORE_OK && n > 1) {
@@ -222,7 +234,53 @@ enum store_result store_append(struct store *s, struct store_append *items, size
     }
     if (r != STORE_OK)
         err_set(e, failure.kind, "%s", failure.text);
+    free_digests(digests, n);
+    return r;
+}
+
+/* --- all or nothing --- */
+
+/* The first item that failed, with its words in *e. */
+static enum store_result first_failure(const struct store_append *items, size_t n, struct err *e)
+{
     for (size_t i = 0; i < n; i++)
-        buf_free(&digests[i].texts);
+        if (items[i].result != STORE_OK) {
+            *e = items[i].err;
+            return items[i].result;
+        }
+    return STORE_OK;
+}
+
+static enum store_result append_each(struct change *ch, struct store_append *items, struct digest *digests,
+                                     size_t n, struct err *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        items[i].result = append_one(ch, &items[i], &digests[i], e);
+        if (items[i].result == STORE_FAILED)
+            return STORE_FAILED;
+    }
+    return first_failure(items, n, e);
+}
+
+enum store_result store_append_all(struct store *s, struct store_append *items, size_t n,
+                                   const struct store_replaced *replaced, struct err *e)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct digest *digests = prepare_all(items, n, &a);
+    struct change ch;
+    enum store_result r = first_failure(items, n, e);
+    if (r == STORE_OK)
+        r = change_open(s, &ch, e);
+    if (r == STORE_OK) {
+        if (replaced) /* first: what it took of the quota is free for the new one */
+            r = expunge_one(&ch, replaced->mailbox, replaced->uid, e);
+        if (r == STORE_OK)
+            r = append_each(&ch, items, digests, n, e);
+        if (r == STORE_OK)
+            r = change_commit(&ch, e);
+        else
+            change_cancel(&ch);
+    }
+    free_digests(digests, n);
     return r;
 }

@@ -90,3 +90,15 @@ enum store_result store_expunge(struct store *s, int64_t mailbox, const uint32_t
     *expunged_count = gone.n;
     return change_commit(&ch, e);
 }
+
+enum store_result expunge_one(struct change *ch, int64_t mailbox, uint32_t uid, struct err *e)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct uid_list gone = {.a = &a};
+    enum store_result r = expunge(ch, mailbox, &uid, 1, true, &gone, e);
+    if (r == STORE_OK && gone.n == 0) {
+        err_set(e, ERR_PERMANENT, "there is no message with uid %u", uid);
+        return STORE_NONE;
+    }
+    return r;
+}

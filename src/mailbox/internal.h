@@ -194,6 +194,8 @@ bool body_read(struct body_reader *b, struct connection *c, int64_t body, uint64
 /* --- expunge.c --- rows of a batch: into table expunged, out of message. `rows` in the order of uids. */
 bool expunge_rows(struct change *ch, struct counters *c, const struct read_row *rows, size_t n,
                   struct err *e);
+/* One message, whatever its flags. STORE_NONE: it is not there. */
+enum store_result expunge_one(struct change *ch, int64_t mailbox, uint32_t uid, struct err *e);
 /* --- copy.c --- the same rows again at the end of `to`. */
 enum store_result copy_rows(struct change *ch, struct counters *to, const struct read_row *rows, size_t n,
                             struct err *e);

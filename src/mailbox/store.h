@@ -196,6 +196,17 @@ struct store_append {
  * is tried in one of its own). Returns STORE_FAILED when nothing could be stored for now. */
 enum store_result store_append(struct store *s, struct store_append *items, size_t n, struct err *e);
 
+/* A message that goes in the same transaction in which another comes (RFC 8508). */
+struct store_replaced {
+    int64_t mailbox;
+    uint32_t uid;
+};
+/* All of `items` or none (RFC 3502), in the order given; with them `replaced` (NULL: none) is expunged,
+ * whether or not it is \Deleted. Not STORE_OK: nothing has changed, and *e says why; STORE_NONE with every
+ * item's result STORE_OK means that the message to be replaced is not there. */
+enum store_result store_append_all(struct store *s, struct store_append *items, size_t n,
+                                   const struct store_replaced *replaced, struct err *e);
+
 /* --- changing --- `uids` are ascending; those that are not there are passed over. */
 struct flag_store {
     enum flag_change how;

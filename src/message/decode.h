@@ -9,6 +9,22 @@ void decode_quoted_printable(struct str in, struct buf *out);
 void decode_base64(struct str in, struct buf *out); /* skips what is not base64, stops at padding */
 void decode_transfer(struct str in, enum mime_encoding e, struct buf *out);
 
+/* The same for bytes that come in pieces, with what a piece leaves over kept inside; out comes what
+ * decode_transfer gives for all of them (but for a line of over DECODE_CARRY_MAX bytes that ends in nothing
+ * but white space, which is kept). */
+#define DECODE_CARRY_MAX ((size_t)64 * 1024)
+struct decode_stream {
+    enum mime_encoding encoding;
+    uint32_t bits; /* base64: of the digits that do not make three bytes yet */
+    unsigned digits;
+    bool is_over;     /* base64: padding came */
+    struct buf carry; /* quoted-printable: a line that has not ended */
+};
+void decode_stream_init(struct decode_stream *d, enum mime_encoding e);
+void decode_stream_free(struct decode_stream *d);
+void decode_stream_add(struct decode_stream *d, struct str in, struct buf *out);
+void decode_stream_end(struct decode_stream *d, struct buf *out); /* what is left over */
+
 /* `charset` as it stands in mail (aliases, any case); unknown ones are read as Windows-1252, bytes that do
  * not fit become U+FFFD. Output is valid UTF-8. */
 void decode_charset(struct str in, struct str charset, struct buf *utf8);

@@ -59,7 +59,8 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 void imap_open_fixture(struct imap_fixture *f)
 {
-    *f = (struct imap_fixture){.config.message_size_max = IMAP_MESSAGE_SIZE};
+    *f = (struct imap_fixture){
+        .config = {.hostname = STR("mail.example"), .message_size_max = IMAP_MESSAGE_SIZE}};
     snprintf(f->dir, sizeof f->dir, "/tmp/golub-imap-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     struct err e = ERR_INIT;

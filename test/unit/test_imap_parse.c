@@ -147,7 +147,12 @@ static void lines_announce_literals(void **state)
         const char *line;
         bool is, is_sync;
         uint32_t size;
+        bool is_binary;
     } CASES[] = {
+        {"a APPEND x ~{3}", true, true, 3, true}, /* RFC 3516 section 7 */
+        {"a APPEND x UTF8 (~{4+}", true, false, 4, true},
+        {"~{0}", true, true, 0, true},
+        {"a ~{}", false, false, 0},
         {"A003 APPEND saved-messages (\\Seen) {310}", true, true, 310},
         {"A001 LOGIN {11+}", true, false, 11},
         {"a LOGIN {0}", true, true, 0},
@@ -171,6 +176,8 @@ static void lines_announce_literals(void **state)
             continue;
         assert_int_equal(l.size, CASES[i].size);
         assert_int_equal(l.is_sync, CASES[i].is_sync);
+        assert_int_equal(l.is_binary, CASES[i].is_binary);
+        assert_int_equal(CASES[i].line[l.at], l.is_binary ? '~' : '{');
     }
 }
 
