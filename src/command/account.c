@@ -12,7 +12,7 @@ int run_account_add(struct command_run *r)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
     CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
-    char hash[PASSWORD_HASH_MAX];
+    struct command_password password;
     struct err e = ERR_INIT;
     int64_t id;
     enum password_source from = command_take_password_source(r);
@@ -20,7 +20,9 @@ int run_account_add(struct command_run *r)
         return COMMAND_MISUSED;
     struct str address = command_address(r->argv[0], &a);
     if (!(db = command_open_directory(r, &e)) || !directory_account_may_add(db, address, &e) ||
-        !command_new_hash(from, hash, &e) || !directory_account_add(db, address, str_from_c(hash), &id, &e))
+        !command_new_password(db, address, from, &password, &e) ||
+        !directory_account_add(db, address, str_from_c(password.hash), &id, &e) ||
+        !command_store_scram(db, address, &password, &e))
         return command_fail(&e);
     printf("added %.*s, account %lld\n", STR_ARGS(address), (long long)id);
     return COMMAND_DONE;
@@ -53,14 +55,16 @@ int run_account_password(struct command_run *r)
     CLEAN_ARENA struct arena a = ARENA_INIT;
     CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
     struct directory_account account;
-    char hash[PASSWORD_HASH_MAX];
+    struct command_password password;
     struct err e = ERR_INIT;
     enum password_source from = command_take_password_source(r);
     if (!command_has_arguments(r, 1, 1))
         return COMMAND_MISUSED;
     struct str address = command_address(r->argv[0], &a);
     if (!(db = command_open_directory(r, &e)) || !directory_account_find(db, address, &a, &account, &e) ||
-        !command_new_hash(from, hash, &e) || !directory_account_set_hash(db, address, str_from_c(hash), &e))
+        !command_new_password(db, address, from, &password, &e) ||
+        !directory_account_set_hash(db, address, str_from_c(password.hash), &e) ||
+        !command_store_scram(db, address, &password, &e))
         return command_fail(&e);
     printf("%.*s has a new password\n", STR_ARGS(account.address));
     return COMMAND_DONE;

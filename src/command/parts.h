@@ -4,6 +4,7 @@
 #define COMMAND_PARTS_H
 #include "config/config.h"
 #include "directory/db.h"
+#include "directory/password.h"
 
 enum command_exit { COMMAND_DONE, COMMAND_FAILED, COMMAND_MISUSED };
 
@@ -44,12 +45,20 @@ struct str command_address(const char *typed, struct arena *a);
 const char *command_time(int64_t at, char out[20]);
 struct directory_db *command_open_directory(const struct command_run *r, struct err *e);
 
-/* A hash to store, from where the options say: --password-stdin, --hash-stdin, --generate (prints the
- * password), or else a prompt without echo. `hash` has PASSWORD_HASH_MAX bytes. */
+/* What to store of a password, which comes from where the options say: --password-stdin, --hash-stdin,
+ * --generate (prints the password), or else a prompt without echo. */
 #define PASSWORD_ARGUMENTS "[--password-stdin | --hash-stdin | --generate]"
 enum password_source { PASSWORD_PROMPT, PASSWORD_STDIN, PASSWORD_HASH_STDIN, PASSWORD_GENERATE };
 enum password_source command_take_password_source(struct command_run *r);
-bool command_new_hash(enum password_source from, char *hash, struct err *e);
+struct command_password {
+    char hash[PASSWORD_HASH_MAX];
+    char scram[SCRAM_VERIFIER_MAX]; /* "" with --hash-stdin: it is made when the password is first seen */
+};
+bool command_new_password(struct directory_db *db, struct str address, enum password_source from,
+                          struct command_password *out, struct err *e);
+/* Gives the account that verifier, as part of what has just been stored. */
+bool command_store_scram(struct directory_db *db, struct str address, const struct command_password *p,
+                         struct err *e);
 
 /* Asks for an irreversible step where somebody sits at a terminal; anywhere else the command itself is the
  * answer. */

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "command/parts.h"
+#include "directory/address.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -81,10 +82,27 @@ static bool take_hash(const char *typed, char *hash, struct err *e)
     return true;
 }
 
-bool command_new_hash(enum password_source from, char *hash, struct err *e)
+static bool make_scram(struct directory_db *db, struct str address, const char *password,
+                       char scram[SCRAM_VERIFIER_MAX], struct err *e)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct directory_address read;
+    unsigned char key[SCRAM_KEY_BYTES], salt[SCRAM_SALT_BYTES];
+    struct scram_verifier v;
+    if (!directory_address_read(address, &a, &read, e) || !directory_scram_key(db, key, e))
+        return false;
+    scram_salt(key, read.key, salt);
+    scram_derive(str_from_c(password), salt, SCRAM_ITERATIONS, &v);
+    scram_verifier_write(&v, scram);
+    return true;
+}
+
+bool command_new_password(struct directory_db *db, struct str address, enum password_source from,
+                          struct command_password *out, struct err *e)
 {
     char password[PASSWORD_MAX + 1] = "";
     bool good = true;
+    *out = (struct command_password){0};
     if (sodium_init() < 0)
         return err_set(e, ERR_INTERNAL, "libsodium does not start");
     if (from == PASSWORD_GENERATE)
@@ -94,11 +112,19 @@ bool command_new_hash(enum password_source from, char *hash, struct err *e)
     else
         good = read_line(stdin, password, e);
     if (good && from == PASSWORD_HASH_STDIN)
-        good = take_hash(password, hash, e);
+        good = take_hash(password, out->hash, e);
     else if (good)
-        good = password_hash(str_from_c(password), hash, e);
+        good = password_hash(str_from_c(password), out->hash, e) &&
+               make_scram(db, address, password, out->scram, e);
     if (good && from == PASSWORD_GENERATE)
         printf("password: %s\n", password);
     mem_wipe(password, sizeof password);
     return good;
+}
+
+bool command_store_scram(struct directory_db *db, struct str address, const struct command_password *p,
+                         struct err *e)
+{
+    return p->scram[0] == '\0' ||
+           directory_account_set_scram(db, address, str_from_c(p->hash), str_from_c(p->scram), e);
 }

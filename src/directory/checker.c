@@ -20,8 +20,8 @@ struct waiter {
     void *request;
 };
 
-/* One password against one hash. `good` is the worker's to write until the answer is posted; the list and the
- * waiters are the loop thread's alone. */
+/* One password against one hash. `good` and `scram` are the worker's to write until the answer is posted; the
+ * list and the waiters are the loop thread's alone. */
 struct check {
     struct check *next;
     struct checker *checker;
@@ -29,7 +29,10 @@ struct check {
     char *hash, *password;
     size_t hash_n, password_n;
     struct waiter *waiters;
+    unsigned char salt[SCRAM_SALT_BYTES];
+    bool wants_scram;
     bool good;
+    char scram[SCRAM_VERIFIER_MAX];
 };
 
 struct checker {
@@ -68,7 +71,7 @@ static void answer(void *context)
     for (struct waiter *w = check->waiters, *next; w; w = next) {
         next = w->next;
         c->waiting--;
-        c->done(c->context, w->request, check->good);
+        c->done(c->context, w->request, check->good, str_from_c(check->scram));
         free(w);
     }
     check_free(check);
@@ -89,13 +92,23 @@ static struct check *take_work(struct checker *c)
     return check;
 }
 
+static void check_now(struct check *check)
+{
+    struct scram_verifier v;
+    struct str password = str_from(check->password, check->password_n);
+    check->good = password_verify(password, str_from(check->hash, check->hash_n));
+    if (!check->good || !check->wants_scram)
+        return;
+    scram_derive(password, check->salt, SCRAM_ITERATIONS, &v);
+    scram_verifier_write(&v, check->scram);
+}
+
 static void *work(void *context)
 {
     struct checker *c = context;
     struct check *check;
     while ((check = take_work(c))) {
-        check->good = password_verify(str_from(check->password, check->password_n),
-                                      str_from(check->hash, check->hash_n));
+        check_now(check);
         loop_post(c->loop, answer, check);
     }
     return NULL;
@@ -132,7 +145,7 @@ static struct check *find_open(struct checker *c, const unsigned char *tag)
 }
 
 static struct check *add_check(struct checker *c, const unsigned char *tag, struct str hash,
-                               struct str password)
+                               struct str password, const unsigned char *salt)
 {
     struct check *check = MEM_NEW(struct check);
     check->checker = c;
@@ -141,6 +154,9 @@ static struct check *add_check(struct checker *c, const unsigned char *tag, stru
     check->hash_n = hash.n;
     check->password = mem_copy_c(password.p, password.n);
     check->password_n = password.n;
+    check->wants_scram = salt;
+    if (salt)
+        memcpy(check->salt, salt, sizeof check->salt);
     check->next = c->open;
     c->open = check;
     pthread_mutex_lock(&c->lock);
@@ -151,13 +167,13 @@ static struct check *add_check(struct checker *c, const unsigned char *tag, stru
 }
 
 bool checker_submit(struct checker *c, const unsigned char tag[VERIFIED_TAG_BYTES], struct str hash,
-                    struct str password, void *request)
+                    struct str password, const unsigned char *salt, void *request)
 {
     if (c->waiting >= CHECKER_WAITING_MAX)
         return false;
     struct check *check = find_open(c, tag);
     if (!check)
-        check = add_check(c, tag, hash, password);
+        check = add_check(c, tag, hash, password, salt);
     struct waiter *w = MEM_NEW(struct waiter);
     w->request = request;
     w->next = check->waiters;

@@ -5,6 +5,7 @@
 #include "role/role.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Questions and passwords go over pools of their own: a storm of logins, each of which waits for Argon2, must
  * not hold up mail. A question is answered in well under a millisecond. */
@@ -64,15 +65,14 @@ bool directory_resolve(struct directory *d, struct str address, struct arena *a,
     return good;
 }
 
-static enum directory_verdict read_verdict(const struct ipc_frame *reply, struct directory_login *out)
+static enum directory_verdict take_verdict(struct ipc_reader *r, struct directory_login *out)
 {
-    struct ipc_reader r = ipc_read(reply);
-    uint8_t verdict = ipc_get_u8(&r);
-    int64_t account = (int64_t)ipc_get_u64(&r);
-    struct str address = ipc_get_str(&r);
-    uint32_t wait = ipc_get_u32(&r);
-    if (reply->type != DIRECTORY_FRAME_VERDICT || !ipc_done(&r) || verdict > DIRECTORY_WAIT ||
-        address.n > ADDRESS_MAX || (verdict == DIRECTORY_GOOD && account <= 0))
+    uint8_t verdict = ipc_get_u8(r);
+    int64_t account = (int64_t)ipc_get_u64(r);
+    struct str address = ipc_get_str(r);
+    uint32_t wait = ipc_get_u32(r);
+    if (r->bad || verdict > DIRECTORY_WAIT || address.n > ADDRESS_MAX ||
+        (verdict == DIRECTORY_GOOD && account <= 0))
         return DIRECTORY_NO_ANSWER;
     out->account = account;
     snprintf(out->address, sizeof out->address, "%.*s", STR_ARGS(address));
@@ -80,25 +80,82 @@ static enum directory_verdict read_verdict(const struct ipc_frame *reply, struct
     return (enum directory_verdict)verdict;
 }
 
+static bool ask_for_login(struct directory *d, struct ipc_frame *request, struct ipc_frame *reply)
+{
+    struct err e = ERR_INIT;
+    if (ipc_pool_call(d->passwords, request, reply, deadline_in(PASSWORD_MS), &e))
+        return true;
+    LOG_WARNING("directory.no_verdict", F_C("error", e.text));
+    return false;
+}
+
 enum directory_verdict directory_verify(struct directory *d, struct str user, struct str password,
                                         const char *peer, struct directory_login *out)
 {
     CLEAN_FRAME struct ipc_frame request;
     struct ipc_frame reply;
-    struct err e = ERR_INIT;
     enum directory_verdict verdict = DIRECTORY_NO_ANSWER;
     *out = (struct directory_login){0};
     ipc_frame_init(&request, DIRECTORY_FRAME_VERIFY);
     ipc_put_str(&request, user);
     ipc_put_str(&request, password);
     ipc_put_str(&request, str_from_c(peer));
-    if (ipc_pool_call(d->passwords, &request, &reply, deadline_in(PASSWORD_MS), &e)) {
-        verdict = read_verdict(&reply, out);
+    if (ask_for_login(d, &request, &reply)) {
+        struct ipc_reader r = ipc_read(&reply);
+        if (reply.type == DIRECTORY_FRAME_VERDICT)
+            verdict = take_verdict(&r, out);
+        verdict = ipc_done(&r) ? verdict : DIRECTORY_NO_ANSWER;
         ipc_frame_free(&reply);
-    } else {
-        LOG_WARNING("directory.no_verdict", F_C("error", e.text));
     }
     mem_wipe(request.payload.p, request.payload.n);
+    return verdict;
+}
+
+enum directory_verdict directory_scram_first(struct directory *d, struct str message, const char *peer,
+                                             struct arena *a, struct directory_scram *out, unsigned *wait_s)
+{
+    CLEAN_FRAME struct ipc_frame request;
+    struct ipc_frame reply;
+    ipc_frame_init(&request, DIRECTORY_FRAME_SCRAM_FIRST);
+    ipc_put_str(&request, message);
+    ipc_put_str(&request, str_from_c(peer));
+    if (!ask_for_login(d, &request, &reply))
+        return DIRECTORY_NO_ANSWER;
+    struct ipc_reader r = ipc_read(&reply);
+    uint8_t verdict = ipc_get_u8(&r);
+    *wait_s = ipc_get_u32(&r);
+    out->exchange = ipc_get_u64(&r);
+    out->salted.nonce = arena_copy(a, ipc_get_str(&r));
+    out->salted.salt = arena_copy(a, ipc_get_str(&r));
+    out->salted.iterations = ipc_get_u32(&r);
+    bool good = reply.type == DIRECTORY_FRAME_SCRAM_SALTED && ipc_done(&r) &&
+                (verdict == DIRECTORY_GOOD || verdict == DIRECTORY_WAIT);
+    ipc_frame_free(&reply);
+    return good ? (enum directory_verdict)verdict : DIRECTORY_NO_ANSWER;
+}
+
+enum directory_verdict directory_scram_final(struct directory *d, uint64_t exchange, struct str message,
+                                             const char *peer, unsigned char signature[SCRAM_KEY_BYTES],
+                                             struct directory_login *out)
+{
+    CLEAN_FRAME struct ipc_frame request;
+    struct ipc_frame reply;
+    enum directory_verdict verdict = DIRECTORY_NO_ANSWER;
+    ipc_frame_init(&request, DIRECTORY_FRAME_SCRAM_FINAL);
+    ipc_put_u64(&request, exchange);
+    ipc_put_str(&request, message);
+    ipc_put_str(&request, str_from_c(peer));
+    if (!ask_for_login(d, &request, &reply))
+        return DIRECTORY_NO_ANSWER;
+    struct ipc_reader r = ipc_read(&reply);
+    if (reply.type == DIRECTORY_FRAME_SCRAM_VERDICT)
+        verdict = take_verdict(&r, out);
+    struct str bytes = ipc_get_str(&r);
+    if (!ipc_done(&r) || (verdict == DIRECTORY_GOOD && bytes.n != SCRAM_KEY_BYTES))
+        verdict = DIRECTORY_NO_ANSWER;
+    if (verdict == DIRECTORY_GOOD)
+        memcpy(signature, bytes.p, SCRAM_KEY_BYTES);
+    ipc_frame_free(&reply);
     return verdict;
 }
 

@@ -7,6 +7,7 @@
 #include "directory/db_parts.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -37,6 +38,16 @@ static const struct sql_migration MIGRATIONS[] = {
      " target TEXT NOT NULL,"
      " PRIMARY KEY (alias, key));"
      "CREATE INDEX alias_target_key ON alias_target (key);"},
+    /* account.scram: directory/scram.h, '' for none yet; always of the password beside it. A quota is in
+     * bytes and messages: 0 is none; NULL is the domain's, and there none. */
+    {"ALTER TABLE account ADD COLUMN scram TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE account ADD COLUMN quota_bytes INTEGER;"
+     "ALTER TABLE account ADD COLUMN quota_messages INTEGER;"
+     "ALTER TABLE domain ADD COLUMN quota_bytes INTEGER;"
+     "ALTER TABLE domain ADD COLUMN quota_messages INTEGER;"
+     "CREATE TABLE secret ("
+     " name TEXT NOT NULL PRIMARY KEY,"
+     " value BLOB NOT NULL);"},
 };
 static const struct sql_schema SCHEMA = {"directory", MIGRATIONS, sizeof MIGRATIONS / sizeof MIGRATIONS[0]};
 
@@ -54,11 +65,14 @@ DIRECTORY_INSERT(
     "INSERT INTO account (domain, address, password, enabled, created) VALUES ($1, $2, $3, 1, $4)"
     " ON CONFLICT DO NOTHING");
 DIRECTORY_STATEMENT(ACCOUNT_FIND,
-                    "SELECT id, address, password, enabled, created FROM account WHERE address = $1");
+                    "SELECT id, address, password, enabled, created, scram FROM account WHERE address = $1");
 DIRECTORY_STATEMENT(ACCOUNT_LIST,
-                    "SELECT account.id, address, password, enabled, account.created FROM account"
+                    "SELECT account.id, address, password, enabled, account.created, scram FROM account"
                     " JOIN domain ON domain.id = account.domain ORDER BY domain.name, address");
-DIRECTORY_STATEMENT(ACCOUNT_SET_HASH, "UPDATE account SET password = $2 WHERE address = $1");
+DIRECTORY_STATEMENT(ACCOUNT_SET_HASH, "UPDATE account SET password = $2, scram = '' WHERE address = $1");
+DIRECTORY_STATEMENT(ACCOUNT_SET_SCRAM, "UPDATE account SET scram = $3 WHERE address = $1 AND password = $2");
+DIRECTORY_STATEMENT(SECRET_FIND, "SELECT value FROM secret WHERE name = $1");
+DIRECTORY_STATEMENT(SECRET_INSERT, "INSERT INTO secret (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING");
 DIRECTORY_STATEMENT(ACCOUNT_SET_ENABLED, "UPDATE account SET enabled = $2 WHERE address = $1");
 DIRECTORY_STATEMENT(ACCOUNT_DELETE, "DELETE FROM account WHERE id = $1");
 /* Where an alias of the same name goes on, only its own copy for the account ends. */
@@ -239,6 +253,7 @@ static struct directory_account account_of_row(const struct sql_rows *rows, stru
         .hash = arena_copy(a, sql_get_str(rows, 2)),
         .enabled = sql_get_int(rows, 3) != 0,
         .created = sql_get_int(rows, 4),
+        .scram = arena_copy(a, sql_get_str(rows, 5)),
     };
 }
 
@@ -326,6 +341,39 @@ static bool update_account(struct directory_db *db, const struct sql_statement *
 bool directory_account_set_hash(struct directory_db *db, struct str address, struct str hash, struct err *e)
 {
     return update_account(db, &ACCOUNT_SET_HASH, address, sql_text(hash), e);
+}
+
+bool directory_account_set_scram(struct directory_db *db, struct str address, struct str hash,
+                                 struct str scram, struct err *e)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct directory_address read;
+    return directory_address_read(address, &a, &read, e) &&
+           sql_exec(db->sql, &ACCOUNT_SET_SCRAM, SQL(sql_text(read.key), sql_text(hash), sql_text(scram)),
+                    NULL, e);
+}
+
+/* Whichever process comes first makes it. */
+static bool find_or_make_secret(struct directory_db *db, unsigned char key[SCRAM_KEY_BYTES], struct err *e)
+{
+    static const struct str NAME = STR_INIT("scram salt");
+    unsigned char fresh[SCRAM_KEY_BYTES];
+    struct sql_rows rows;
+    randombytes_buf(fresh, sizeof fresh);
+    if (!sql_exec(db->sql, &SECRET_INSERT, SQL(sql_text(NAME), sql_blob(str_from(fresh, sizeof fresh))), NULL,
+                  e) ||
+        !sql_query(db->sql, &SECRET_FIND, SQL(sql_text(NAME)), &rows, e))
+        return false;
+    struct str value = sql_next(&rows) ? sql_get_str(&rows, 0) : STR("");
+    bool good = value.n == SCRAM_KEY_BYTES;
+    if (good)
+        memcpy(key, value.p, SCRAM_KEY_BYTES);
+    return sql_end(&rows, e) && (good || err_set(e, ERR_INTERNAL, "the directory's secret is damaged"));
+}
+
+bool directory_scram_key(struct directory_db *db, unsigned char key[SCRAM_KEY_BYTES], struct err *e)
+{
+    return sql_begin_write(db->sql, e) && directory_db_end(db, find_or_make_secret(db, key, e), e);
 }
 
 bool directory_account_enable(struct directory_db *db, struct str address, bool enabled, struct err *e)

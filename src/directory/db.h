@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/sql.h"
 #include "directory/directory.h"
+#include "directory/scram.h"
 
 struct directory_db {
     struct sql *sql;
@@ -47,6 +48,7 @@ struct directory_account {
     struct str hash; /* "" for none: nobody can log in */
     bool enabled;
     int64_t created;
+    struct str scram; /* directory/scram.h; "" until the password has been seen */
 };
 /* False with the words that directory_account_add would have: before a password is asked for. */
 bool directory_account_may_add(struct directory_db *db, struct str address, struct err *e);
@@ -56,7 +58,13 @@ bool directory_account_find(struct directory_db *db, struct str address, struct 
                             struct directory_account *out, struct err *e);
 bool directory_account_list(struct directory_db *db, struct arena *a, struct directory_account **v, size_t *n,
                             struct err *e); /* by domain and name */
+/* Also forgets the SCRAM verifier, which is another password's now. */
 bool directory_account_set_hash(struct directory_db *db, struct str address, struct str hash, struct err *e);
+/* Nothing happens where the account's hash is another by now. */
+bool directory_account_set_scram(struct directory_db *db, struct str address, struct str hash,
+                                 struct str scram, struct err *e);
+/* What scram_salt is keyed with. Made when it is first asked for. */
+bool directory_scram_key(struct directory_db *db, unsigned char key[SCRAM_KEY_BYTES], struct err *e);
 /* A disabled account cannot log in; its mail is still taken. */
 bool directory_account_enable(struct directory_db *db, struct str address, bool enabled, struct err *e);
 /* Also as a target of aliases; those that led to it alone go with it. The postmaster of the first domain

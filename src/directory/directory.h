@@ -4,6 +4,7 @@
 #define DIRECTORY_DIRECTORY_H
 #include "base/arena.h"
 #include "base/ipc.h"
+#include "sasl/sasl.h"
 
 #define ADDRESS_MAX           320 /* 64 + "@" + 255: RFC 5321 section 4.5.3.1 */
 #define DIRECTORY_TARGETS_MAX 500 /* addresses that one alias may lead to, all steps together */
@@ -58,6 +59,26 @@ struct directory_login {
  * address, for throttling. Takes the same time whether the user exists or not. */
 enum directory_verdict directory_verify(struct directory *d, struct str user, struct str password,
                                         const char *peer, struct directory_login *out);
+
+/* The two steps of SCRAM (sasl/scram.h), with the client's messages as they came. GOOD or WAIT from the
+ * first; *out lives in `a`. After GOOD from the second, *signature is what the client must be shown. */
+struct directory_scram {
+    uint64_t exchange;
+    struct scram_salted salted;
+};
+enum directory_verdict directory_scram_first(struct directory *d, struct str message, const char *peer,
+                                             struct arena *a, struct directory_scram *out, unsigned *wait_s);
+enum directory_verdict directory_scram_final(struct directory *d, uint64_t exchange, struct str message,
+                                             const char *peer, unsigned char signature[SCRAM_KEY_BYTES],
+                                             struct directory_login *out);
+
+/* A whole SASL exchange over a connection (sasl/sasl.h), with whatever the directory is to be asked in it.
+ * SASL_DONE, or SASL_PROVEN: *verdict and *out are as of directory_verify. Any other result: it broke off
+ * before there was something to check, or the client called a good verdict off; x->user may be known. */
+enum sasl_result directory_authenticate(struct directory *d, struct sasl *x, struct stream *s,
+                                        const char *prompt, const struct str *initial, const char *peer,
+                                        struct deadline until, enum directory_verdict *verdict,
+                                        struct directory_login *out);
 
 /* May this account send as this address: its own, an alias that leads to it alone, or a tagged form of those.
  */

@@ -12,6 +12,12 @@ enum directory_frame {
     DIRECTORY_FRAME_MAY_SEND,    /* u64 account, str address */
     DIRECTORY_FRAME_MAY,         /* u8 may */
     DIRECTORY_FRAME_FAILED,      /* str why: no answer now */
+    /* SCRAM's two steps; from smtp and login only */
+    DIRECTORY_FRAME_SCRAM_FIRST,  /* str client-first-message, str peer */
+    DIRECTORY_FRAME_SCRAM_SALTED, /* u8 verdict (good, wait), u32 wait, u64 exchange, str nonce, str salt, u32
+                                     iterations */
+    DIRECTORY_FRAME_SCRAM_FINAL,  /* u64 exchange, str client-final-message, str peer */
+    DIRECTORY_FRAME_SCRAM_VERDICT, /* as VERDICT, and str signature */
 };
 
 /* An answer as it travels. get: false for what is no well-formed answer; strings are copied into `a`. */

@@ -1,6 +1,7 @@
 #include "directory/password.h"
 
 #include "base/mem.h"
+#include "sasl/prepare.h"
 
 #include <crypt.h>
 #include <sodium.h>
@@ -57,13 +58,35 @@ bool password_hash_is_known(struct str hash)
     return hash.n < PASSWORD_HASH_MAX && (is_argon2(hash) || is_crypt(hash));
 }
 
+#define PREPARED_MAX ((size_t)16 * 1024) /* a password of the longest prepares to no more in any language */
+
+static void prepare(struct str password, struct buf *prepared)
+{
+    buf_init(prepared, PREPARED_MAX);
+    sasl_prepare(password, prepared);
+}
+
+static void forget(struct buf *prepared)
+{
+    if (prepared->p)
+        mem_wipe(prepared->p, prepared->cap);
+    buf_free(prepared);
+}
+
 bool password_hash(struct str password, char out[PASSWORD_HASH_MAX], struct err *e)
 {
     char hash[crypto_pwhash_STRBYTES];
+    struct buf prepared;
     if (password.n == 0 || password.n > PASSWORD_MAX)
         return err_set(e, ERR_PERMANENT, "a password has 1 to %d bytes", PASSWORD_MAX);
-    if (crypto_pwhash_str_alg(hash, password.p, password.n, ARGON2_PASSES, ARGON2_MEMORY,
-                              crypto_pwhash_ALG_ARGON2ID13) != 0)
+    prepare(password, &prepared);
+    bool fits = prepared.n <= PASSWORD_MAX;
+    bool good = fits && crypto_pwhash_str_alg(hash, prepared.p, prepared.n, ARGON2_PASSES, ARGON2_MEMORY,
+                                              crypto_pwhash_ALG_ARGON2ID13) == 0;
+    forget(&prepared);
+    if (!fits)
+        return err_set(e, ERR_PERMANENT, "the password is longer than %d bytes when prepared", PASSWORD_MAX);
+    if (!good)
         return err_set(e, ERR_TEMPORARY, "no memory to hash a password (%zu MiB)", ARGON2_MEMORY >> 20);
     snprintf(out, PASSWORD_HASH_MAX, "%s", hash);
     return true;
@@ -80,12 +103,11 @@ static bool verify_crypt(const char *password, const char *hash)
     return good;
 }
 
-bool password_verify(struct str password, struct str hash)
+static bool verify(struct str password, struct str hash)
 {
     char stored[PASSWORD_HASH_MAX], typed[PASSWORD_MAX + 1];
-    if (!password_hash_is_known(hash) || password.n == 0 || password.n > PASSWORD_MAX)
+    if (password.n == 0 || password.n > PASSWORD_MAX)
         return false;
-    hash = without_scheme(hash);
     memcpy(stored, hash.p, hash.n);
     stored[hash.n] = '\0';
     if (is_argon2(hash))
@@ -96,6 +118,19 @@ bool password_verify(struct str password, struct str hash)
     typed[password.n] = '\0';
     bool good = verify_crypt(typed, stored);
     mem_wipe(typed, sizeof typed);
+    return good;
+}
+
+bool password_verify(struct str password, struct str hash)
+{
+    struct buf prepared;
+    if (!password_hash_is_known(hash) || password.n > PASSWORD_MAX)
+        return false;
+    hash = without_scheme(hash);
+    prepare(password, &prepared);
+    bool good =
+        verify(buf_str(&prepared), hash) || (!str_eq(buf_str(&prepared), password) && verify(password, hash));
+    forget(&prepared);
     return good;
 }
 

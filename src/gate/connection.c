@@ -17,9 +17,8 @@ void tls_info_put(struct ipc_frame *f, const struct tls_info *tls)
         return;
     ipc_put_str(f, str_from_c(tls->version));
     ipc_put_str(f, str_from_c(tls->cipher));
-    ipc_put_u8(f, tls->has_exporter);
-    if (tls->has_exporter)
-        ipc_put_str(f, str_from(tls->exporter, sizeof tls->exporter));
+    for (enum channel_binding_type t = 0; t < BINDING_TYPES; t++)
+        ipc_put_str(f, channel_binding(&tls->bindings, t));
 }
 
 /* Copies a string that must be printable ASCII and fit with its NUL. */
@@ -43,6 +42,16 @@ static bool get_bool(struct ipc_reader *r, bool *to)
     return !r->bad && v <= 1;
 }
 
+static bool get_binding(struct ipc_reader *r, struct channel_binding *to)
+{
+    struct str s = ipc_get_str(r);
+    if (r->bad || s.n > sizeof to->bytes)
+        return false;
+    memcpy(to->bytes, s.p, s.n);
+    to->n = (uint8_t)s.n;
+    return true;
+}
+
 bool tls_info_get(struct ipc_reader *r, struct tls_info *tls)
 {
     *tls = (struct tls_info){0};
@@ -50,15 +59,11 @@ bool tls_info_get(struct ipc_reader *r, struct tls_info *tls)
         return false;
     if (!tls->on)
         return true;
-    if (!get_text(r, tls->version, sizeof tls->version) || !get_text(r, tls->cipher, sizeof tls->cipher) ||
-        !get_bool(r, &tls->has_exporter))
+    if (!get_text(r, tls->version, sizeof tls->version) || !get_text(r, tls->cipher, sizeof tls->cipher))
         return false;
-    if (!tls->has_exporter)
-        return true;
-    struct str exporter = ipc_get_str(r);
-    if (exporter.n != sizeof tls->exporter)
-        return false;
-    memcpy(tls->exporter, exporter.p, exporter.n);
+    for (enum channel_binding_type t = 0; t < BINDING_TYPES; t++)
+        if (!get_binding(r, &tls->bindings.v[t]))
+            return false;
     return true;
 }
 

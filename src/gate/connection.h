@@ -2,19 +2,18 @@
  * account. gate knows no mail protocol; who serves a connection knows no TLS. */
 #ifndef GATE_CONNECTION_H
 #define GATE_CONNECTION_H
+#include "base/channel_binding.h"
 #include "base/ipc.h"
 #include "config/config.h"
 
 #define CONNECTION_ADDRESS_MAX 46 /* INET6_ADDRSTRLEN */
 #define TLS_NAME_MAX           40
-#define TLS_EXPORTER_BYTES     32
 
 struct tls_info {
     bool on;
-    char version[TLS_NAME_MAX];                 /* "TLSv1.3" */
-    char cipher[TLS_NAME_MAX];                  /* "TLS_AES_256_GCM_SHA384" */
-    unsigned char exporter[TLS_EXPORTER_BYTES]; /* tls-exporter of RFC 9266, for channel binding */
-    bool has_exporter;
+    char version[TLS_NAME_MAX]; /* "TLSv1.3" */
+    char cipher[TLS_NAME_MAX];  /* "TLS_AES_256_GCM_SHA384" */
+    struct channel_bindings bindings;
 };
 
 struct connection {
@@ -41,7 +40,7 @@ bool connection_get(struct ipc_frame *f, struct ipc_reader *r, struct connection
 /* The part of it that STARTTLS sends by itself. */
 void tls_info_put(struct ipc_frame *f, const struct tls_info *tls);
 bool tls_info_get(struct ipc_reader *r, struct tls_info *tls);
-#define CONNECTION_PREFACE_MAX 256 /* bytes of tls_info_put: two names, an exporter, their lengths */
+#define CONNECTION_PREFACE_MAX 384 /* bytes of tls_info_put: two names, three bindings, their lengths */
 
 /* STARTTLS: hands the socket to the gate behind `gate_channel`, waits for its handshake, and replaces c->fd
  * (the old one is closed) and c->tls. Nothing may be buffered from the plain connection: the caller has

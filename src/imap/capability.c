@@ -1,11 +1,12 @@
 #include "imap/capability.h"
 
+#include "sasl/sasl.h"
+
 enum when {
     ALWAYS,
     BEFORE,          /* only until somebody is logged in */
     AFTER,           /* only then */
     WITH_STARTTLS,   /* before login, where TLS can be started */
-    WITH_PASSWORD,   /* before login, where a password may be sent */
     WITHOUT_PASSWORD /* before login, where it may not */
 };
 
@@ -22,8 +23,6 @@ static const struct {
     {"IDLE", ALWAYS},            /* RFC 2177 */
     {"STARTTLS", WITH_STARTTLS}, /* RFC 3501 section 6.2.1 */
     {"LOGINDISABLED", WITHOUT_PASSWORD},
-    {"AUTH=PLAIN", WITH_PASSWORD}, /* RFC 4616 */
-    {"AUTH=LOGIN", WITH_PASSWORD},
     {"NAMESPACE", AFTER},          /* RFC 2342 */
     {"CHILDREN", AFTER},           /* RFC 3348 */
     {"SPECIAL-USE", AFTER},        /* RFC 6154 */
@@ -38,24 +37,24 @@ static const struct {
     {"REPLACE", AFTER},            /* RFC 8508 */
 };
 
-static bool applies(enum when when, bool logged_in, bool can_starttls, bool can_login)
+static bool applies(enum when when, const struct imap_offer *before)
 {
     switch (when) {
     case ALWAYS: return true;
-    case BEFORE: return !logged_in;
-    case AFTER: return logged_in;
-    case WITH_STARTTLS: return !logged_in && can_starttls;
-    case WITH_PASSWORD: return !logged_in && can_login;
-    case WITHOUT_PASSWORD: return !logged_in && !can_login;
+    case BEFORE: return before;
+    case AFTER: return !before;
+    case WITH_STARTTLS: return before && before->starttls;
+    case WITHOUT_PASSWORD: return before && !before->login;
     }
     return false;
 }
 
-static void add(struct buf *out, bool logged_in, bool can_starttls, bool can_login)
+/* `before`: what is offered before login; NULL: after it. */
+static void add(struct buf *out, const struct imap_offer *before)
 {
     bool first = true;
     for (size_t i = 0; i < sizeof CAPABILITIES / sizeof *CAPABILITIES; i++) {
-        if (!applies(CAPABILITIES[i].when, logged_in, can_starttls, can_login))
+        if (!applies(CAPABILITIES[i].when, before))
             continue;
         if (!first)
             buf_add_byte(out, ' ');
@@ -64,12 +63,16 @@ static void add(struct buf *out, bool logged_in, bool can_starttls, bool can_log
     }
 }
 
-void imap_add_capability_before_login(struct buf *out, bool can_starttls, bool can_login)
+void imap_add_capability_before_login(struct buf *out, const struct imap_offer *offer)
 {
-    add(out, false, can_starttls, can_login);
+    add(out, offer);
+    if (!offer->login)
+        return;
+    buf_add_byte(out, ' ');
+    sasl_add_names(out, "AUTH=", " ", offer->bindings);
 }
 
 void imap_add_capability_after_login(struct buf *out)
 {
-    add(out, true, false, true);
+    add(out, NULL);
 }

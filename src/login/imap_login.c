@@ -34,7 +34,10 @@ static void bad(struct imap_login *i, const struct imap_command *c, const char *
 
 static void add_capabilities(const struct imap_login *i, struct buf *out)
 {
-    imap_add_capability_before_login(out, !i->s->connection.tls.on, login_may_send_password(i->s));
+    const struct imap_offer offer = {.starttls = !i->s->connection.tls.on,
+                                     .login = login_may_send_password(i->s),
+                                     .bindings = login_bindings(i->s)};
+    imap_add_capability_before_login(out, &offer);
 }
 
 /* --- commands --- */
@@ -85,12 +88,11 @@ static void refuse(struct imap_login *i, struct imap_command *c, const char *cod
         bye(i, "Too many failed logins");
 }
 
-static void attempt(struct imap_login *i, struct imap_command *c, struct str user, struct str password)
+static void settle(struct imap_login *i, struct imap_command *c, const struct login_answer *a)
 {
-    struct login_answer a = login_attempt(i->s, user, password, c->tag);
-    i->is_over = a.result == LOGIN_HANDED_OVER || a.result == LOGIN_LOST;
+    i->is_over = a->result == LOGIN_HANDED_OVER || a->result == LOGIN_LOST;
     if (!i->is_over)
-        refuse(i, c, a.result == LOGIN_WRONG ? "AUTHENTICATIONFAILED" : "UNAVAILABLE", a.words);
+        refuse(i, c, a->result == LOGIN_WRONG ? "AUTHENTICATIONFAILED" : "UNAVAILABLE", a->words);
 }
 
 static bool password_is_safe(struct imap_login *i, struct imap_command *c)
@@ -112,7 +114,8 @@ static void do_login(struct imap_login *i, struct imap_command *c)
     }
     if (!password_is_safe(i, c))
         return;
-    attempt(i, c, user, password);
+    struct login_answer a = login_attempt(i->s, user, password, c->tag);
+    settle(i, c, &a);
     mem_wipe((void *)(uintptr_t)password.p, password.n); /* perhaps a copy in the arena */
 }
 
@@ -126,20 +129,25 @@ static void do_authenticate(struct imap_login *i, struct imap_command *c)
     bool has_initial = imap_peek(&c->args) == ' '; /* SASL-IR, RFC 4959 */
     initial = str_from_offset(c->args.in, c->args.at + 1);
     CLEAN_SASL struct sasl x;
-    if (!sasl_init(&x, name) || (!has_initial && imap_peek(&c->args) != -1)) {
-        answer(i, c, "NO", "[CANNOT] AUTHENTICATE takes PLAIN or LOGIN");
+    struct login_answer a;
+    if (!sasl_init(&x, name, login_bindings(i->s)) || (!has_initial && imap_peek(&c->args) != -1)) {
+        answer(i, c, "NO", "[CANNOT] No such mechanism: CAPABILITY lists those there are");
         return;
     }
     if (!password_is_safe(i, c))
         return;
-    switch (sasl_exchange(&x, i->stream, "+ ", has_initial ? &initial : NULL, i->s->until)) {
-    case SASL_DONE: attempt(i, c, x.user, x.password); break;
+    switch (login_authenticate(i->s, &x, has_initial ? &initial : NULL, c->tag, &a)) {
+    case SASL_DONE:
+    case SASL_PROVEN:
+    case SASL_UNBOUND: settle(i, c, &a); break;
     case SASL_CANCELLED: bad(i, c, "AUTHENTICATE cancelled"); break;
     case SASL_MALFORMED: bad(i, c, "That is not what the mechanism asks for"); break;
-    case SASL_FOREIGN: refuse(i, c, "AUTHORIZATIONFAILED", login_foreign(i->s, x.user).words); break;
+    case SASL_FOREIGN: refuse(i, c, "AUTHORIZATIONFAILED", a.words); break;
     case SASL_TOO_LONG: bye(i, "The line is too long"); break;
     case SASL_TIMEOUT: bye(i, "Too slow to log in"); break;
     case SASL_ASK:
+    case SASL_NEEDS_SALT:
+    case SASL_NEEDS_VERDICT:
     case SASL_LOST: i->is_over = true;
     }
 }

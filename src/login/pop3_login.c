@@ -43,12 +43,11 @@ static void refuse(struct pop3_login *p, const char *code, const char *words)
     p->is_over = p->s->failures >= LOGIN_FAILURES_MAX;
 }
 
-static void attempt(struct pop3_login *p, struct str user, struct str password)
+static void settle(struct pop3_login *p, const struct login_answer *a)
 {
-    struct login_answer a = login_attempt(p->s, user, password, STR(""));
-    p->is_over = a.result == LOGIN_HANDED_OVER || a.result == LOGIN_LOST;
+    p->is_over = a->result == LOGIN_HANDED_OVER || a->result == LOGIN_LOST;
     if (!p->is_over)
-        refuse(p, a.result == LOGIN_WRONG ? "AUTH" : "SYS/TEMP", a.words);
+        refuse(p, a->result == LOGIN_WRONG ? "AUTH" : "SYS/TEMP", a->words);
 }
 
 /* --- commands --- */
@@ -59,25 +58,42 @@ static void do_apop(struct pop3_login *p, const struct pop3_command *c)
     say(p, "-ERR APOP would need passwords in clear text on this side");
 }
 
+/* Older than RFC 5034, but some clients ask so which there are. */
+static void list_mechanisms(struct pop3_login *p)
+{
+    CLEAN_BUF struct buf text;
+    buf_init(&text, 1024);
+    if (login_may_send_password(p->s)) {
+        sasl_add_names(&text, "", "\r\n", login_bindings(p->s));
+        buf_add(&text, STR("\r\n"));
+    }
+    stream_writef(p->stream, "+OK\r\n%.*s.\r\n", STR_ARGS(buf_str(&text)));
+}
+
 static void do_auth(struct pop3_login *p, const struct pop3_command *c)
 {
-    if (c->text.n == 0) { /* older than RFC 5034, but some clients ask so which there are */
-        say(p, login_may_send_password(p->s) ? "+OK\r\nPLAIN\r\n." : "+OK\r\n.");
+    if (c->text.n == 0) {
+        list_mechanisms(p);
         return;
     }
     CLEAN_SASL struct sasl x;
-    if (!sasl_init(&x, c->text)) {
-        say(p, "-ERR AUTH takes PLAIN");
+    struct login_answer a;
+    if (!sasl_init(&x, c->text, login_bindings(p->s))) {
+        say(p, "-ERR No such mechanism: CAPA lists those there are");
         return;
     }
     if (!password_is_safe(p))
         return;
-    switch (sasl_exchange(&x, p->stream, "+ ", c->has_response ? &c->response : NULL, p->s->until)) {
-    case SASL_DONE: attempt(p, x.user, x.password); break;
+    switch (login_authenticate(p->s, &x, c->has_response ? &c->response : NULL, STR(""), &a)) {
+    case SASL_DONE:
+    case SASL_PROVEN:
+    case SASL_FOREIGN:
+    case SASL_UNBOUND: settle(p, &a); break;
     case SASL_CANCELLED: bad(p, "AUTH cancelled"); break;
     case SASL_MALFORMED: bad(p, "That is not what the mechanism asks for"); break;
-    case SASL_FOREIGN: refuse(p, "AUTH", login_foreign(p->s, x.user).words); break;
     case SASL_ASK:
+    case SASL_NEEDS_SALT:
+    case SASL_NEEDS_VERDICT:
     case SASL_TOO_LONG:
     case SASL_TIMEOUT:
     case SASL_LOST: p->is_over = true;
@@ -90,9 +106,16 @@ static void do_capa(struct pop3_login *p, const struct pop3_command *c)
     (void)c;
     buf_init(&text, 1024);
     pop3_add_capabilities(&text, (struct pop3_offer){.starttls = !p->s->connection.tls.on,
-                                                     .login = login_may_send_password(p->s)});
+                                                     .login = login_may_send_password(p->s),
+                                                     .bindings = login_bindings(p->s)});
     say(p, "+OK Capabilities follow");
     stream_write(p->stream, buf_str(&text));
+}
+
+static void attempt(struct pop3_login *p, struct str password)
+{
+    struct login_answer a = login_attempt(p->s, str_from_c(p->user), password, STR(""));
+    settle(p, &a);
 }
 
 static void do_pass(struct pop3_login *p, const struct pop3_command *c)
@@ -102,7 +125,7 @@ static void do_pass(struct pop3_login *p, const struct pop3_command *c)
         return;
     }
     if (password_is_safe(p))
-        attempt(p, str_from_c(p->user), c->text);
+        attempt(p, c->text);
     forget_user(p);
 }
 

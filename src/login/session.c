@@ -81,23 +81,52 @@ static struct login_answer make_wait(struct login_session *s, struct str user, u
     return a;
 }
 
-struct login_answer login_attempt(struct login_session *s, struct str user, struct str password,
-                                  struct str tag)
+static struct login_answer settle(struct login_session *s, struct str user, enum directory_verdict verdict,
+                                  const struct directory_login *who, struct str tag)
 {
-    struct directory_login who;
-    switch (directory_verify(s->directory, user, password, s->connection.peer, &who)) {
-    case DIRECTORY_GOOD: return hand_over(s, user, &who, tag);
-    case DIRECTORY_WAIT: s->failures++; return make_wait(s, user, who.wait_s);
+    switch (verdict) {
+    case DIRECTORY_GOOD: return hand_over(s, user, who, tag);
+    case DIRECTORY_WAIT: s->failures++; return make_wait(s, user, who->wait_s);
     case DIRECTORY_WRONG: s->failures++; return refused(s, user, LOGIN_WRONG, "Wrong user name or password");
     case DIRECTORY_NO_ANSWER: break;
     }
     return refused(s, user, LOGIN_UNAVAILABLE, "Logins are not possible now, try again later");
 }
 
-struct login_answer login_foreign(struct login_session *s, struct str user)
+struct login_answer login_attempt(struct login_session *s, struct str user, struct str password,
+                                  struct str tag)
 {
-    s->failures++;
-    return refused(s, user, LOGIN_WRONG, "Nobody may act for another user here");
+    struct directory_login who;
+    enum directory_verdict verdict = directory_verify(s->directory, user, password, s->connection.peer, &who);
+    return settle(s, user, verdict, &who, tag);
+}
+
+const struct channel_bindings *login_bindings(const struct login_session *s)
+{
+    return s->connection.tls.on ? &s->connection.tls.bindings : NULL;
+}
+
+enum sasl_result login_authenticate(struct login_session *s, struct sasl *x, const struct str *initial,
+                                    struct str tag, struct login_answer *answer)
+{
+    struct directory_login who;
+    enum directory_verdict verdict;
+    enum sasl_result r = directory_authenticate(s->directory, x, &s->stream, "+ ", initial,
+                                                s->connection.peer, s->until, &verdict, &who);
+    switch (r) {
+    case SASL_DONE:
+    case SASL_PROVEN: *answer = settle(s, x->user, verdict, &who, tag); break;
+    case SASL_FOREIGN:
+        s->failures++;
+        *answer = refused(s, x->user, LOGIN_WRONG, "Nobody may act for another user here");
+        break;
+    case SASL_UNBOUND:
+        s->failures++;
+        *answer = refused(s, x->user, LOGIN_WRONG, "The channel binding is not that of this connection");
+        break;
+    default: break;
+    }
+    return r;
 }
 
 bool login_starttls(struct login_session *s)

@@ -56,8 +56,13 @@ struct login_answer {
 struct login_answer login_attempt(struct login_session *s, struct str user, struct str password,
                                   struct str tag);
 
-/* The same for a client that gave a password, but to act for another than its user. */
-struct login_answer login_foreign(struct login_session *s, struct str user);
+/* AUTHENTICATE and AUTH (sasl/sasl.h): the exchange, and then the same. SASL_DONE or SASL_PROVEN: *answer
+ * says what came of it. SASL_FOREIGN and SASL_UNBOUND are failed logins too, and *answer has the words. */
+enum sasl_result login_authenticate(struct login_session *s, struct sasl *x, const struct str *initial,
+                                    struct str tag, struct login_answer *answer);
+
+/* What the connection may be bound to, for sasl_init; NULL without TLS. */
+const struct channel_bindings *login_bindings(const struct login_session *s);
 
 /* STARTTLS and STLS, once the answer to it stands in the stream: drops whatever else the client has sent
  * (RFC 3501 section 6.2.1, RFC 2595 section 4), and puts TLS under the stream. False: the connection is over.

@@ -1,5 +1,7 @@
 #include "pop3/parse.h"
 
+#include "sasl/sasl.h"
+
 enum arguments {
     NOTHING,
     TEXT,         /* the rest of the line, at least one byte */
@@ -89,7 +91,10 @@ void pop3_add_capabilities(struct buf *out, struct pop3_offer offer)
     buf_add(out, STR("TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n"));
     if (offer.starttls)
         buf_add(out, STR("STLS\r\n"));
-    if (offer.login)
-        buf_add(out, STR("USER\r\nSASL PLAIN\r\n"));
+    if (offer.login) {
+        buf_add(out, STR("USER\r\nSASL "));
+        sasl_add_names(out, "", " ", offer.bindings);
+        buf_add(out, STR("\r\n"));
+    }
     buf_add(out, STR("IMPLEMENTATION golub\r\n.\r\n"));
 }

@@ -3,6 +3,7 @@
 #ifndef POP3_PARSE_H
 #define POP3_PARSE_H
 #include "base/buf.h"
+#include "base/channel_binding.h"
 
 /* RFC 2449 section 4: 255 bytes with CRLF; more, because PASS may carry a long pass phrase and AUTH an
  * initial response. */
@@ -48,8 +49,9 @@ bool pop3_parse(struct str line, struct pop3_command *out, const char **problem)
 /* The lines of CAPA's answer, with the final "." (RFC 2449 section 5). After login neither STLS nor a way to
  * log in is listed. */
 struct pop3_offer {
-    bool starttls; /* TLS is not on and may be had */
-    bool login;    /* a password may be sent now */
+    bool starttls;                           /* TLS is not on and may be had */
+    bool login;                              /* a password may be sent now */
+    const struct channel_bindings *bindings; /* of the TLS connection; NULL: none */
 };
 void pop3_add_capabilities(struct buf *out, struct pop3_offer offer);
 

@@ -73,7 +73,7 @@ static void do_capa(struct pop3 *p, const struct pop3_command *c)
     CLEAN_BUF struct buf text;
     (void)c;
     buf_init(&text, 1024);
-    pop3_add_capabilities(&text, (struct pop3_offer){false, false});
+    pop3_add_capabilities(&text, (struct pop3_offer){.login = false});
     say(p, "+OK Capabilities follow");
     stream_write(p->stream, buf_str(&text));
 }

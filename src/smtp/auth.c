@@ -11,9 +11,9 @@ static void failed(struct session *s, struct str user)
         session_goodbye(s, "421 4.7.0 Too many failed logins");
 }
 
-static void verify(struct session *s, struct str user, struct str password)
+static void settle(struct session *s, struct str user, enum directory_verdict verdict)
 {
-    switch (directory_verify(s->server->directory, user, password, s->connection.peer, &s->user)) {
+    switch (verdict) {
     case DIRECTORY_GOOD:
         s->is_authenticated = true;
         LOG_DEBUG("login", F_C("user", s->user.address), F_C("peer", s->connection.peer),
@@ -36,15 +36,24 @@ static void verify(struct session *s, struct str user, struct str password)
 
 static void exchange(struct session *s, struct sasl *x, const struct smtp_command *c)
 {
-    switch (sasl_exchange(x, &s->stream, "334 ", c->has_initial ? &c->initial : NULL,
-                          deadline_in(SMTP_COMMAND_MS))) {
-    case SASL_DONE: verify(s, x->user, x->password); break;
-    case SASL_FOREIGN: failed(s, x->user); break;
+    enum directory_verdict verdict;
+    enum sasl_result r = directory_authenticate(s->server->directory, x, &s->stream, "334 ",
+                                                c->has_initial ? &c->initial : NULL, s->connection.peer,
+                                                deadline_in(SMTP_COMMAND_MS), &verdict, &s->user);
+    if (r != SASL_DONE && r != SASL_PROVEN)
+        s->user = (struct directory_login){0};
+    switch (r) {
+    case SASL_DONE:
+    case SASL_PROVEN: settle(s, x->user, verdict); break;
+    case SASL_FOREIGN:
+    case SASL_UNBOUND: failed(s, x->user); break;
     case SASL_CANCELLED: session_error(s, "501 5.7.0 Authentication cancelled"); break;
     case SASL_MALFORMED: session_error(s, "501 5.5.2 That is not what the mechanism asks for"); break;
     case SASL_TOO_LONG: session_goodbye(s, "421 4.5.2 The answer is too long"); break;
     case SASL_TIMEOUT: session_goodbye(s, "421 4.4.2 Nothing heard for too long"); break;
     case SASL_ASK:
+    case SASL_NEEDS_SALT:
+    case SASL_NEEDS_VERDICT:
     case SASL_LOST: s->is_over = true;
     }
     stream_wipe_taken(&s->stream);
@@ -62,8 +71,8 @@ void smtp_auth(struct session *s, const struct smtp_command *c)
         return;
     }
     CLEAN_SASL struct sasl x;
-    if (sasl_init(&x, c->argument))
+    if (sasl_init(&x, c->argument, session_bindings(s)))
         exchange(s, &x, c);
     else
-        session_error(s, "504 5.5.4 No such mechanism: PLAIN or LOGIN");
+        session_error(s, "504 5.5.4 No such mechanism: EHLO lists those there are");
 }

@@ -8,8 +8,7 @@ static bool may_send(struct session *s)
 {
     if (s->is_authenticated || !session_is_submission_port(s))
         return true;
-    session_error(s, "530 5.7.0 %s",
-                  session_may_authenticate(s) ? "Authenticate first: AUTH PLAIN or LOGIN" : "STARTTLS first");
+    session_error(s, "530 5.7.0 %s", session_may_authenticate(s) ? "Authenticate first" : "STARTTLS first");
     return false;
 }
 

@@ -82,6 +82,11 @@ bool session_may_authenticate(const struct session *s)
     return s->connection.tls.on || (s->config->plain_on_loopback && connection_is_loopback(&s->connection));
 }
 
+const struct channel_bindings *session_bindings(const struct session *s)
+{
+    return s->connection.tls.on ? &s->connection.tls.bindings : NULL;
+}
+
 bool session_is_submission_port(const struct session *s)
 {
     return s->connection.service != SERVICE_SMTP;
@@ -115,6 +120,14 @@ static void helo(struct session *s, const struct smtp_command *c)
     session_reply(s, "250 %.*s", STR_ARGS(s->config->hostname));
 }
 
+static void offer_auth(struct session *s)
+{
+    CLEAN_BUF struct buf names;
+    buf_init(&names, SMTP_REPLY_MAX);
+    sasl_add_names(&names, "", " ", session_bindings(s));
+    session_reply(s, "250-AUTH %.*s", STR_ARGS(buf_str(&names)));
+}
+
 static void ehlo(struct session *s, const struct smtp_command *c)
 {
     hello(s, c->argument, true);
@@ -124,7 +137,7 @@ static void ehlo(struct session *s, const struct smtp_command *c)
     if (!s->connection.tls.on)
         session_reply(s, "250-STARTTLS");
     if (session_may_authenticate(s) && !s->is_authenticated)
-        session_reply(s, "250-AUTH PLAIN LOGIN");
+        offer_auth(s);
     session_reply(s, "250-8BITMIME");
     session_reply(s, "250 ENHANCEDSTATUSCODES");
 }

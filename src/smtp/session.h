@@ -92,6 +92,7 @@ void session_goodbye(struct session *s, const char *format, ...) __attribute__((
 
 void session_forget_transaction(struct session *s);
 bool session_may_authenticate(const struct session *s); /* TLS, or loopback where the config says so */
+const struct channel_bindings *session_bindings(const struct session *s); /* NULL without TLS */
 bool session_is_submission_port(const struct session *s);
 
 /* The local part and domain as the directory wants them: without quotes. */

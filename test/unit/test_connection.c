@@ -39,8 +39,9 @@ static void a_connection_comes_back(void **state)
     for (int tls = 0; tls < 3; tls++) {
         struct connection c = example(), back;
         c.tls.on = tls > 0;
-        c.tls.has_exporter = tls > 1;
-        memset(c.tls.exporter, 7, sizeof c.tls.exporter);
+        c.tls.bindings.v[BINDING_TLS_EXPORTER].n = tls > 1 ? 32 : 0;
+        memset(c.tls.bindings.v[BINDING_TLS_EXPORTER].bytes, 7, 32);
+        c.tls.bindings.v[BINDING_TLS_SERVER_END_POINT].n = CHANNEL_BINDING_BYTES_MAX;
         struct ipc_frame f;
         ipc_frame_init(&f, GATE_FRAME_CONNECTION);
         connection_put(&f, &c);
@@ -58,8 +59,11 @@ static void a_connection_comes_back(void **state)
         assert_int_equal(back.local_port, 993);
         assert_int_equal(back.tls.on, tls > 0);
         assert_string_equal(back.tls.cipher, tls ? c.tls.cipher : "");
-        assert_int_equal(back.tls.has_exporter, tls > 1);
-        assert_int_equal(back.tls.exporter[31], tls > 1 ? 7 : 0);
+        assert_int_equal(back.tls.bindings.v[BINDING_TLS_EXPORTER].n, tls > 1 ? 32 : 0);
+        assert_int_equal(back.tls.bindings.v[BINDING_TLS_EXPORTER].bytes[31], tls > 1 ? 7 : 0);
+        assert_int_equal(back.tls.bindings.v[BINDING_TLS_UNIQUE].n, 0);
+        assert_int_equal(back.tls.bindings.v[BINDING_TLS_SERVER_END_POINT].n,
+                         tls ? CHANNEL_BINDING_BYTES_MAX : 0);
         close(back.fd);
         ipc_frame_free(&got);
     }
@@ -124,16 +128,17 @@ static void hostile_tls_is_refused(void **state)
 {
     (void)state;
     static const struct {
-        struct str version, exporter;
-        uint8_t has_exporter;
+        struct str version, binding;
+        unsigned bindings;
         bool good;
     } CASES[] = {
-        {STR_INIT("TLSv1.2"), STR_INIT(""), 0, true},
-        {STR_INIT("TLSv1.2"), STR_INIT("0123456789abcdef0123456789abcdef"), 1, true},
-        {STR_INIT("TLSv1.2"), STR_INIT("0123456789abcdef0123456789abcde"), 1, false},
-        {STR_INIT("TLSv1.2"), STR_INIT(""), 3, false},
-        {STR_INIT("TLSv1.2\n"), STR_INIT(""), 0, false},
-        {STR_INIT("TLSv1.2 and a name that is far too long for it"), STR_INIT(""), 0, false},
+        {STR_INIT("TLSv1.2"), STR_INIT(""), 3, true},
+        {STR_INIT("TLSv1.2"), STR_INIT("0123456789abcdef0123456789abcdef"), 3, true},
+        {STR_INIT("TLSv1.2"), STR_INIT(""), 2, false},
+        {STR_INIT("TLSv1.2"), STR_INIT("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef+"),
+         3, false},
+        {STR_INIT("TLSv1.2\n"), STR_INIT(""), 3, false},
+        {STR_INIT("TLSv1.2 and a name that is far too long for it"), STR_INIT(""), 3, false},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         struct ipc_frame f;
@@ -141,9 +146,8 @@ static void hostile_tls_is_refused(void **state)
         put_example(&f, SERVICE_SMTP, STR("192.0.2.7"), 1, 1);
         ipc_put_str(&f, CASES[i].version);
         ipc_put_str(&f, STR("AES"));
-        ipc_put_u8(&f, CASES[i].has_exporter);
-        if (CASES[i].has_exporter)
-            ipc_put_str(&f, CASES[i].exporter);
+        for (unsigned n = 0; n < CASES[i].bindings; n++)
+            ipc_put_str(&f, CASES[i].binding);
         assert_int_equal(accepted(&f, true), CASES[i].good);
     }
 }

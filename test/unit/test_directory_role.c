@@ -12,6 +12,9 @@
 #include "folder.h"
 #include "role/role.h"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <string.h>
@@ -77,6 +80,9 @@ static int start(void **state)
     good(directory_domain_add(db, STR("example.org"), &e), &e);
     add_account(db, "ana@example.org", "ana's secret");
     add_account(db, "bob@example.org", "bob's secret");
+    add_account(db, "carla@example.org", "carla's secret");
+    add_account(db, "dora@example.org", "dora's secret");
+    add_account(db, "emil@example.org", "emil's secret");
     if (!ipc_pair(control) || !ipc_pair(broker))
         return -1;
     server.process = fork();
@@ -242,6 +248,155 @@ static void a_guesser_waits_and_the_user_elsewhere_does_not(void **state)
     assert_int_equal(verify(d, "bob@example.org", "bob's secret", "198.51.100.2"), DIRECTORY_GOOD);
 }
 
+/* --- SCRAM --- with OpenSSL's functions on the client's side */
+
+static void hmac(const unsigned char *key, struct str message, unsigned char out[SCRAM_KEY_BYTES])
+{
+    unsigned n = SCRAM_KEY_BYTES;
+    HMAC(EVP_sha256(), key, SCRAM_KEY_BYTES, (const unsigned char *)message.p, message.n, out, &n);
+}
+
+struct scram_client {
+    struct directory *d;
+    const char *peer;
+    struct arena a;
+    struct str bare;
+    struct directory_scram first;
+    unsigned wait_s;
+    unsigned char expected[SCRAM_KEY_BYTES]; /* of the server's signature */
+};
+
+static enum directory_verdict scram_first(struct scram_client *c, const char *user)
+{
+    c->bare = arena_printf(&c->a, "n=%s,r=a-nonce-", user);
+    struct str message = arena_printf(&c->a, "n,,%.*s", STR_ARGS(c->bare));
+    return directory_scram_first(c->d, message, c->peer, &c->a, &c->first, &c->wait_s);
+}
+
+static enum directory_verdict scram_final(struct scram_client *c, const char *password,
+                                          struct directory_login *login)
+{
+    unsigned char salted[SCRAM_KEY_BYTES], key[SCRAM_KEY_BYTES], stored[SCRAM_KEY_BYTES],
+        proof[SCRAM_KEY_BYTES], signature[SCRAM_KEY_BYTES];
+    CLEAN_BUF struct buf text;
+    struct scram_salted *s = &c->first.salted;
+    struct str without = arena_printf(&c->a, "c=biws,r=%.*s", STR_ARGS(s->nonce));
+    struct str auth = arena_printf(&c->a, "%.*s,%.*s,%.*s", STR_ARGS(c->bare),
+                                   STR_ARGS(scram_write_salted(s, &c->a)), STR_ARGS(without));
+    PKCS5_PBKDF2_HMAC(password, -1, (const unsigned char *)s->salt.p, (int)s->salt.n, (int)s->iterations,
+                      EVP_sha256(), SCRAM_KEY_BYTES, salted);
+    hmac(salted, STR("Client Key"), key);
+    SHA256(key, sizeof key, stored);
+    hmac(stored, auth, proof);
+    for (size_t i = 0; i < sizeof proof; i++)
+        proof[i] ^= key[i];
+    hmac(salted, STR("Server Key"), key);
+    hmac(key, auth, c->expected);
+    buf_init(&text, 1000);
+    buf_add(&text, without);
+    buf_add(&text, STR(",p="));
+    buf_add_base64(&text, str_from(proof, sizeof proof));
+    enum directory_verdict v =
+        directory_scram_final(c->d, c->first.exchange, buf_str(&text), c->peer, signature, login);
+    if (v == DIRECTORY_GOOD)
+        assert_memory_equal(signature, c->expected, sizeof signature);
+    return v;
+}
+
+static enum directory_verdict scram(struct directory *d, const char *user, const char *password,
+                                    const char *peer)
+{
+    struct scram_client c = {.d = d, .peer = peer};
+    struct directory_login login = {0};
+    enum directory_verdict v = scram_first(&c, user);
+    if (v == DIRECTORY_GOOD)
+        v = scram_final(&c, password, &login);
+    if (v == DIRECTORY_GOOD)
+        assert_true(login.account > 0);
+    arena_free(&c.a);
+    return v;
+}
+
+/* An account whose password only Argon2 knows, as all were once. */
+static void scram_works_once_the_password_was_seen(void **state)
+{
+    (void)state;
+    struct directory *d = connect_as(ROLE_LOGIN);
+    assert_int_equal(scram(d, "carla@example.org", "carla's secret", "192.0.2.50"), DIRECTORY_WRONG);
+    assert_int_equal(verify(d, "carla@example.org", "not hers", "192.0.2.51"), DIRECTORY_WRONG);
+    assert_int_equal(scram(d, "carla@example.org", "not hers", "192.0.2.52"), DIRECTORY_WRONG);
+    assert_int_equal(verify(d, "carla@example.org", "carla's secret", "192.0.2.51"), DIRECTORY_GOOD);
+    assert_int_equal(scram(d, "CARLA@example.org", "carla's secret", "192.0.2.53"), DIRECTORY_GOOD);
+    assert_int_equal(scram(d, "carla@example.org", "not hers", "192.0.2.53"), DIRECTORY_WRONG);
+    CLEAN_DIRECTORY_DB struct directory_db *db = open_db();
+    struct err e = ERR_INIT;
+    good(directory_account_enable(db, STR("carla@example.org"), false, &e), &e);
+    assert_int_equal(scram(d, "carla@example.org", "carla's secret", "192.0.2.54"), DIRECTORY_WRONG);
+    good(directory_account_enable(db, STR("carla@example.org"), true, &e), &e);
+    assert_int_equal(scram(d, "carla@example.org", "carla's secret", "192.0.2.54"), DIRECTORY_GOOD);
+}
+
+static void an_exchange_is_of_one_password_and_one_use(void **state)
+{
+    (void)state;
+    char hash[PASSWORD_HASH_MAX];
+    struct err e = ERR_INIT;
+    struct directory_login login;
+    struct scram_client c = {.d = connect_as(ROLE_SMTP), .peer = "192.0.2.60"};
+    assert_int_equal(verify(c.d, "dora@example.org", "dora's secret", "192.0.2.60"), DIRECTORY_GOOD);
+    assert_int_equal(scram_first(&c, "dora@example.org"), DIRECTORY_GOOD);
+    assert_int_equal(scram_final(&c, "dora's secret", &login), DIRECTORY_GOOD);
+    assert_string_equal(login.address, "dora@example.org");
+    assert_int_equal(scram_final(&c, "dora's secret", &login), DIRECTORY_NO_ANSWER);
+    assert_int_equal(scram_first(&c, "dora@example.org"), DIRECTORY_GOOD);
+    CLEAN_DIRECTORY_DB struct directory_db *db = open_db();
+    good(password_hash(STR("a new one"), hash, &e), &e);
+    good(directory_account_set_hash(db, STR("dora@example.org"), str_from_c(hash), &e), &e);
+    assert_int_equal(scram_final(&c, "dora's secret", &login), DIRECTORY_WRONG);
+    assert_int_equal(scram(c.d, "dora@example.org", "dora's secret", "192.0.2.61"), DIRECTORY_WRONG);
+    assert_int_equal(verify(c.d, "dora@example.org", "a new one", "192.0.2.62"), DIRECTORY_GOOD);
+    assert_int_equal(scram(c.d, "dora@example.org", "a new one", "192.0.2.62"), DIRECTORY_GOOD);
+    arena_free(&c.a);
+}
+
+/* Whether somebody exists, has a verifier or not: the same salt each time, another's is another. */
+static void nobody_learns_who_exists(void **state)
+{
+    (void)state;
+    static const char *const USERS[] = {"nobody@example.org", "NoBody@Example.Org",  "emil@example.org",
+                                        "emil@example.org",   "x@elsewhere.example", "no address"};
+    struct scram_client c = {.d = connect_as(ROLE_LOGIN), .peer = "192.0.2.70"};
+    struct str salts[6];
+    for (size_t i = 0; i < 6; i++) {
+        if (i == 3) /* now it gets its verifier */
+            assert_int_equal(verify(c.d, "emil@example.org", "emil's secret", "192.0.2.70"), DIRECTORY_GOOD);
+        assert_int_equal(scram_first(&c, USERS[i]), DIRECTORY_GOOD);
+        assert_int_equal(c.first.salted.iterations, SCRAM_ITERATIONS);
+        assert_int_equal(c.first.salted.salt.n, SCRAM_SALT_BYTES);
+        salts[i] = c.first.salted.salt;
+    }
+    assert_true(str_eq(salts[0], salts[1]));
+    assert_true(str_eq(salts[2], salts[3]));
+    assert_false(str_eq(salts[0], salts[2]));
+    assert_false(str_eq(salts[4], salts[5]));
+    arena_free(&c.a);
+}
+
+static void scram_guesses_count(void **state)
+{
+    (void)state;
+    struct scram_client c = {.d = connect_as(ROLE_LOGIN), .peer = "198.51.100.9"};
+    struct directory_login login;
+    assert_int_equal(scram_first(&c, "bob@example.org"), DIRECTORY_GOOD); /* open while others fail */
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(scram(c.d, "bob@example.org", "a guess", c.peer), DIRECTORY_WRONG);
+    assert_int_equal(scram_final(&c, "bob's secret", &login), DIRECTORY_WAIT);
+    assert_in_range(login.wait_s, 1, 2);
+    assert_int_equal(scram_first(&c, "bob@example.org"), DIRECTORY_WAIT);
+    assert_int_equal(verify(c.d, "bob@example.org", "bob's secret", c.peer), DIRECTORY_WAIT);
+    arena_free(&c.a);
+}
+
 static int64_t now_us(void)
 {
     struct timespec now;
@@ -285,13 +440,14 @@ static void others_may_not_check_passwords(void **state)
     CLEAN_ARENA struct arena a = ARENA_INIT;
     struct err e = ERR_INIT;
     assert_int_equal(verify(d, "bob@example.org", "bob's secret", "192.0.2.77"), DIRECTORY_NO_ANSWER);
+    assert_int_equal(scram(d, "bob@example.org", "bob's secret", "192.0.2.77"), DIRECTORY_NO_ANSWER);
     good(directory_resolve(d, STR("bob@example.org"), &a, &answer, &e), &e);
 }
 
 static void nonsense_closes_the_channel_and_nothing_else(void **state)
 {
     (void)state;
-    for (uint16_t type = 0; type < 10; type++) {
+    for (uint16_t type = 0; type < 15; type++) {
         CLEAN_CLOSE int channel = give_channel(ROLE_SMTP);
         CLEAN_FRAME struct ipc_frame f;
         struct ipc_frame reply;
@@ -353,6 +509,10 @@ int main(void)
         cmocka_unit_test(addresses_are_answered),
         cmocka_unit_test(a_guesser_waits_and_the_user_elsewhere_does_not),
         cmocka_unit_test(nobody_takes_as_long_as_somebody),
+        cmocka_unit_test(scram_works_once_the_password_was_seen),
+        cmocka_unit_test(an_exchange_is_of_one_password_and_one_use),
+        cmocka_unit_test(nobody_learns_who_exists),
+        cmocka_unit_test(scram_guesses_count),
         cmocka_unit_test(others_may_not_check_passwords),
         cmocka_unit_test(nonsense_closes_the_channel_and_nothing_else),
         cmocka_unit_test(ten_thousand_questions_a_second),

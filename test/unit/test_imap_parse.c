@@ -362,13 +362,22 @@ static void fetch_has_a_bound(void **state)
 static void capabilities_depend_on_the_moment(void **state)
 {
     (void)state;
+    static const struct channel_bindings BINDINGS = {.v[BINDING_TLS_EXPORTER].n = 32};
     static const struct {
         bool logged_in, can_starttls, can_login;
+        const struct channel_bindings *bindings;
         const char *has[3], *lacks[4];
     } CASES[] = {
-        {false, true, false, {"STARTTLS", "LOGINDISABLED", "SASL-IR"}, {"AUTH=PLAIN", "AUTH=LOGIN", "MOVE"}},
-        {false, false, true, {"AUTH=PLAIN", "AUTH=LOGIN", "LITERAL+"}, {"STARTTLS", "LOGINDISABLED"}},
-        {true, false, true, {"UIDPLUS", "SPECIAL-USE", "IDLE"}, {"STARTTLS", "AUTH=PLAIN", "SASL-IR"}},
+        {false,
+         true,
+         false,
+         NULL,
+         {"STARTTLS", "LOGINDISABLED", "SASL-IR"},
+         {"AUTH=PLAIN", "AUTH=LOGIN", "MOVE"}},
+        {false, false, true, NULL, {"AUTH=PLAIN", "AUTH=LOGIN", "LITERAL+"}, {"STARTTLS", "LOGINDISABLED"}},
+        {false, false, true, NULL, {"AUTH=SCRAM-SHA-256 "}, {"AUTH=SCRAM-SHA-256-PLUS"}},
+        {false, false, true, &BINDINGS, {"AUTH=SCRAM-SHA-256 ", "AUTH=SCRAM-SHA-256-PLUS "}, {0}},
+        {true, false, true, NULL, {"UIDPLUS", "SPECIAL-USE", "IDLE"}, {"STARTTLS", "AUTH=PLAIN", "SASL-IR"}},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         CLEAN_BUF struct buf out;
@@ -376,7 +385,8 @@ static void capabilities_depend_on_the_moment(void **state)
         if (CASES[i].logged_in)
             imap_add_capability_after_login(&out);
         else
-            imap_add_capability_before_login(&out, CASES[i].can_starttls, CASES[i].can_login);
+            imap_add_capability_before_login(
+                &out, &(struct imap_offer){CASES[i].can_starttls, CASES[i].can_login, CASES[i].bindings});
         assert_true(str_starts(buf_str(&out), STR("IMAP4rev1 ")));
         for (size_t n = 0; n < 3 && CASES[i].has[n]; n++)
             assert_int_not_equal(str_find(buf_str(&out), str_from_c(CASES[i].has[n])), STR_NONE);

@@ -1,8 +1,11 @@
 /* Passwords: hashes of ours and from elsewhere, those remembered, the wait after failures, the checker. */
 #include "base/loop.h"
 #include "directory/checker.h"
+#include "directory/exchanges.h"
 #include "directory/password.h"
+#include "directory/scram.h"
 #include "directory/throttle.h"
+#include "sasl/prepare.h"
 
 #include "check.h"
 
@@ -254,6 +257,155 @@ static void the_table_of_clients_is_bounded(void **state)
     throttle_free(t);
 }
 
+/* --- SCRAM --- */
+
+static void from_base64(const char *text, unsigned char *to, size_t n)
+{
+    CLEAN_BUF struct buf bytes;
+    buf_init(&bytes, 100);
+    assert_true(buf_add_base64_decoded(&bytes, str_from_c(text)));
+    assert_int_equal(bytes.n, n);
+    memcpy(to, bytes.p, n);
+}
+
+/* The exchange of RFC 7677 section 3. */
+static void scram_of_rfc7677(void **state)
+{
+    (void)state;
+    unsigned char salt[SCRAM_SALT_BYTES], proof[SCRAM_KEY_BYTES], expected[SCRAM_KEY_BYTES],
+        signature[SCRAM_KEY_BYTES];
+    struct scram_verifier v, back;
+    char text[SCRAM_VERIFIER_MAX];
+    struct str message =
+        STR("n=user,r=rOprNGfwEbeRWgbNEkqO,"
+            "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i="
+            "4096,c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0");
+    from_base64("W22ZaJ0SNY7soEsUEjb6gQ==", salt, sizeof salt);
+    from_base64("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=", proof, sizeof proof);
+    from_base64("6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=", expected, sizeof expected);
+    scram_derive(STR("pencil"), salt, 4096, &v);
+    assert_true(scram_check(&v, message, proof, signature));
+    assert_memory_equal(signature, expected, sizeof expected);
+    scram_verifier_write(&v, text);
+    assert_true(scram_verifier_read(str_from_c(text), &back));
+    assert_memory_equal(&back, &v, sizeof v);
+    proof[31] ^= 1;
+    assert_false(scram_check(&v, message, proof, signature));
+    proof[31] ^= 1;
+    scram_derive(STR("Pencil"), salt, 4096, &v);
+    assert_false(scram_check(&v, message, proof, signature));
+}
+
+static void scram_verifiers_are_read_strictly(void **state)
+{
+    (void)state;
+    static const struct str BAD[] = {
+        STR_INIT(""),
+        STR_INIT("SCRAM-SHA-1$4096:W22ZaJ0SNY7soEsUEjb6gQ==$AAAA:AAAA"),
+        STR_INIT("SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$AAAA:AAAA"),
+        STR_INIT("SCRAM-SHA-256$0:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
+                 "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="),
+        STR_INIT("SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
+                 "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=x"),
+    };
+    struct scram_verifier v;
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
+        assert_false(scram_verifier_read(BAD[i], &v));
+    /* PostgreSQL's, of "pencil" with the salt of RFC 7677 */
+    assert_true(scram_verifier_read(
+        STR("SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
+            "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="),
+        &v));
+    unsigned char salt[SCRAM_SALT_BYTES];
+    struct scram_verifier made;
+    from_base64("W22ZaJ0SNY7soEsUEjb6gQ==", salt, sizeof salt);
+    scram_derive(STR("pencil"), salt, 4096, &made);
+    assert_memory_equal(&made, &v, sizeof v);
+}
+
+static void nobody_has_a_salt_too(void **state)
+{
+    (void)state;
+    unsigned char key[SCRAM_KEY_BYTES] = {1}, other[SCRAM_KEY_BYTES] = {2}, salt[SCRAM_SALT_BYTES];
+    struct scram_verifier a, b;
+    scram_nobody(key, STR("x@example.org"), &a);
+    scram_nobody(key, STR("x@example.org"), &b);
+    scram_salt(key, STR("x@example.org"), salt);
+    assert_int_equal(a.iterations, SCRAM_ITERATIONS);
+    assert_memory_equal(a.salt, b.salt, sizeof salt);
+    assert_memory_equal(a.salt, salt, sizeof salt);
+    assert_memory_not_equal(a.stored_key, b.stored_key, sizeof a.stored_key);
+    scram_salt(key, STR("y@example.org"), salt);
+    assert_memory_not_equal(a.salt, salt, sizeof salt);
+    scram_salt(other, STR("x@example.org"), salt);
+    assert_memory_not_equal(a.salt, salt, sizeof salt);
+}
+
+/* RFC 4013 section 3, and passwords that differ only in how they were typed. */
+static void passwords_are_prepared(void **state)
+{
+    (void)state;
+    static const struct {
+        struct str in, out;
+    } CASES[] = {
+        {STR_INIT("I\xc2\xadX"), STR_INIT("IX")},
+        {STR_INIT("user"), STR_INIT("user")},
+        {STR_INIT("USER"), STR_INIT("USER")},
+        {STR_INIT("\xc2\xaa"), STR_INIT("a")},
+        {STR_INIT("\xe2\x85\xa8"), STR_INIT("IX")},
+        {STR_INIT("\x07"), STR_INIT("\x07")},
+        {STR_INIT("\xd8\xa7\x31"), STR_INIT("\xd8\xa7\x31")}, /* prohibited: as it is */
+        {STR_INIT("\xff\xfe"), STR_INIT("\xff\xfe")},
+        {STR_INIT("C\xcc\x8c"), STR_INIT("\xc4\x8c")},
+        {STR_INIT("a\xc2\xa0z"), STR_INIT("a z")},
+        {STR_INIT("\xf0\x9f\xab\xa0"), STR_INIT("\xf0\x9f\xab\xa0")},
+    };
+    char hash[PASSWORD_HASH_MAX];
+    struct err e = ERR_INIT;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        CLEAN_BUF struct buf out;
+        buf_init(&out, 100);
+        sasl_prepare(CASES[i].in, &out);
+        assert_true(str_eq(buf_str(&out), CASES[i].out));
+    }
+    assert_true(password_hash(STR("C\xcc\x8c"
+                                  "acak"),
+                              hash, &e));
+    assert_true(password_verify(STR("\xc4\x8c"
+                                    "acak"),
+                                str_from_c(hash)));
+    assert_true(password_verify(STR("C\xcc\x8c"
+                                    "acak"),
+                                str_from_c(hash)));
+    assert_false(password_verify(STR("Cacak"), str_from_c(hash)));
+    /* openssl passwd -6 -salt saltsalt, of the bytes as they are */
+    assert_true(password_verify(STR("C\xcc\x8c"
+                                    "acak"),
+                                STR("$6$saltsalt$nWuRcL0c.l6Ch0y4lDPBy5z8WwepXTwZdn8Ib5hOica.1Au2jZpbVp."
+                                    "z9X6D8ZsmkZpLn83NMF7dduX0AEw83/")));
+}
+
+static void an_exchange_ends_once(void **state)
+{
+    (void)state;
+    struct exchanges *all = exchanges_new();
+    struct exchange x;
+    uint64_t first = exchanges_add(all, 1000)->id, second;
+    exchanges_add(all, 1000)->nonce = STR("second");
+    assert_true(exchanges_take(all, first, 1000, &x));
+    exchange_free(&x);
+    assert_false(exchanges_take(all, first, 1000, &x));
+    assert_false(exchanges_take(all, 0, 1000, &x));
+    second = exchanges_add(all, 1000)->id;
+    assert_false(exchanges_take(all, second, 1000 + EXCHANGE_MS, &x)); /* too late */
+    exchange_free(&x);
+    second = exchanges_add(all, 1000)->id;
+    for (size_t i = 0; i < EXCHANGES_MAX; i++)
+        arena_copy(&exchanges_add(all, 1000)->arena, STR("flood"));
+    assert_false(exchanges_take(all, second, 1000, &x));
+    exchanges_free(all);
+}
+
 /* --- the checker --- */
 
 #define REQUESTS 200
@@ -263,11 +415,12 @@ struct tally {
     unsigned good, wrong;
 };
 
-static void count(void *context, void *request, bool good)
+static void count(void *context, void *request, bool good, struct str scram)
 {
     struct tally *tally = context;
     unsigned expected = *(unsigned *)request;
     assert_int_equal(good, expected);
+    assert_int_equal(scram.n, 0); /* none was asked for */
     *(good ? &tally->good : &tally->wrong) += 1;
     free(request);
     if (tally->good + tally->wrong == REQUESTS)
@@ -288,7 +441,7 @@ static void the_checker_answers_every_request_once(void **state)
         *expected = i % 4 != 0;
         snprintf(password, sizeof password, *expected ? "geheim" : "wrong%u", i);
         verified_tag(v, STR("ana"), hash, str_from_c(password), tag);
-        assert_true(checker_submit(c, tag, hash, str_from_c(password), expected));
+        assert_true(checker_submit(c, tag, hash, str_from_c(password), NULL, expected));
     }
     loop_run(tally.loop);
     assert_int_equal(tally.good, REQUESTS - REQUESTS / 4);
@@ -307,7 +460,7 @@ static void the_checkers_queue_is_bounded_and_can_be_dropped(void **state)
     for (unsigned i = 0; i < 2 * CHECKER_WAITING_MAX; i++) {
         void *request = malloc(1);
         tag[0] = (unsigned char)i;
-        if (checker_submit(c, tag, STR("$1$saltsalt$x"), STR("p"), request))
+        if (checker_submit(c, tag, STR("$1$saltsalt$x"), STR("p"), NULL, request))
             taken++;
         else
             free(request);
@@ -331,6 +484,11 @@ int main(void)
         cmocka_unit_test(addresses_are_counted_as_customers_have_them),
         cmocka_unit_test(a_volley_before_the_first_answer_is_bounded),
         cmocka_unit_test(the_table_of_clients_is_bounded),
+        cmocka_unit_test(scram_of_rfc7677),
+        cmocka_unit_test(scram_verifiers_are_read_strictly),
+        cmocka_unit_test(nobody_has_a_salt_too),
+        cmocka_unit_test(passwords_are_prepared),
+        cmocka_unit_test(an_exchange_ends_once),
         cmocka_unit_test(the_checker_answers_every_request_once),
         cmocka_unit_test(the_checkers_queue_is_bounded_and_can_be_dropped),
     };

@@ -108,7 +108,7 @@ static void capabilities_fit_the_state(void **state)
     assert_false(offers(plain, "USER"));
     assert_false(offers(plain, "SASL"));
     assert_false(offers(tls, "STLS"));
-    assert_true(offers(tls, "SASL PLAIN\r\n"));
+    assert_true(offers(tls, "SASL SCRAM-SHA-256 PLAIN LOGIN\r\n"));
     assert_true(offers(tls, "USER\r\n"));
     assert_false(offers(after, "STLS"));
     assert_false(offers(after, "USER"));

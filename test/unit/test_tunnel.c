@@ -109,7 +109,7 @@ struct client {
     size_t bytes;         /* to send, and to get back */
     bool impolite;        /* closes without close_notify */
     bool ok, resumed, said_goodbye;
-    unsigned char exporter[TLS_EXPORTER_BYTES];
+    struct channel_bindings bindings; /* as the client sees them */
 };
 
 static SSL_SESSION *last_session;
@@ -144,6 +144,25 @@ static bool exchange(SSL *ssl, size_t bytes)
     return ok;
 }
 
+/* RFC 9266 and RFC 5929, on the other side of what tls_describe does. */
+static void see_bindings(SSL *ssl, struct channel_bindings *b)
+{
+    struct channel_binding *unique = &b->v[BINDING_TLS_UNIQUE], *end = &b->v[BINDING_TLS_SERVER_END_POINT];
+    unsigned n = 0;
+    *b = (struct channel_bindings){0};
+    SSL_export_keying_material(ssl, b->v[BINDING_TLS_EXPORTER].bytes, 32, "EXPORTER-Channel-Binding", 24,
+                               (const unsigned char *)"", 0, 1);
+    b->v[BINDING_TLS_EXPORTER].n = 32;
+    if (SSL_version(ssl) == TLS1_2_VERSION)
+        unique->n = (uint8_t)(SSL_session_reused(ssl)
+                                  ? SSL_get_peer_finished(ssl, unique->bytes, sizeof unique->bytes)
+                                  : SSL_get_finished(ssl, unique->bytes, sizeof unique->bytes));
+    X509 *certificate = SSL_get1_peer_certificate(ssl);
+    X509_digest(certificate, EVP_sha256(), end->bytes, &n);
+    end->n = (uint8_t)n;
+    X509_free(certificate);
+}
+
 static void *client_main(void *context)
 {
     struct client *c = context;
@@ -160,8 +179,7 @@ static void *client_main(void *context)
     c->ok = SSL_connect(ssl) == 1;
     if (c->ok) {
         c->resumed = SSL_session_reused(ssl);
-        SSL_export_keying_material(ssl, c->exporter, sizeof c->exporter, "EXPORTER-Channel-Binding", 24,
-                                   (const unsigned char *)"", 0, 1);
+        see_bindings(ssl, &c->bindings);
         c->ok = exchange(ssl, c->bytes);
         if (!c->impolite) {
             SSL_shutdown(ssl);
@@ -249,8 +267,7 @@ static void bytes_go_both_ways_whatever_their_number(void **state)
             assert_true(c.said_goodbye);
             assert_true(delivered.tls.on);
             assert_string_equal(delivered.tls.version, v ? "TLSv1.3" : "TLSv1.2");
-            assert_true(delivered.tls.has_exporter);
-            assert_memory_equal(delivered.tls.exporter, c.exporter, sizeof c.exporter);
+            assert_memory_equal(&delivered.tls.bindings, &c.bindings, sizeof c.bindings);
             assert_string_equal(delivered.peer, "192.0.2.7");
         }
     assert_int_equal(ended, 10);
@@ -295,6 +312,7 @@ static void a_session_resumes_on_another_gate(void **state)
         run_one(&again);
         assert_true(again.ok);
         assert_true(again.resumed);
+        assert_memory_equal(&delivered.tls.bindings, &again.bindings, sizeof again.bindings);
         SSL_SESSION_free(again.session);
         SSL_SESSION_free(last_session);
         last_session = NULL;
@@ -363,7 +381,7 @@ static void starttls_hands_a_socketpair_out(void **state)
     assert_true(c.ok);
     assert_true(c.said_goodbye);
     assert_string_equal(s.c.tls.version, "TLSv1.3");
-    assert_memory_equal(s.c.tls.exporter, c.exporter, sizeof c.exporter);
+    assert_memory_equal(&s.c.tls.bindings, &c.bindings, sizeof c.bindings);
 }
 
 static void a_failed_handshake_is_told(void **state)
