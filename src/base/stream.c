@@ -32,6 +32,9 @@ void stream_close(struct stream *s)
     buf_free(&s->in);
     buf_free(&s->out);
     s->in_at = 0;
+    if (s->transport && s->transport->close)
+        s->transport->close(s->context);
+    s->transport = NULL;
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;
@@ -94,6 +97,20 @@ static enum stream_result send_all(struct stream *s, struct str bytes, struct de
     return STREAM_OK;
 }
 
+/* What the transport still holds of what it was given. */
+static enum stream_result flush_transport(struct stream *s, struct deadline d)
+{
+    short wants = POLLOUT;
+    while (s->transport && s->transport->flush && s->transport->flush(s->context, &wants) != 0) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            return broke(s, errno);
+        enum stream_result r = await(s, wants, -1, d);
+        if (r != STREAM_OK)
+            return r;
+    }
+    return STREAM_OK;
+}
+
 /* Sends what is queued, then `more`. After a failure nothing is ever sent again: the peer would see a hole.
  */
 static enum stream_result send_queued(struct stream *s, struct str more, struct deadline d)
@@ -102,6 +119,8 @@ static enum stream_result send_queued(struct stream *s, struct str more, struct 
         s->write_failed = send_all(s, buf_str(&s->out), d);
     if (s->write_failed == STREAM_OK)
         s->write_failed = send_all(s, more, d);
+    if (s->write_failed == STREAM_OK)
+        s->write_failed = flush_transport(s, d);
     buf_reset(&s->out);
     return s->write_failed;
 }
@@ -303,6 +322,19 @@ enum stream_result stream_peek(struct stream *s, struct deadline d, struct str *
     return STREAM_OK;
 }
 
+/* Waits for the peer; one that stays quiet has its transport rest meanwhile. */
+static enum stream_result await_peer(struct stream *s, short wants, int other_fd, struct deadline d)
+{
+    if (s->transport && s->transport->rest) {
+        struct deadline quiet = deadline_sooner(d, deadline_in(STREAM_REST_MS));
+        enum stream_result r = await(s, wants, other_fd, quiet);
+        if (r != STREAM_TIMEOUT)
+            return r;
+        s->transport->rest(s->context);
+    }
+    return await(s, wants, other_fd, d);
+}
+
 enum stream_result stream_wait(struct stream *s, int other_fd, struct deadline d)
 {
     enum stream_result r = stream_flush(s, d);
@@ -318,7 +350,7 @@ enum stream_result stream_wait(struct stream *s, int other_fd, struct deadline d
                 return broke(s, errno);
         }
         give_back_buffers(s);
-        r = await(s, wants, other_fd, d);
+        r = await_peer(s, wants, other_fd, d);
         if (r != STREAM_OK)
             return r;
         s->may_have_more = true;

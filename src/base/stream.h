@@ -25,6 +25,11 @@ enum stream_result {
 struct stream_transport {
     ssize_t (*read)(void *context, void *to, size_t n, short *wants);
     ssize_t (*write)(void *context, const void *from, size_t n, short *wants);
+    /* NULL where there is nothing to do. flush: what was written goes out to the peer; 0, or -1 as above.
+     * rest: the peer is quiet; memory that is not needed may be given back. close: frees the context. */
+    int (*flush)(void *context, short *wants);
+    void (*rest)(void *context);
+    void (*close)(void *context);
 };
 
 struct stream {
@@ -43,6 +48,7 @@ struct stream {
 #define STREAM_READ_CHUNK ((size_t)16384) /* asked of the kernel at a time */
 #define STREAM_OUT_FLUSH  ((size_t)65536) /* more than this waiting is sent without being asked to */
 #define STREAM_WRITE_MS   (5 * 60 * 1000) /* such sending waits so long for a peer that does not read */
+#define STREAM_REST_MS    5000 /* a peer that stream_wait has not heard from for so long is quiet */
 
 /* Takes over `fd` (made nonblocking). `already` are bytes that were read from it before (copied). */
 void stream_open(struct stream *s, int fd, struct str already);

@@ -35,6 +35,7 @@ static const struct {
     {"CATENATE", AFTER},           /* RFC 4469 */
     {"URL-PARTIAL", AFTER},        /* RFC 5550 section 5 */
     {"REPLACE", AFTER},            /* RFC 8508 */
+    {"COMPRESS=DEFLATE", AFTER},   /* RFC 4978 */
 };
 
 static bool applies(enum when when, const struct imap_offer *before)

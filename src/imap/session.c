@@ -52,6 +52,7 @@ static const struct command {
     {STR_INIT("IDLE"), ALWAYS, PLAIN, ALL, imap_do_idle},               /* RFC 2177 */
     {STR_INIT("UNSELECT"), SELECTED, PLAIN, NOTHING, imap_do_unselect}, /* RFC 3691 */
     {STR_INIT("MOVE"), SELECTED, BOTH, ALL, imap_do_move},              /* RFC 6851 */
+    {STR_INIT("COMPRESS"), ALWAYS, PLAIN, NOTHING, imap_do_compress},   /* RFC 4978 */
     {STR_INIT("REPLACE"), SELECTED, BOTH, ALL, imap_do_replace},        /* RFC 8508 */
 };
 
@@ -171,6 +172,8 @@ static void serve(struct imap_session *s, enum imap_read_result got)
     if (known && status != IMAP_LOST && known->tells != NOTHING)
         imap_sync(s, known->tells == ALL || command.by_uid);
     answer(s, status);
+    if (s->starts_deflate) /* right behind its OK (RFC 4978 section 3) */
+        imap_start_deflate(s);
 }
 
 /* Reads up to the end of the command, or up to the message of an APPEND. */

@@ -50,7 +50,8 @@ struct imap_session {
     int64_t mailbox;   /* when selected */
     struct imap_view view;
 
-    bool is_ending; /* LOGOUT, or BYE was said */
+    bool starts_deflate; /* once the command under way is answered */
+    bool is_ending;      /* LOGOUT, or BYE was said */
     unsigned bad_in_a_row;
     uint64_t commands; /* for the log */
 };
@@ -104,5 +105,9 @@ imap_handler imap_do_copy, imap_do_move, imap_do_expunge;
  */
 bool imap_append_is_due(struct imap_session *s);
 imap_handler imap_do_append, imap_do_replace;
+
+/* COMPRESS asks for it, the session does it behind the answer. */
+imap_handler imap_do_compress;
+void imap_start_deflate(struct imap_session *s);
 
 #endif
