@@ -49,6 +49,7 @@ static enum imap_status copy_or_move(struct imap_session *s, struct imap_cursor 
     stream_write(s->stream, STR("* OK ["));
     stream_write(s->stream, code);
     stream_write(s->stream, STR("] Moved\r\n"));
+    s->answers_modseq = s->enabled & ENABLED_QRESYNC; /* RFC 7162 section 3.2.7 */
     return imap_ok(s, "Moved");
 }
 
@@ -65,7 +66,7 @@ enum imap_status imap_do_move(struct imap_session *s, struct imap_cursor *c)
 enum imap_status imap_do_expunge(struct imap_session *s, struct imap_cursor *c)
 {
     uint32_t *uids = NULL, *expunged;
-    size_t n = 0, expunged_count;
+    size_t n = 0, expunged_count = 0;
     if (s->by_uid) {
         struct imap_set set;
         if (!imap_take_space(c) || !imap_take_messages(s, c, &set))
@@ -81,5 +82,8 @@ enum imap_status imap_do_expunge(struct imap_session *s, struct imap_cursor *c)
         return imap_ok(s, "There was nothing to do");
     enum store_result r =
         store_expunge(s->store, s->mailbox, uids, n, false, &s->arena, &expunged, &expunged_count, &e);
-    return r == STORE_OK ? imap_ok(s, "Expunged") : imap_no_store(s, r, &e);
+    if (r != STORE_OK)
+        return imap_no_store(s, r, &e);
+    s->answers_modseq = expunged_count > 0 && s->enabled & ENABLED_QRESYNC;
+    return imap_ok(s, "Expunged");
 }

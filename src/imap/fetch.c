@@ -3,6 +3,7 @@
 #include "imap/flags.h"
 #include "imap/section.h"
 #include "imap/structure.h"
+#include "imap/vanished.h"
 #include "message/date.h"
 
 /* Messages that are marked \Seen in one commit. */
@@ -32,25 +33,40 @@ void fetch_send(struct fetch *f)
 
 /* --- one message --- */
 
-void fetch_add_name(struct fetch *f, struct str name)
+static void fetch_add_separator(struct fetch *f)
 {
-    buf_add_byte(&f->out, f->separator);
-    buf_add(&f->out, name);
-    buf_add_byte(&f->out, ' ');
-    f->separator = ' ';
+    if (f->has_item)
+        buf_add_byte(&f->out, ' ');
+    f->has_item = true;
 }
 
-/* What the view knows by itself. */
+void fetch_add_name(struct fetch *f, struct str name)
+{
+    fetch_add_separator(f);
+    buf_add(&f->out, name);
+    buf_add_byte(&f->out, ' ');
+}
+
+/* What the view knows by itself. In a session with CONDSTORE modseqs go with flags, and that a message
+ * becomes \Seen is told once its modseq is known (store_seen). */
 static void add_from_view(struct fetch *f, size_t row, bool becomes_seen)
 {
-    const struct view_row *v = &f->session->view.rows.v[row];
-    if (f->session->by_uid || f->request->items & FETCH_UID) {
+    const struct imap_view *v = &f->session->view;
+    bool has_modseqs = v->rows.modseqs != NULL;
+    unsigned items = f->request->items;
+    bool uid = f->session->by_uid && !(v->enabled & ENABLED_UIDONLY);
+    if (uid || items & FETCH_UID) {
         fetch_add_name(f, STR("UID"));
-        buf_add_u64(&f->out, v->uid);
+        buf_add_u64(&f->out, v->rows.v[row].uid);
     }
-    if (f->request->items & FETCH_FLAGS || becomes_seen) {
+    if (items & FETCH_FLAGS || (becomes_seen && !has_modseqs)) {
+        uint32_t flags = v->rows.v[row].flags | (becomes_seen && !has_modseqs ? (uint32_t)FLAG_SEEN : 0);
         fetch_add_name(f, STR("FLAGS"));
-        imap_add_flags(&f->out, v->flags | (becomes_seen ? (uint32_t)FLAG_SEEN : 0), v->keywords);
+        imap_add_flags(&f->out, flags, view_keywords(&v->rows, row));
+    }
+    if (has_modseqs && items & (FETCH_FLAGS | FETCH_MODSEQ)) {
+        fetch_add_separator(f);
+        imap_view_add_modseq(v, row, &f->out);
     }
 }
 
@@ -90,10 +106,8 @@ static void add_from_row(struct fetch *f)
 static void add_message(struct fetch *f, size_t row, bool becomes_seen)
 {
     size_t before = f->out.n;
-    buf_add(&f->out, STR("* "));
-    buf_add_u64(&f->out, row + 1);
-    buf_add(&f->out, STR(" FETCH "));
-    f->separator = '(';
+    imap_view_add_start(&f->session->view, row, &f->out);
+    f->has_item = false;
     add_from_view(f, row, becomes_seen);
     if (f->row)
         add_from_row(f);
@@ -101,7 +115,7 @@ static void add_message(struct fetch *f, size_t row, bool becomes_seen)
         arena_reset(&f->message);
         fetch_add_sections(f);
     }
-    if (f->separator == '(') /* nothing but what cannot be decoded was asked for */
+    if (!f->has_item) /* nothing but what cannot be decoded was asked for */
         buf_truncate(&f->out, before);
     else
         buf_add(&f->out, STR(")\r\n"));
@@ -109,7 +123,8 @@ static void add_message(struct fetch *f, size_t row, bool becomes_seen)
 
 /* --- all of them --- */
 
-/* The answers said that these are \Seen; now that is made true. Where it fails, what is true is told. */
+/* The answers said that these are \Seen; now that is made true. Where it fails, what is true is told, and
+ * with CONDSTORE what they have become. */
 static void store_seen(struct fetch *f, const uint32_t *uids, size_t n)
 {
     struct imap_session *s = f->session;
@@ -118,14 +133,12 @@ static void store_seen(struct fetch *f, const uint32_t *uids, size_t n)
     struct err e = ERR_INIT;
     enum store_result r =
         store_flags(s->store, s->mailbox, uids, n, &seen, &s->arena, &changed, NULL, NULL, &e);
-    for (size_t i = 0; i < (r == STORE_OK ? changed.changed_count : n); i++) {
-        ptrdiff_t row = imap_view_find(&s->view, r == STORE_OK ? changed.changed[i].uid : uids[i]);
-        if (row < 0)
-            continue;
-        if (r == STORE_OK)
-            imap_view_update(&s->view, (size_t)row, changed.changed[i].flags, changed.changed[i].keywords,
-                             changed.changed[i].modseq);
-        else
+    if (r == STORE_OK)
+        imap_view_take_own(&s->view, &changed);
+    bool tells = r != STORE_OK || s->view.rows.modseqs;
+    for (size_t i = 0; tells && i < n; i++) {
+        ptrdiff_t row = imap_view_find(&s->view, uids[i]);
+        if (row >= 0)
             imap_view_tell_row(&s->view, (size_t)row, s->by_uid, s->stream);
     }
     if (r != STORE_OK && f->result == STORE_OK) {
@@ -168,7 +181,8 @@ static size_t fetch_all(struct fetch *f)
 static size_t open_and_fetch(struct fetch *f)
 {
     const struct fetch_request *q = f->request;
-    bool needs_store = q->section_count > 0 || (q->items & ~(unsigned)(FETCH_UID | FETCH_FLAGS)) != 0;
+    bool needs_store =
+        q->section_count > 0 || (q->items & ~(unsigned)(FETCH_UID | FETCH_FLAGS | FETCH_MODSEQ)) != 0;
     if (!needs_store || f->n == 0)
         return fetch_all(f);
     f->result =
@@ -222,19 +236,66 @@ static enum imap_status fetch_outcome(struct fetch *f, size_t missing)
     return imap_ok(s, "Fetched");
 }
 
+/* CHANGEDSINCE: of the messages those that have changed. */
+static void keep_changed(struct fetch *f)
+{
+    const struct imap_view *v = &f->session->view;
+    size_t kept = 0;
+    for (size_t i = 0, row = 0; i < f->n; i++) {
+        row = view_place(&v->rows, f->uids[i]);
+        if (v->rows.modseqs[row] > f->request->changed_since)
+            f->uids[kept++] = f->uids[i];
+    }
+    f->n = kept;
+}
+
+/* What CONDSTORE and QRESYNC have to say before the messages themselves. */
+static enum store_result begin(struct fetch *f, const struct imap_set *set)
+{
+    struct imap_session *s = f->session;
+    const struct fetch_request *q = f->request;
+    enum store_result r = STORE_OK;
+    if (q->items & FETCH_MODSEQ)
+        r = imap_enable(s, ENABLED_CONDSTORE, &f->err);
+    if (r == STORE_OK && q->has_changed_since)
+        keep_changed(f);
+    if (r == STORE_OK && q->wants_vanished) {
+        struct mailbox m;
+        r = store_mailbox_by_id(s->store, s->mailbox, &s->arena, &m, &f->err);
+        if (r == STORE_OK)
+            r = imap_tell_vanished(s, q->changed_since, set, m.uidnext, 0, &f->err);
+    }
+    return r;
+}
+
+static bool take_request(struct imap_session *s, struct imap_cursor *c, struct imap_set *set,
+                         struct fetch_request *out)
+{
+    if (!imap_take_space(c) || !imap_take_messages(s, c, set) || !imap_take_space(c) ||
+        !imap_take_fetch_request(c, &s->arena, out))
+        return false;
+    if (imap_peek(c) == ' ' && !imap_take_fetch_modifiers(c, out))
+        return false;
+    return imap_take_end(c);
+}
+
 enum imap_status imap_do_fetch(struct imap_session *s, struct imap_cursor *c)
 {
     struct imap_set set;
     struct fetch_request request;
-    if (!imap_take_space(c) || !imap_take_messages(s, c, &set) || !imap_take_space(c) ||
-        !imap_take_fetch_request(c, &s->arena, &request) || !imap_take_end(c))
+    if (!take_request(s, c, &set, &request))
         return imap_bad_syntax(s, c);
+    if (request.wants_vanished &&
+        (!s->by_uid || !request.has_changed_since || !(s->enabled & ENABLED_QRESYNC)))
+        return imap_bad(s, "VANISHED needs UID FETCH, CHANGEDSINCE and ENABLE QRESYNC"); /* section 3.2.6 */
     struct fetch f = {.session = s, .request = &request, .wants = wants_of(&request)};
     buf_init(&f.out, BUF_MAX_DEFAULT);
     buf_init(&f.header, BUF_MAX_DEFAULT);
     f.uids = imap_view_uids(&s->view, &set, s->by_uid, &s->arena, &f.n);
     size_t missing = s->by_uid ? 0 : count_numbers(&set) - f.n;
-    missing += open_and_fetch(&f);
+    f.result = begin(&f, &set);
+    if (f.result == STORE_OK)
+        missing += open_and_fetch(&f);
     buf_free(&f.out);
     buf_free(&f.header);
     arena_free(&f.message);

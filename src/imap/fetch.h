@@ -13,13 +13,13 @@ struct fetch {
     struct imap_session *session;
     const struct fetch_request *request;
     unsigned wants; /* of enum fetch_want */
-    const uint32_t *uids;
+    uint32_t *uids;
     size_t n, at;                /* uids[at] is the message under way */
     struct store_fetch *rows;    /* NULL: the view knows all that is asked for */
     const struct fetch_row *row; /* the last one read; NULL: none yet, or no more */
     bool is_read;                /* there are no more */
     struct buf out;
-    char separator;            /* in front of the next item: "(" or a space */
+    bool has_item;             /* the answer under way has one already */
     struct buf header;         /* scratch of one section */
     struct arena message;      /* of the message under way */
     bool has_unknown_encoding; /* BINARY of a part that cannot be decoded was left out */

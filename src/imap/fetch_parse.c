@@ -1,5 +1,7 @@
 #include "imap/fetch_parse.h"
 
+#include "imap/qresync.h"
+
 static const struct {
     struct str name;
     unsigned items;
@@ -20,6 +22,7 @@ static const struct {
     {STR_INIT("ENVELOPE"), FETCH_ENVELOPE},
     {STR_INIT("BODYSTRUCTURE"), FETCH_BODYSTRUCTURE},
     {STR_INIT("BODY"), FETCH_BODY},
+    {STR_INIT("MODSEQ"), FETCH_MODSEQ},
 };
 
 /* What is followed by a section in brackets. */
@@ -287,4 +290,23 @@ bool imap_take_fetch_request(struct imap_cursor *c, struct arena *a, struct fetc
         }
     }
     return take_item(c, a, out);
+}
+
+bool imap_take_fetch_modifiers(struct imap_cursor *c, struct fetch_request *out)
+{
+    if (!imap_take_space(c) || !imap_take_byte(c, '('))
+        return false;
+    do {
+        if (imap_take_word(c, STR("CHANGEDSINCE"))) {
+            out->has_changed_since = true;
+            out->items |= FETCH_MODSEQ; /* section 3.1.4.1 */
+            if (!imap_take_space(c) || !imap_take_modseq(c, &out->changed_since))
+                return false;
+        } else if (imap_take_word(c, STR("VANISHED"))) {
+            out->wants_vanished = true;
+        } else {
+            return fail(c, "expected CHANGEDSINCE or VANISHED");
+        }
+    } while (imap_peek(c) == ' ' && imap_take_space(c));
+    return imap_take_byte(c, ')');
 }

@@ -20,6 +20,7 @@ enum fetch_item {
     FETCH_SAVEDATE = 1 << 10,    /* RFC 8514 */
     FETCH_EMAILID = 1 << 11,     /* RFC 8474 */
     FETCH_THREADID = 1 << 12,
+    FETCH_MODSEQ = 1 << 16, /* RFC 7162 section 3.1.5 */
 };
 
 enum section_text {
@@ -54,10 +55,16 @@ struct fetch_request {
     struct fetch_section *sections;
     size_t section_count;
     bool sets_seen; /* one of the sections is not a PEEK */
+    bool has_changed_since;
+    uint64_t changed_since; /* only messages with a greater modseq */
+    bool wants_vanished;
 };
 
 /* ALL | FULL | FAST | fetch-att | "(" fetch-att *(SP fetch-att) ")" */
 bool imap_take_fetch_request(struct imap_cursor *c, struct arena *a, struct fetch_request *out);
+/* SP "(" modifier *(SP modifier) ")", into the request: CHANGEDSINCE and VANISHED (RFC 7162 sections 3.1.4.1
+ * and 3.2.6). */
+bool imap_take_fetch_modifiers(struct imap_cursor *c, struct fetch_request *out);
 
 /* section-spec by itself, as it stands between "[" and "]": "1.2.MIME". */
 bool imap_parse_section(struct str text, struct arena *a, struct fetch_section *out);

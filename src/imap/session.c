@@ -133,6 +133,8 @@ static void answer(struct imap_session *s, enum imap_status status)
     }
     stream_write(s->stream, s->tag_size > 0 ? str_from(s->tag, s->tag_size) : STR("*"));
     stream_writef(s->stream, " %s ", WORDS[status]);
+    if (s->answers_modseq && status == IMAP_OK && s->is_selected)
+        stream_writef(s->stream, "[HIGHESTMODSEQ %llu] ", (unsigned long long)imap_view_modseq(&s->view));
     stream_write(s->stream, s->answer);
     stream_write(s->stream, STR("\r\n"));
     s->bad_in_a_row = status == IMAP_BAD ? s->bad_in_a_row + 1 : 0;
@@ -152,12 +154,22 @@ static enum imap_status drop_unread(struct imap_session *s, enum imap_status sta
     return r == IMAP_READ_DONE ? status : IMAP_LOST;
 }
 
+/* The client may have been told newer modseqs than those of an EXPUNGE that it is still owed. Lest it takes
+ * them for what it knows and reconnects with them, it is told what it really knows (RFC 7162 section 3.2). */
+static void tell_late_expunges(struct imap_session *s)
+{
+    if (s->is_selected && !s->is_ending && s->view.gone > 0 && s->enabled & ENABLED_CONDSTORE)
+        stream_writef(s->stream, "* OK [HIGHESTMODSEQ %llu] An EXPUNGE has to wait\r\n",
+                      (unsigned long long)imap_view_modseq(&s->view));
+}
+
 /* What has been read is a command, or enough of one to be answered. */
 static void serve(struct imap_session *s, enum imap_read_result got)
 {
     struct imap_command command;
     bool is_command = imap_parse_command(buf_str(&s->reader.command), &command);
     keep_tag(s, command.tag);
+    s->answers_modseq = false;
     const struct command *known = is_command ? find_command(command.name) : NULL;
     enum imap_status status;
     if (got == IMAP_READ_BARE_LF)
@@ -169,8 +181,10 @@ static void serve(struct imap_session *s, enum imap_read_result got)
     else
         status = run(s, &command, known);
     status = drop_unread(s, status);
-    if (known && status != IMAP_LOST && known->tells != NOTHING)
+    if (known && status != IMAP_LOST && known->tells != NOTHING) {
         imap_sync(s, known->tells == ALL || command.by_uid);
+        tell_late_expunges(s);
+    }
     answer(s, status);
     if (s->starts_deflate) /* right behind its OK (RFC 4978 section 3) */
         imap_start_deflate(s);

@@ -4,6 +4,7 @@
 #ifndef IMAP_SESSION_H
 #define IMAP_SESSION_H
 #include "account/session.h"
+#include "imap/enabled.h"
 #include "imap/read.h"
 #include "imap/view.h"
 
@@ -15,16 +16,6 @@
 #define IMAP_COMMAND_MS    ((int64_t)5 * 60 * 1000)
 /* Commands in a row that were BAD: whoever sends this many speaks something else. */
 #define IMAP_BAD_MAX       20
-
-/* What ENABLE has switched on (enable.c), or a command that implies it. Never switched off again but by
- * UNAUTHENTICATE. */
-enum imap_enabled {
-    ENABLED_IMAP4REV2 = 1 << 0, /* RFC 9051: no \Recent, UTF-8 names, SEARCH answers ESEARCH */
-    ENABLED_UTF8 = 1 << 1,      /* UTF8=ACCEPT, RFC 6855: UTF-8 names, quoted strings and headers */
-    ENABLED_CONDSTORE = 1 << 2, /* RFC 7162: MODSEQ with every change of flags */
-    ENABLED_QRESYNC = 1 << 3,   /* RFC 7162 section 3.2: VANISHED instead of EXPUNGE */
-    ENABLED_UIDONLY = 1 << 4,   /* RFC 9586: no sequence numbers; UIDFETCH instead of FETCH, VANISHED */
-};
 
 enum imap_status {
     IMAP_OK,
@@ -41,9 +32,10 @@ struct imap_session {
     struct arena arena;     /* of the command under way */
     char tag[IMAP_TAG_MAX]; /* its tag: outlives what its handler does to the two above */
     size_t tag_size;
-    bool by_uid;       /* the command under way is UID something */
-    unsigned enabled;  /* of enum imap_enabled */
-    struct str answer; /* the words of its tagged answer, with a response code in front if it has one */
+    bool by_uid;         /* the command under way is UID something */
+    unsigned enabled;    /* of enum imap_enabled; change it with imap_enable */
+    struct str answer;   /* the words of its tagged answer, with a response code in front if it has one */
+    bool answers_modseq; /* HIGHESTMODSEQ in front of them, as it is once the client has been told all */
 
     bool is_selected;
     bool is_read_only; /* EXAMINE */
@@ -74,6 +66,9 @@ void imap_bye(struct imap_session *s, const char *words);
 /* Tells what has happened in the selected mailbox; ends the session with BYE when it was deleted. */
 void imap_sync(struct imap_session *s, bool may_expunge);
 void imap_deselect(struct imap_session *s);
+/* Switches on what ENABLE or a command asks for, and what it implies; tells HIGHESTMODSEQ when it must (RFC
+ * 7162 section 3.1). */
+enum store_result imap_enable(struct imap_session *s, unsigned what, struct err *e);
 
 /* Clears the wake-up of host->wake_fd. */
 void imap_clear_wake(struct imap_session *s);

@@ -1,8 +1,10 @@
-/* STORE (RFC 3501 section 6.4.6). */
+/* STORE (RFC 9051 section 6.4.6), with UNCHANGEDSINCE (RFC 7162 section 3.1.3). */
 #include "imap/flags.h"
+#include "imap/qresync.h"
 #include "imap/session.h"
 
 struct store_request {
+    bool is_conditional;
     struct flag_store change;
     bool is_silent;
 };
@@ -17,20 +19,30 @@ static const struct {
     {STR_INIT("-FLAGS"), FLAGS_REMOVE, false}, {STR_INIT("-FLAGS.SILENT"), FLAGS_REMOVE, true},
 };
 
-/* store-att-flags */
+/* "(" "UNCHANGEDSINCE" SP mod-sequence-valzer ")" SP */
+static bool take_modifiers(struct imap_cursor *c, struct store_request *out)
+{
+    out->is_conditional = true;
+    return imap_take_byte(c, '(') && imap_take_word(c, STR("UNCHANGEDSINCE")) && imap_take_space(c) &&
+           imap_take_modseq(c, &out->change.unchanged_since) && imap_take_byte(c, ')') && imap_take_space(c);
+}
+
+/* [store-modifiers] store-att-flags */
 static bool take_request(struct imap_cursor *c, struct arena *a, struct store_request *out)
 {
+    *out = (struct store_request){.change.unchanged_since = UINT64_MAX};
+    if (imap_peek(c) == '(' && !take_modifiers(c, out))
+        return false;
     for (size_t i = 0; i < sizeof STORE_ITEMS / sizeof *STORE_ITEMS; i++) {
         if (!imap_take_word(c, STORE_ITEMS[i].name))
             continue;
         struct imap_flags flags;
         if (!imap_take_space(c) || !imap_take_store_flags(c, a, &flags))
             return false;
-        *out = (struct store_request){.change = {.how = STORE_ITEMS[i].how,
-                                                 .flags = flags.system,
-                                                 .keywords = flags.keywords,
-                                                 .unchanged_since = UINT64_MAX},
-                                      .is_silent = STORE_ITEMS[i].is_silent};
+        out->change.how = STORE_ITEMS[i].how;
+        out->change.flags = flags.system;
+        out->change.keywords = flags.keywords;
+        out->is_silent = STORE_ITEMS[i].is_silent;
         return true;
     }
     c->problem = "expected FLAGS, +FLAGS or -FLAGS, with .SILENT or without";
@@ -47,22 +59,104 @@ static uint32_t flags_after(const struct flag_store *change, uint32_t before)
     return before;
 }
 
-/* The rows that changed, into the view. Where one became something else than this command alone explains,
- * another session had a hand in it, and the client is told even when it asked for silence. */
-static void take_changed(struct imap_session *s, const struct store_request *q,
-                         const struct view_changes *changed)
+/* One STORE under way. */
+struct storing {
+    struct imap_session *session;
+    const struct store_request *q;
+    const uint32_t *uids;
+    size_t n;
+    struct view_changes changed;
+    uint32_t *modified; /* not stored: they have changed since */
+    size_t modified_count;
+};
+
+/* Whether another session had a hand in what a row has become: it is something else than this command alone
+ * explains. Then the client is told even when it asked for silence. */
+static bool is_surprise(const struct storing *g, const struct changed_row *new)
 {
-    for (size_t i = 0; i < changed->changed_count; i++) {
-        const struct view_row *new = &changed->changed[i];
-        ptrdiff_t row = imap_view_find(&s->view, new->uid);
-        if (row < 0)
+    const struct imap_view *v = &g->session->view;
+    ptrdiff_t row = imap_view_find(v, new->uid);
+    return row >= 0 && (new->flags &FLAG_ALL) != flags_after(&g->q->change, v->rows.v[row].flags & FLAG_ALL);
+}
+
+/* Marks in *surprises, if there are any, those of `changed` that are. Before the view takes them. */
+static bool *find_surprises(const struct storing *g)
+{
+    bool *surprises = NULL;
+    for (size_t i = 0; g->q->is_silent && i < g->changed.changed_count; i++) {
+        if (!is_surprise(g, &g->changed.changed[i]))
             continue;
-        uint32_t expected = flags_after(&q->change, s->view.rows.v[row].flags & FLAG_ALL);
-        imap_view_learn(&s->view, new->keywords, s->stream);
-        imap_view_update(&s->view, (size_t)row, new->flags, new->keywords, new->modseq);
-        if (q->is_silent && (new->flags &FLAG_ALL) != expected)
-            imap_view_tell_row(&s->view, (size_t)row, s->by_uid, s->stream);
+        if (!surprises)
+            surprises = ARENA_ARRAY(&g->session->arena, bool, g->changed.changed_count);
+        surprises[i] = true;
     }
+    return surprises;
+}
+
+/* What the client is told of each message: its flags, unless it asked for silence; with CONDSTORE its modseq
+ * also then (RFC 7162 section 3.1.3). Those that were not stored are told as they are. */
+static void tell_rows(const struct storing *g, const bool *surprises)
+{
+    struct imap_session *s = g->session;
+    const struct imap_view *v = &s->view;
+    bool tells_modseq = v->rows.modseqs != NULL;
+    if (g->q->is_silent && !tells_modseq && !surprises)
+        return;
+    CLEAN_BUF struct buf out;
+    buf_init(&out, BUF_MAX_DEFAULT);
+    size_t row = 0, change = 0, modified = 0;
+    for (size_t i = 0; i < g->n; i++, row++) {
+        if (row >= v->rows.n || v->rows.v[row].uid != g->uids[i])
+            row = view_place(&v->rows, g->uids[i]);
+        while (change < g->changed.changed_count && g->changed.changed[change].uid < g->uids[i])
+            change++;
+        while (modified < g->modified_count && g->modified[modified] < g->uids[i])
+            modified++;
+        bool flags = !g->q->is_silent ||
+                     (surprises && change < g->changed.changed_count &&
+                      g->changed.changed[change].uid == g->uids[i] && surprises[change]) ||
+                     (modified < g->modified_count && g->modified[modified] == g->uids[i]);
+        if (flags || tells_modseq)
+            imap_view_add_row(v, row, s->by_uid, flags, &out);
+        if (out.n < STREAM_OUT_FLUSH)
+            continue;
+        stream_write(s->stream, buf_str(&out));
+        buf_reset(&out);
+    }
+    stream_write(s->stream, buf_str(&out));
+}
+
+/* "[MODIFIED 7,9]": numbers, or uids in a UID command. */
+static enum imap_status modified(const struct storing *g)
+{
+    struct imap_session *s = g->session;
+    for (size_t i = 0; !s->by_uid && i < g->modified_count; i++)
+        g->modified[i] = (uint32_t)view_place(&s->view.rows, g->modified[i]) + 1;
+    CLEAN_BUF struct buf set;
+    buf_init(&set, BUF_MAX_DEFAULT);
+    imap_add_set(&set, g->modified, g->modified_count);
+    return imap_ok(s, "[MODIFIED %.*s] Some have changed since and were left alone", STR_ARGS(buf_str(&set)));
+}
+
+static enum imap_status store(struct storing *g)
+{
+    struct imap_session *s = g->session;
+    struct err e = ERR_INIT;
+    enum store_result r = STORE_OK;
+    if (g->q->is_conditional)
+        r = imap_enable(s, ENABLED_CONDSTORE, &e);
+    if (r == STORE_OK && g->n > 0)
+        r = store_flags(s->store, s->mailbox, g->uids, g->n, &g->q->change, &s->arena, &g->changed,
+                        &g->modified, &g->modified_count, &e);
+    if (r != STORE_OK)
+        return imap_no_store(s, r, &e);
+    const bool *surprises = find_surprises(g);
+    imap_view_take_own(&s->view, &g->changed);
+    if (g->modified_count > 0) /* what was changed by others while we waited: told before it is referred to */
+        imap_sync(s, false);
+    imap_view_learn(&s->view, s->stream);
+    tell_rows(g, surprises);
+    return g->modified_count > 0 ? modified(g) : imap_ok(s, "Flags stored");
 }
 
 enum imap_status imap_do_store(struct imap_session *s, struct imap_cursor *c)
@@ -74,20 +168,7 @@ enum imap_status imap_do_store(struct imap_session *s, struct imap_cursor *c)
         return imap_bad_syntax(s, c);
     if (s->is_read_only)
         return imap_no(s, "[READ-ONLY] The mailbox was opened with EXAMINE");
-    size_t n;
-    uint32_t *uids = imap_view_uids(&s->view, &set, s->by_uid, &s->arena, &n);
-    struct view_changes changed = {0};
-    struct err e = ERR_INIT;
-    enum store_result r = STORE_OK;
-    if (n > 0)
-        r = store_flags(s->store, s->mailbox, uids, n, &q.change, &s->arena, &changed, NULL, NULL, &e);
-    if (r != STORE_OK)
-        return imap_no_store(s, r, &e);
-    take_changed(s, &q, &changed);
-    for (size_t i = 0; !q.is_silent && i < n; i++) {
-        ptrdiff_t row = imap_view_find(&s->view, uids[i]);
-        if (row >= 0)
-            imap_view_tell_row(&s->view, (size_t)row, s->by_uid, s->stream);
-    }
-    return imap_ok(s, "Flags stored");
+    struct storing g = {.session = s, .q = &q};
+    g.uids = imap_view_uids(&s->view, &set, s->by_uid, &s->arena, &g.n);
+    return store(&g);
 }

@@ -1,10 +1,6 @@
 #include "imap/view.h"
 
-#include "base/mem.h"
 #include "imap/flags.h"
-
-/* The arena of keywords is packed when this much more than the live ones has gathered in it. */
-#define KEYWORDS_SLACK ((size_t)65536)
 
 /* --- keywords --- */
 
@@ -16,8 +12,8 @@ static bool is_known(const struct imap_view *v, struct str keyword)
     return false;
 }
 
-/* True when one of them had not been listed before. */
-static bool learn_keywords(struct imap_view *v, struct str keywords)
+/* Those of one list. True when one of them had not been listed before. */
+static bool learn_list(struct imap_view *v, struct str keywords)
 {
     bool learnt = false;
     while (keywords.n > 0) {
@@ -33,6 +29,14 @@ static bool learn_keywords(struct imap_view *v, struct str keywords)
     return learnt;
 }
 
+static bool learn_keywords(struct imap_view *v)
+{
+    bool learnt = false;
+    while (v->learnt < view_list_count(&v->rows))
+        learnt |= learn_list(v, view_list(&v->rows, ++v->learnt));
+    return learnt;
+}
+
 void imap_view_tell_flags(const struct imap_view *v, struct stream *out)
 {
     stream_write(out, STR("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft"));
@@ -43,64 +47,48 @@ void imap_view_tell_flags(const struct imap_view *v, struct stream *out)
     stream_write(out, STR(")\r\n"));
 }
 
-void imap_view_learn(struct imap_view *v, struct str keywords, struct stream *out)
+void imap_view_learn(struct imap_view *v, struct stream *out)
 {
-    if (learn_keywords(v, keywords))
+    if (learn_keywords(v))
         imap_view_tell_flags(v, out);
-}
-
-static struct str keep_keywords(struct arena *a, struct str keywords)
-{
-    return keywords.n > 0 ? arena_copy(a, keywords) : STR("");
-}
-
-/* Changed keywords leave their old text behind in the arena: copies the live ones to a new one when that has
- * become much. */
-static void pack_keywords(struct imap_view *v)
-{
-    if (v->keywords.used < 2 * v->keywords_live + KEYWORDS_SLACK)
-        return;
-    struct arena packed = ARENA_INIT;
-    for (size_t i = 0; i < v->rows.n; i++)
-        v->rows.v[i].keywords = keep_keywords(&packed, v->rows.v[i].keywords);
-    arena_free(&v->keywords);
-    v->keywords = packed;
-    v->keywords_live = packed.used;
 }
 
 /* --- rows --- */
 
-enum store_result imap_view_open(struct imap_view *v, struct store *s, int64_t mailbox, uint32_t first_recent,
-                                 struct err *e)
+enum store_result imap_view_open(struct imap_view *v, struct store *s, int64_t mailbox, unsigned enabled,
+                                 uint32_t first_recent, struct err *e)
 {
-    *v = (struct imap_view){0};
-    enum store_result r = store_view_load(s, mailbox, &v->keywords, &v->rows, e);
+    *v = (struct imap_view){.enabled = enabled};
+    enum store_result r = store_view_load(s, mailbox, enabled & ENABLED_CONDSTORE, &v->rows, e);
     if (r != STORE_OK) {
         imap_view_close(v);
         return r;
     }
-    v->keywords_live = v->keywords.used;
-    struct str last = STR("");
-    for (size_t i = 0; i < v->rows.n; i++) {
-        struct view_row *row = &v->rows.v[i];
-        if (row->uid >= first_recent) {
-            row->flags |= VIEW_RECENT;
-            v->recent++;
-        }
-        if (row->keywords.n > 0 && !str_eq(row->keywords, last)) {
-            learn_keywords(v, row->keywords);
-            last = row->keywords; /* neighbours mostly carry the same */
-        }
+    for (size_t i = view_place(&v->rows, first_recent); i < v->rows.n; i++) {
+        v->rows.v[i].flags |= VIEW_RECENT;
+        v->recent++;
     }
+    learn_keywords(v);
     return STORE_OK;
 }
 
 void imap_view_close(struct imap_view *v)
 {
     view_free(&v->rows);
-    arena_free(&v->keywords);
     arena_free(&v->names);
     *v = (struct imap_view){0};
+}
+
+enum store_result imap_view_enable(struct imap_view *v, struct store *s, int64_t mailbox, unsigned enabled,
+                                   struct err *e)
+{
+    v->enabled = enabled;
+    if (enabled & ENABLED_IMAP4REV2) { /* it has no \Recent */
+        for (size_t i = 0; i < v->rows.n; i++)
+            v->rows.v[i].flags &= ~VIEW_RECENT;
+        v->recent = 0;
+    }
+    return enabled & ENABLED_CONDSTORE ? store_view_keep_modseqs(s, mailbox, &v->rows, e) : STORE_OK;
 }
 
 uint32_t imap_view_last_uid(const struct imap_view *v)
@@ -108,49 +96,34 @@ uint32_t imap_view_last_uid(const struct imap_view *v)
     return v->rows.n > 0 ? v->rows.v[v->rows.n - 1].uid : 0;
 }
 
-/* The first row whose uid is at least this. */
-static size_t row_from(const struct imap_view *v, uint32_t uid)
-{
-    size_t low = 0, high = v->rows.n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (v->rows.v[middle].uid < uid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 ptrdiff_t imap_view_find(const struct imap_view *v, uint32_t uid)
 {
-    size_t row = row_from(v, uid);
+    size_t row = view_place(&v->rows, uid);
     return row < v->rows.n && v->rows.v[row].uid == uid ? (ptrdiff_t)row : -1;
 }
 
-bool imap_view_update(struct imap_view *v, size_t row, uint32_t flags, struct str keywords, uint64_t modseq)
+uint64_t imap_view_modseq(const struct imap_view *v)
 {
-    struct view_row *r = &v->rows.v[row];
-    bool other_keywords = !str_eq(r->keywords, keywords);
-    if (modseq > r->modseq)
-        r->modseq = modseq;
-    if ((r->flags & FLAG_ALL) == (flags & FLAG_ALL) && !other_keywords)
-        return false;
-    r->flags = (r->flags & ~FLAG_ALL) | (flags & FLAG_ALL);
-    if (other_keywords)
-        r->keywords = keep_keywords(&v->keywords, keywords);
-    return true;
+    uint64_t modseq = v->gone > 0 ? v->told_modseq : v->rows.modseq;
+    return modseq > 0 ? modseq : 1;
 }
 
-static void add_row(struct imap_view *v, const struct view_row *new)
+bool imap_view_update(struct imap_view *v, size_t row, const struct changed_row *to)
 {
-    if (v->rows.n == v->rows.cap) {
-        v->rows.cap = v->rows.cap ? v->rows.cap * 2 : 16;
-        v->rows.v = mem_resize(v->rows.v, v->rows.cap, sizeof *v->rows.v);
+    return view_change(&v->rows, row, to);
+}
+
+void imap_view_take_own(struct imap_view *v, const struct view_changes *own)
+{
+    for (size_t i = 0, row = 0; i < own->changed_count; i++, row++) {
+        /* Most often all are changed, or neighbours. */
+        if (row >= v->rows.n || v->rows.v[row].uid != own->changed[i].uid)
+            row = view_place(&v->rows, own->changed[i].uid);
+        if (row < v->rows.n && v->rows.v[row].uid == own->changed[i].uid)
+            view_change(&v->rows, row, &own->changed[i]);
     }
-    struct view_row *row = &v->rows.v[v->rows.n++];
-    *row = *new;
-    row->keywords = keep_keywords(&v->keywords, new->keywords);
+    if (v->rows.modseq >= own->since && v->rows.modseq < own->modseq)
+        v->rows.modseq = own->modseq;
 }
 
 uint32_t *imap_view_uids(const struct imap_view *v, const struct imap_set *resolved, bool by_uid,
@@ -162,7 +135,7 @@ uint32_t *imap_view_uids(const struct imap_view *v, const struct imap_set *resol
         *n = 0;
         for (size_t i = 0; i < resolved->n; i++) {
             struct imap_range r = resolved->v[i];
-            size_t row = by_uid ? row_from(v, r.from) : r.from - 1;
+            size_t row = by_uid ? view_place(&v->rows, r.from) : r.from - 1;
             for (; row < v->rows.n && (by_uid ? v->rows.v[row].uid : row + 1) <= r.to; row++) {
                 if (v->rows.v[row].flags & VIEW_GONE)
                     continue;
@@ -179,36 +152,68 @@ uint32_t *imap_view_uids(const struct imap_view *v, const struct imap_set *resol
 
 /* --- telling the client --- */
 
+void imap_view_add_start(const struct imap_view *v, size_t row, struct buf *out)
+{
+    bool uid_only = v->enabled & ENABLED_UIDONLY;
+    buf_add(out, STR("* "));
+    buf_add_u64(out, uid_only ? v->rows.v[row].uid : row + 1);
+    buf_add(out, uid_only ? STR(" UIDFETCH (") : STR(" FETCH ("));
+}
+
+void imap_view_add_flags(const struct imap_view *v, size_t row, struct buf *out)
+{
+    buf_add(out, STR("FLAGS "));
+    imap_add_flags(out, v->rows.v[row].flags, view_keywords(&v->rows, row));
+}
+
+void imap_view_add_modseq(const struct imap_view *v, size_t row, struct buf *out)
+{
+    buf_add(out, STR("MODSEQ ("));
+    buf_add_u64(out, v->rows.modseqs[row]);
+    buf_add_byte(out, ')');
+}
+
+void imap_view_add_row(const struct imap_view *v, size_t row, bool uid, bool flags, struct buf *out)
+{
+    imap_view_add_start(v, row, out);
+    /* QRESYNC wants the UID with every change of flags (RFC 7162 section 3.2.4); UIDFETCH has it in front. */
+    if ((uid || v->enabled & ENABLED_QRESYNC) && !(v->enabled & ENABLED_UIDONLY)) {
+        buf_add(out, STR("UID "));
+        buf_add_u64(out, v->rows.v[row].uid);
+        buf_add_byte(out, ' ');
+    }
+    if (flags)
+        imap_view_add_flags(v, row, out);
+    if (flags && v->rows.modseqs)
+        buf_add_byte(out, ' ');
+    if (v->rows.modseqs)
+        imap_view_add_modseq(v, row, out);
+    buf_add(out, STR(")\r\n"));
+}
+
 void imap_view_tell_row(const struct imap_view *v, size_t row, bool uid, struct stream *out)
 {
     CLEAN_BUF struct buf text;
     buf_init(&text, BUF_MAX_DEFAULT);
-    buf_add(&text, STR("* "));
-    buf_add_u64(&text, row + 1);
-    buf_add(&text, STR(" FETCH ("));
-    if (uid) {
-        buf_add(&text, STR("UID "));
-        buf_add_u64(&text, v->rows.v[row].uid);
-        buf_add_byte(&text, ' ');
-    }
-    buf_add(&text, STR("FLAGS "));
-    imap_add_flags(&text, v->rows.v[row].flags, v->rows.v[row].keywords);
-    buf_add(&text, STR(")\r\n"));
+    imap_view_add_row(v, row, uid, true, &text);
     stream_write(out, buf_str(&text));
 }
 
-/* A row that is new to us, or whose flags another session changed. */
-static void take_changed(struct imap_view *v, const struct view_row *changed, struct stream *out)
+/* A row that is new to us, or whose flags another session changed. Where modseqs are kept the client is told
+ * of a new one also when the flags have become what they were: a conditional STORE would fail by it. */
+static void take_changed(struct imap_view *v, const struct changed_row *changed, struct stream *out)
 {
-    imap_view_learn(v, changed->keywords, out);
     ptrdiff_t row = imap_view_find(v, changed->uid);
     if (row < 0) {
         if (changed->uid > imap_view_last_uid(v))
-            add_row(v, changed);
+            view_add(&v->rows, changed);
+        imap_view_learn(v, out);
         return;
     }
-    if (imap_view_update(v, (size_t)row, changed->flags, changed->keywords, changed->modseq) &&
-        !(v->rows.v[row].flags & VIEW_GONE))
+    bool is_other = v->rows.modseqs && changed->modseq > v->rows.modseqs[row];
+    is_other |= view_change(&v->rows, (size_t)row, changed);
+    imap_view_learn(v, out);
+    if (is_other && !(v->rows.v[row].flags & VIEW_GONE))
         imap_view_tell_row(v, (size_t)row, false, out);
 }
 
@@ -218,25 +223,62 @@ static void take_expunged(struct imap_view *v, uint32_t uid)
     if (row < 0 || (v->rows.v[row].flags & VIEW_GONE))
         return;
     v->rows.v[row].flags |= VIEW_GONE;
-    v->gone++;
+    if (v->gone++ == 0)
+        v->told_modseq = v->rows.modseq;
 }
 
-/* Each EXPUNGE renumbers what follows it: the number is that of the moment (section 7.4.1). */
-static void tell_expunged(struct imap_view *v, struct stream *out)
+/* Takes the rows that are gone out of the view. `each` is told the number of the moment: an EXPUNGE renumbers
+ * what follows it (section 7.4.1). */
+static void drop_gone(struct imap_view *v, void (*each)(void *context, size_t number, uint32_t uid),
+                      void *context)
 {
     size_t kept = 0;
     for (size_t i = 0; i < v->rows.n; i++) {
         const struct view_row *row = &v->rows.v[i];
         if (!(row->flags & VIEW_GONE)) {
-            v->rows.v[kept++] = *row;
+            view_move(&v->rows, kept++, i);
             continue;
         }
         if (row->flags & VIEW_RECENT)
             v->recent--;
-        stream_writef(out, "* %zu EXPUNGE\r\n", kept + 1);
+        each(context, kept + 1, row->uid);
     }
     v->rows.n = kept;
     v->gone = 0;
+}
+
+static void tell_expunge(void *context, size_t number, uint32_t uid)
+{
+    (void)uid;
+    stream_writef(context, "* %zu EXPUNGE\r\n", number);
+}
+
+struct uid_list {
+    uint32_t *v;
+    size_t n;
+};
+
+static void note_uid(void *context, size_t number, uint32_t uid)
+{
+    struct uid_list *list = context;
+    (void)number;
+    list->v[list->n++] = uid;
+}
+
+static void tell_expunged(struct imap_view *v, struct arena *scratch, struct stream *out)
+{
+    if (!(v->enabled & (ENABLED_QRESYNC | ENABLED_UIDONLY))) {
+        drop_gone(v, tell_expunge, out);
+        return;
+    }
+    struct uid_list list = {.v = ARENA_ARRAY(scratch, uint32_t, v->gone)};
+    drop_gone(v, note_uid, &list);
+    CLEAN_BUF struct buf text;
+    buf_init(&text, BUF_MAX_DEFAULT);
+    buf_add(&text, STR("* VANISHED "));
+    imap_add_set(&text, list.v, list.n);
+    buf_add(&text, STR("\r\n"));
+    stream_write(out, buf_str(&text));
 }
 
 /* Whether the rows from `first_new` on are \Recent: those that no other session has claimed. A session that
@@ -245,6 +287,8 @@ static enum store_result mark_recent(struct imap_view *v, size_t first_new, stru
                                      bool claims, struct err *e)
 {
     uint32_t first_recent = 0;
+    if (v->enabled & ENABLED_IMAP4REV2)
+        return STORE_OK; /* it has no \Recent, and leaves it to others */
     if (claims) {
         enum store_result r = store_claim_recent(s, mailbox, &first_recent, e);
         if (r != STORE_OK)
@@ -274,7 +318,10 @@ static enum store_result take_changes(struct imap_view *v, struct store *s, int6
     for (size_t i = 0; i < changes.expunged_count; i++)
         take_expunged(v, changes.expunged[i]);
     v->rows.modseq = changes.modseq;
-    pack_keywords(v);
+    uint32_t lists = view_list_count(&v->rows);
+    view_pack(&v->rows);
+    if (view_list_count(&v->rows) < lists) /* they have other numbers now; what they hold is known */
+        v->learnt = view_list_count(&v->rows);
     return STORE_OK;
 }
 
@@ -289,9 +336,11 @@ enum store_result imap_view_sync(struct imap_view *v, struct store *s, int64_t m
         r = mark_recent(v, told, s, mailbox, claims_recent, e);
     if (may_expunge && v->gone > 0) {
         told -= v->gone; /* only messages that it knows of can be gone */
-        tell_expunged(v, out);
+        tell_expunged(v, scratch, out);
     }
     if (v->rows.n != told)
-        stream_writef(out, "* %zu EXISTS\r\n* %zu RECENT\r\n", v->rows.n, v->recent);
+        stream_writef(out, "* %zu EXISTS\r\n", v->rows.n);
+    if (v->rows.n != told && !(v->enabled & ENABLED_IMAP4REV2))
+        stream_writef(out, "* %zu RECENT\r\n", v->recent);
     return r;
 }

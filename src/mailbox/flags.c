@@ -32,7 +32,7 @@ static void tell_changed(struct flagging *g, const struct message_row *row)
     if (!out)
         return;
     out->changed = list_room(g->a, out->changed, out->changed_count, &g->changed_cap, sizeof *out->changed);
-    out->changed[out->changed_count++] = (struct view_row){
+    out->changed[out->changed_count++] = (struct changed_row){
         .uid = row->uid,
         .flags = row->flags,
         .modseq = row->modseq,
@@ -123,6 +123,8 @@ static enum store_result flag_all(struct flagging *g, int64_t mailbox, const uin
                                   struct err *e)
 {
     enum store_result r = change_mailbox(&g->ch, mailbox, &g->counters, e);
+    if (r == STORE_OK && g->changed)
+        g->changed->since = g->counters->highestmodseq;
     struct reader reader;
     reader_open(&reader, mailbox, uids, n, 0);
     while (r == STORE_OK) {

@@ -191,6 +191,9 @@ void body_reader_free(struct body_reader *b);
 bool body_read(struct body_reader *b, struct connection *c, int64_t body, uint64_t size, uint64_t offset,
                uint64_t n, struct buf *out, struct err *e);
 
+/* --- view_rows.c --- */
+void view_reserve(struct view *v, size_t rows); /* room for as many */
+
 /* --- expunge.c --- rows of a batch: into table expunged, out of message. `rows` in the order of uids. */
 bool expunge_rows(struct change *ch, struct counters *c, const struct read_row *rows, size_t n,
                   struct err *e);

@@ -6,6 +6,8 @@
 
 MAIL_STATEMENT(OLDEST, "SELECT modseq, id, body, expunged_at FROM expunged ORDER BY modseq, id");
 MAIL_STATEMENT(DELETE_OLDEST, "DELETE FROM expunged WHERE (modseq, id) <= ($1, $2)");
+/* What a client does not know of since before this, QRESYNC must find out in another way. */
+MAIL_STATEMENT(NOTE_PURGED, "UPDATE mailbox SET purged_modseq = $1 WHERE id = 0");
 MAIL_STATEMENT(LIVE_BODIES, "SELECT body FROM message");
 MAIL_STATEMENT(KEPT_BODIES, "SELECT body FROM expunged");
 
@@ -64,6 +66,7 @@ static bool purge_batch(struct sql *db, int64_t before, struct purge *p, struct 
     if (p->rows == 0)
         return true;
     if (!sql_exec(db, &DELETE_OLDEST, SQL(sql_int(p->last_modseq), sql_int(p->last_id)), NULL, e) ||
+        !sql_exec(db, &NOTE_PURGED, SQL(sql_int(p->last_modseq)), NULL, e) ||
         !mark_used(db, &LIVE_BODIES, p, e) || !mark_used(db, &KEPT_BODIES, p, e))
         return false;
     for (size_t i = 0; i < p->n; i++)

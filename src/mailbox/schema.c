@@ -85,6 +85,10 @@ static const struct sql_migration MIGRATIONS[] = {
         "UPDATE mailbox SET messages = (SELECT coalesce(sum(b.messages), 0) FROM mailbox b WHERE b.id > 0),"
         " size = (SELECT coalesce(sum(b.size), 0) FROM mailbox b WHERE b.id > 0),"
         " unseen = (SELECT count(*) FROM mailbox b WHERE b.id > 0) WHERE id = 0;"
+        /* Rows of `expunged` up to this modseq may have been purged (view.c), of the root: in an account from
+         * before this column all that there were. */
+        "ALTER TABLE mailbox ADD COLUMN purged_modseq INTEGER NOT NULL DEFAULT 0;"
+        "UPDATE mailbox SET purged_modseq = highestmodseq WHERE id = 0;"
         "CREATE TABLE quota("
         " resource INTEGER PRIMARY KEY," /* enum quota_resource */
         " given INTEGER,"                /* by the administrator; NULL: no limit */

@@ -119,34 +119,69 @@ struct message_row {
     int64_t body;
 };
 
-/* What a session keeps of its mailbox: small rows in the order of uids. */
+/* What a session keeps of its mailbox, in the order of uids: eight bytes a message, since there may be a
+ * million of them and many sessions. Lists of keywords are kept once each; modseqs only where they are asked
+ * for. */
 struct view_row {
+    uint32_t uid;
+    uint32_t flags; /* enum message_flag; three bits of the session's own (VIEW_OWN_FLAG); then the number of
+                       the row's list of keywords, which view_keywords reads */
+};
+#define VIEW_OWN_FLAG(i)    (1u << (5 + (i))) /* i: 0 to 2 */
+#define VIEW_KEYWORDS_SHIFT 8
+
+struct view_lists; /* distinct lists of keywords: view_rows.c */
+struct view {
+    struct view_row *v;
+    uint64_t *modseqs; /* of the rows; NULL: not kept */
+    size_t n, cap;
+    uint64_t modseq; /* everything up to and with this is in it */
+    struct view_lists *lists;
+};
+/* A message with what is not in a view's row. */
+struct changed_row {
     uint32_t uid;
     uint32_t flags;
     uint64_t modseq;
-    struct str keywords; /* in the arena given */
+    struct str keywords;
 };
-struct view {
-    struct view_row *v; /* malloc'd, grown by store_view_*; freed by view_free */
-    size_t n, cap;
-    uint64_t modseq; /* everything up to and with this is in it */
-};
-void view_free(struct view *v);
-/* All of a mailbox (one consistent read). */
-enum store_result store_view_load(struct store *s, int64_t mailbox, struct arena *keywords, struct view *v,
+/* All of a mailbox (one consistent read); what the view held before goes. */
+enum store_result store_view_load(struct store *s, int64_t mailbox, bool keeps_modseqs, struct view *v,
                                   struct err *e);
+/* Reads the modseqs that were not kept so far. Of a message that has changed since the view was brought up to
+ * date it is the view's own. */
+enum store_result store_view_keep_modseqs(struct store *s, int64_t mailbox, struct view *v, struct err *e);
+void view_free(struct view *v);
+
+size_t view_place(const struct view *v, uint32_t uid); /* of the first row with this uid or a greater one */
+struct str view_keywords(const struct view *v, size_t row);   /* valid until the view changes */
+void view_add(struct view *v, const struct changed_row *row); /* at the end */
+void view_move(struct view *v, size_t to, size_t from);       /* row `from` takes the place of row `to` */
+/* Takes over flags (the session's own bits stay), keywords, and a modseq that is newer. True when flags or
+ * keywords were others before. */
+bool view_change(struct view *v, size_t row, const struct changed_row *to);
+/* The distinct lists, from 1 on, used or not; view_pack drops those that no row uses when they have become
+ * many. */
+uint32_t view_list_count(const struct view *v);
+struct str view_list(const struct view *v, uint32_t number);
+void view_pack(struct view *v);
 
 struct view_changes {
-    struct view_row *changed;
+    struct changed_row *changed;
     size_t changed_count; /* new or changed flags, by uid; new ones have uid >= old uidnext */
     uint32_t *expunged;
     size_t expunged_count; /* uids, ascending */
+    uint64_t since;        /* of store_flags: the mailbox's modseq before */
     uint64_t modseq;       /* now seen up to here */
 };
 /* What happened in a mailbox after `since`. What came and went since is in `expunged` alone. STORE_NONE: the
  * mailbox was deleted. Lives in `a`. */
 enum store_result store_view_changes(struct store *s, int64_t mailbox, uint64_t since, struct arena *a,
                                      struct view_changes *out, struct err *e);
+/* The uids, ascending, of what was expunged from a mailbox after `since`. *is_complete false: some of it is
+ * longer ago than expunged messages are kept (EXPUNGED_KEPT_S), and is not among them. Lives in `a`. */
+enum store_result store_view_expunged(struct store *s, int64_t mailbox, uint64_t since, struct arena *a,
+                                      uint32_t **uids, size_t *n, bool *is_complete, struct err *e);
 /* Cheap (no SQL): the mailbox's highest modseq as last committed by this process; 0: unknown, ask
  * store_view_changes. */
 uint64_t store_highestmodseq(struct store *s, int64_t mailbox);

@@ -10,14 +10,11 @@ MAIL_STATEMENT(CHANGED, "SELECT id, flags, modseq, keywords FROM message WHERE m
                         "$1 AND +id BETWEEN $2 AND $3 ORDER BY +id");
 MAIL_STATEMENT(EXPUNGED, "SELECT id FROM expunged WHERE modseq > $1 AND +id BETWEEN $2 AND $3 ORDER BY +id");
 
+MAIL_STATEMENT(MODSEQS, "SELECT id, modseq FROM message WHERE id BETWEEN $1 AND $2 ORDER BY id");
+MAIL_STATEMENT(PURGED, "SELECT purged_modseq FROM mailbox WHERE id = 0");
+
 #define FIRST(mailbox) sql_int(message_id((mailbox), 0))
 #define LAST(mailbox)  sql_int(message_id((mailbox), UID_MAX))
-
-void view_free(struct view *v)
-{
-    free(v->v);
-    *v = (struct view){0};
-}
 
 static enum store_result read_state(struct sql *db, int64_t mailbox, uint64_t *modseq, size_t *messages,
                                     struct err *e)
@@ -38,59 +35,90 @@ static enum store_result read_state(struct sql *db, int64_t mailbox, uint64_t *m
     return found ? STORE_OK : STORE_NONE;
 }
 
-static struct view_row view_row(const struct sql_rows *rows, struct arena *a)
+static struct changed_row changed_row(const struct sql_rows *rows, struct arena *a)
 {
     struct str keywords = sql_get_str(rows, 3);
-    return (struct view_row){
+    return (struct changed_row){
         .uid = message_uid(sql_get_int(rows, 0)),
         .flags = (uint32_t)sql_get_int(rows, 1),
         .modseq = (uint64_t)sql_get_int(rows, 2),
-        .keywords = keywords.n > 0 ? arena_copy(a, keywords) : STR(""),
+        .keywords = a && keywords.n > 0 ? arena_copy(a, keywords) : keywords,
     };
 }
 
-static void view_add(struct view *v, struct view_row row)
-{
-    if (v->n == v->cap) {
-        v->cap = v->cap ? v->cap * 2 : 16;
-        v->v = mem_resize(v->v, v->cap, sizeof *v->v);
-    }
-    v->v[v->n++] = row;
-}
-
-static enum store_result load(struct sql *db, int64_t mailbox, struct arena *keywords, struct view *v,
-                              struct err *e)
+static enum store_result load(struct sql *db, int64_t mailbox, struct view *v, struct err *e)
 {
     size_t messages;
     enum store_result r = read_state(db, mailbox, &v->modseq, &messages, e);
     if (r != STORE_OK)
         return r;
-    v->n = 0;
-    if (v->cap < messages) {
-        v->cap = messages;
-        v->v = mem_resize(v->v, v->cap, sizeof *v->v);
-    }
+    view_reserve(v, messages);
     struct sql_rows rows;
     if (!sql_query(db, &ROWS, SQL(FIRST(mailbox), LAST(mailbox)), &rows, e))
         return STORE_FAILED;
-    while (sql_next(&rows))
-        view_add(v, view_row(&rows, keywords));
+    while (sql_next(&rows)) {
+        struct changed_row row = changed_row(&rows, NULL);
+        view_add(v, &row);
+    }
     return sql_end(&rows, e) ? STORE_OK : STORE_FAILED;
 }
 
-enum store_result store_view_load(struct store *s, int64_t mailbox, struct arena *keywords, struct view *v,
+enum store_result store_view_load(struct store *s, int64_t mailbox, bool keeps_modseqs, struct view *v,
                                   struct err *e)
 {
+    view_free(v);
+    if (keeps_modseqs)
+        v->modseqs = mem_new(1, sizeof *v->modseqs);
     struct connection *c = pool_take(&s->pool, e);
     if (!c)
         return STORE_FAILED;
     enum store_result r = STORE_FAILED;
     if (sql_begin_read(c->db, e)) {
-        r = load(c->db, mailbox, keywords, v, e);
+        r = load(c->db, mailbox, v, e);
         sql_rollback(c->db); /* it has only read */
     }
     pool_give(&s->pool, c);
     return r;
+}
+
+enum store_result store_view_keep_modseqs(struct store *s, int64_t mailbox, struct view *v, struct err *e)
+{
+    if (v->modseqs)
+        return STORE_OK;
+    struct connection *c = pool_take(&s->pool, e);
+    if (!c)
+        return STORE_FAILED;
+    v->modseqs = mem_new(v->cap ? v->cap : 1, sizeof *v->modseqs);
+    for (size_t i = 0; i < v->n; i++)
+        v->modseqs[i] = v->modseq;
+    struct sql_rows rows;
+    bool good = sql_query(c->db, &MODSEQS, SQL(FIRST(mailbox), LAST(mailbox)), &rows, e);
+    for (size_t row = 0; good && row < v->n && sql_next(&rows);) {
+        uint32_t uid = message_uid(sql_get_int(&rows, 0));
+        uint64_t modseq = (uint64_t)sql_get_int(&rows, 1);
+        while (row < v->n && v->v[row].uid < uid)
+            row++;
+        if (row < v->n && v->v[row].uid == uid && modseq < v->modseq)
+            v->modseqs[row] = modseq;
+    }
+    good = good && sql_end(&rows, e);
+    pool_give(&s->pool, c);
+    return good ? STORE_OK : STORE_FAILED;
+}
+
+static bool read_expunged(struct sql *db, int64_t mailbox, uint64_t since, struct arena *a, uint32_t **uids,
+                          size_t *n, struct err *e)
+{
+    struct sql_rows rows;
+    size_t cap = *n = 0;
+    *uids = NULL;
+    if (!sql_query(db, &EXPUNGED, SQL(sql_int((int64_t)since), FIRST(mailbox), LAST(mailbox)), &rows, e))
+        return false;
+    while (sql_next(&rows)) {
+        *uids = list_room(a, *uids, *n, &cap, sizeof **uids);
+        (*uids)[(*n)++] = message_uid(sql_get_int(&rows, 0));
+    }
+    return sql_end(&rows, e);
 }
 
 static enum store_result changes(struct sql *db, int64_t mailbox, uint64_t since, struct arena *a,
@@ -106,15 +134,11 @@ static enum store_result changes(struct sql *db, int64_t mailbox, uint64_t since
         return STORE_FAILED;
     while (sql_next(&rows)) {
         out->changed = list_room(a, out->changed, out->changed_count, &cap, sizeof *out->changed);
-        out->changed[out->changed_count++] = view_row(&rows, a);
+        out->changed[out->changed_count++] = changed_row(&rows, a);
     }
-    if (!sql_end(&rows, e) || !sql_query(db, &EXPUNGED, span, &rows, e))
+    if (!sql_end(&rows, e) || !read_expunged(db, mailbox, since, a, &out->expunged, &out->expunged_count, e))
         return STORE_FAILED;
-    for (cap = 0; sql_next(&rows);) {
-        out->expunged = list_room(a, out->expunged, out->expunged_count, &cap, sizeof *out->expunged);
-        out->expunged[out->expunged_count++] = message_uid(sql_get_int(&rows, 0));
-    }
-    return sql_end(&rows, e) ? STORE_OK : STORE_FAILED;
+    return STORE_OK;
 }
 
 enum store_result store_view_changes(struct store *s, int64_t mailbox, uint64_t since, struct arena *a,
@@ -131,4 +155,22 @@ enum store_result store_view_changes(struct store *s, int64_t mailbox, uint64_t 
     }
     pool_give(&s->pool, c);
     return r;
+}
+
+enum store_result store_view_expunged(struct store *s, int64_t mailbox, uint64_t since, struct arena *a,
+                                      uint32_t **uids, size_t *n, bool *is_complete, struct err *e)
+{
+    struct connection *c = pool_take(&s->pool, e);
+    if (!c)
+        return STORE_FAILED;
+    int64_t purged = 0;
+    bool good = sql_begin_read(c->db, e);
+    if (good) {
+        good = sql_one_int(c->db, &PURGED, SQL_NONE, &purged, e) == 1 &&
+               read_expunged(c->db, mailbox, since, a, uids, n, e);
+        sql_rollback(c->db);
+    }
+    pool_give(&s->pool, c);
+    *is_complete = (uint64_t)purged <= since;
+    return good ? STORE_OK : STORE_FAILED;
 }

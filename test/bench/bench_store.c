@@ -233,10 +233,10 @@ static void bench_reading(struct store *s, size_t messages)
     struct view_changes changes;
     struct err e;
     struct moment start = now();
-    check(store_view_load(s, 1, &a, &v, &e) == STORE_OK && v.n >= messages, "view", &e);
+    check(store_view_load(s, 1, false, &v, &e) == STORE_OK && v.n >= messages, "view", &e);
     report("view load", start, 1);
     start = now();
-    check(store_view_load(s, 1, &a, &v, &e) == STORE_OK, "view", &e);
+    check(store_view_load(s, 1, false, &v, &e) == STORE_OK, "view", &e);
     report("view load again", start, 1);
     start = now();
     for (int i = 0; i < 1000; i++)

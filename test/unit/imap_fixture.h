@@ -4,6 +4,9 @@
  *   C: line      sent with CRLF          C2: the same on a second session, and so on
  *   S: line      must come next          S2:
  *                ~ matches a run without spaces, ... at the end anything
+ *   S> line      the same after untagged lines that do not matter
+ *
+ * $UIDVALIDITY in a client's line is the one that a server told last.
  */
 #ifndef TEST_UNIT_IMAP_FIXTURE_H
 #define TEST_UNIT_IMAP_FIXTURE_H
@@ -28,6 +31,7 @@ struct imap_fixture {
     struct store *store;
     struct config config;
     atomic_bool stopping;
+    uint32_t uidvalidity;
     struct imap_client clients[IMAP_SESSIONS_MAX]; /* opened by the first line for them */
 };
 

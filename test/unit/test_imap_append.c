@@ -11,15 +11,15 @@
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
 #define SELECT_DRAFTS(n)                                                                               \
-    "C: s EXAMINE Drafts", "S: * FLAGS ...", "S: * OK [PERMANENTFLAGS ...", "S: * " #n " EXISTS",      \
+    "C: s EXAMINE Drafts", "S> * FLAGS ...", "S: * OK [PERMANENTFLAGS ...", "S: * " #n " EXISTS",      \
         "S: * ~ RECENT", "S: * OK [UNSEEN ~] ...", "S: * OK [UIDVALIDITY ...", "S: * OK [UIDNEXT ...", \
-        "S: s OK ..."
+        "S> s OK ..."
 #define SELECT_NO_DRAFTS                                                                     \
-    "C: s EXAMINE Drafts", "S: * FLAGS ...", "S: * OK [PERMANENTFLAGS ...", "S: * 0 EXISTS", \
-        "S: * 0 RECENT", "S: * OK [UIDVALIDITY ...", "S: * OK [UIDNEXT ...", "S: s OK ..."
+    "C: s EXAMINE Drafts", "S> * FLAGS ...", "S: * OK [PERMANENTFLAGS ...", "S: * 0 EXISTS", \
+        "S: * 0 RECENT", "S: * OK [UIDVALIDITY ...", "S: * OK [UIDNEXT ...", "S> s OK ..."
 #define SELECT_INBOX                                                                                        \
-    "C: s SELECT INBOX", "S: * FLAGS ...", "S: * OK [PERMANENTFLAGS ...", "S: * ~ EXISTS", "S: * ~ RECENT", \
-        "S: * OK [UNSEEN ~] ...", "S: * OK [UIDVALIDITY ...", "S: * OK [UIDNEXT ...", "S: s OK ..."
+    "C: s SELECT INBOX", "S> * FLAGS ...", "S: * OK [PERMANENTFLAGS ...", "S: * ~ EXISTS", "S: * ~ RECENT", \
+        "S: * OK [UNSEEN ~] ...", "S: * OK [UIDVALIDITY ...", "S: * OK [UIDNEXT ...", "S> s OK ..."
 
 /* A client's line and the answers to it stand together. */
 // clang-format off
@@ -61,7 +61,7 @@ static const struct imap_script SCRIPTS[] = {
      "C:  URL \"/INBOX/;UID=2/;SECTION=1\" URL \"/INBOX/;UID=1/;section=text\" TEXT {3+}",
      "C: end)", "S: A003 OK [APPENDUID ~ 1] ...",
      "C: s EXAMINE Drafts", "S: * FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $MDNSent)", "S: * OK [PERMANENTFLAGS ...",
-         "S: * 1 EXISTS", "S: * 1 RECENT", "S: * OK [UIDVALIDITY ...", "S: * OK [UIDNEXT 2] ...", "S: s OK ...",
+         "S: * 1 EXISTS", "S: * 1 RECENT", "S: * OK [UIDVALIDITY ...", "S: * OK [UIDNEXT 2] ...", "S> s OK ...",
      "C: b FETCH 1 BODY.PEEK[]", "S: * 1 FETCH (BODY[] {80}", "S: Subject: new",
          "S: the textHello Joe, do you think we can meet at 3:30 tomorrow?", "S: end)", "S: b OK ...", NULL}},
     {"4469 every kind of section; nothing becomes \\Seen", 2, {
@@ -162,12 +162,12 @@ static const struct imap_script SCRIPTS[] = {
      "C: a REPLACE 1 Drafts x", "S: a BAD ...",
      "C: a REPLACE 1 Drafts CATENATE (URL ;UID=9)", "S: a NO [BADURL ...",
      "C2: s SELECT INBOX", "S2: * FLAGS ...", "S2: * OK ...", "S2: * 2 EXISTS", "S2: * 0 RECENT", "S2: * OK [UNSEEN ...",
-         "S2: * OK [UIDVALIDITY ...", "S2: * OK [UIDNEXT ...", "S2: s OK ...",
+         "S2: * OK [UIDVALIDITY ...", "S2: * OK [UIDNEXT ...", "S2> s OK ...",
      "C2: a UID REPLACE 1 Trash {3+}",
      "C2: abc", "S2: * OK [APPENDUID ~ 1] ...", "S2: * 1 EXPUNGE", "S2: a OK ...",
      "C: b REPLACE 1 Drafts {3}", "S: * 1 EXPUNGE", "S: b NO [NONEXISTENT] ...", /* gone, but not told yet */
-     "C: c EXAMINE INBOX", "S: * FLAGS ...", "S: * OK ...", "S: * 1 EXISTS", "S: * 0 RECENT", "S: * OK [UNSEEN ...",
-         "S: * OK [UIDVALIDITY ...", "S: * OK [UIDNEXT ...", "S: c OK ...",
+     "C: c EXAMINE INBOX", "S> * FLAGS ...", "S: * OK ...", "S: * 1 EXISTS", "S: * 0 RECENT", "S: * OK [UNSEEN ...",
+         "S: * OK [UIDVALIDITY ...", "S: * OK [UIDNEXT ...", "S> c OK ...",
      "C: d REPLACE 1 Drafts {3}", "S: d NO [READ-ONLY] ...", NULL}},
 };
 // clang-format on

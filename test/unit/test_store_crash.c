@@ -178,7 +178,7 @@ static void *reader(void *state)
         CLEAN_ARENA struct arena a = ARENA_INIT;
         struct err e;
         struct view_changes changes;
-        if (store_view_load(f->store, 1, &a, &v, &e) != STORE_OK ||
+        if (store_view_load(f->store, 1, i % 2, &v, &e) != STORE_OK ||
             store_view_changes(f->store, 1, v.modseq / 2, &a, &changes, &e) != STORE_OK)
             failed = "view";
         else
