@@ -150,7 +150,7 @@ static enum store_result count_recent(struct imap_session *s, const struct mailb
     *n = 0;
     if (m->first_recent >= m->uidnext)
         return STORE_OK;
-    return store_search(s->store, m->id, &tree, &s->arena, &uids, n, NULL, e);
+    return store_search(s->store, m->id, &tree, &s->arena, &uids, n, NULL, NULL, e);
 }
 
 static void tell_status(struct imap_session *s, const struct mailbox *m, unsigned items, size_t recent)

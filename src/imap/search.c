@@ -36,7 +36,7 @@ enum imap_status imap_do_search(struct imap_session *s, struct imap_cursor *c)
     struct err e = ERR_INIT;
     uint32_t *uids;
     size_t n;
-    enum store_result r = store_search(s->store, s->mailbox, tree, &s->arena, &uids, &n, NULL, &e);
+    enum store_result r = store_search(s->store, s->mailbox, tree, &s->arena, &uids, &n, NULL, NULL, &e);
     if (r != STORE_OK)
         return imap_no_store(s, r, &e);
     tell_found(s, uids, n);

@@ -12,10 +12,12 @@
 /* Trace headers are a few hundred bytes; what stands on top must fit into the first chunk. */
 #define PREFIX_MAX            (BODY_CHUNK / 4)
 
-MAIL_INSERT(INSERT_BODY, "INSERT INTO body(message, arrived, delivery, sent, parts, structure, envelope)"
-                         " VALUES($1, $2, $3, $4, $5, $6, $7)");
-MAIL_STATEMENT(INSERT_MESSAGE, "INSERT INTO message(id, flags, modseq, keywords, received, zone, size, body)"
-                               " VALUES($1, $2, $3, $4, $5, $6, $7, $8)");
+MAIL_STATEMENT(INSERT_BODY,
+               "INSERT INTO body(id, message, arrived, delivery, sent, parts, structure, envelope)"
+               " VALUES($1, $2, $3, $4, $5, $6, $7, $8)");
+MAIL_STATEMENT(INSERT_MESSAGE,
+               "INSERT INTO message(id, flags, modseq, keywords, received, zone, size, body, saved)"
+               " VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9)");
 MAIL_STATEMENT(RECENT_DELIVERIES, "SELECT delivery, message, arrived FROM body ORDER BY id DESC");
 MAIL_STATEMENT(UIDVALIDITY, "SELECT uidvalidity FROM mailbox WHERE id = $1");
 
@@ -121,20 +123,21 @@ static bool insert(struct change *ch, struct store_append *item, struct digest *
 {
     struct str texts = buf_str(&d->texts);
     struct sql_value delivery = item->delivery.n > 0 ? sql_blob(item->delivery) : sql_null();
+    int64_t saved = clock_wall(), body = (int64_t)++ch->root.deleted_size; /* see ROOT_MAILBOX */
     struct sql_value sent = d->sent != SENT_UNKNOWN ? sql_int(d->sent) : sql_null();
     if (!sql_exec(ch->db, &INSERT_BODY,
-                  SQL(sql_int(id), sql_int(clock_wall()), delivery, sent,
+                  SQL(sql_int(body), sql_int(id), sql_int(saved), delivery, sent,
                       sql_blob(str_slice(texts, d->envelope + d->structure, d->parts)),
                       sql_blob(str_slice(texts, d->envelope, d->structure)),
                       sql_blob(str_slice(texts, 0, d->envelope))),
                   NULL, e))
         return false;
-    int64_t body = sql_last_id(ch->db);
     return body_write(ch->connection, body, item->prefix, item->bytes, e) &&
            sql_exec(ch->db, &INSERT_MESSAGE,
                     SQL(sql_int(id), sql_int(item->flags & FLAG_ALL), sql_int((int64_t)ch->modseq),
                         sql_text(d->keywords), sql_int(item->received), sql_int(item->zone),
-                        sql_int((int64_t)(item->prefix.n + item->bytes.n)), sql_int(body)),
+                        sql_int((int64_t)(item->prefix.n + item->bytes.n)), sql_int(body),
+                        sql_int(saved == item->received ? 0 : saved)),
                     NULL, e);
 }
 

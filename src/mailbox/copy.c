@@ -1,15 +1,16 @@
 /* COPY and MOVE: new rows on the same bodies. */
+#include "base/clock.h"
 #include "mailbox/internal.h"
 
-MAIL_STATEMENT(INSERT, "INSERT INTO message(id, flags, modseq, keywords, received, zone, size, body)"
-                       " VALUES($1, $2, $3, $4, $5, $6, $7, $8)");
+MAIL_STATEMENT(INSERT, "INSERT INTO message(id, flags, modseq, keywords, received, zone, size, body, saved)"
+                       " VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9)");
 
 static bool insert(struct change *ch, int64_t id, const struct message_row *row, struct err *e)
 {
     return sql_exec(ch->db, &INSERT,
                     SQL(sql_int(id), sql_int(row->flags), sql_int((int64_t)ch->modseq),
                         sql_text(row->keywords), sql_int(row->received), sql_int(row->zone),
-                        sql_int((int64_t)row->size), sql_int(row->body)),
+                        sql_int((int64_t)row->size), sql_int(row->body), sql_int(clock_wall())),
                     NULL, e);
 }
 

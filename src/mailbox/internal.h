@@ -71,7 +71,8 @@ struct store {
     /* One write transaction of this process at a time: waiting here is fair and cheap, where SQLite would
      * sleep and try again. Taken before a connection, so that writers who wait hold none. */
     pthread_mutex_t writer;
-    atomic_bool near_quota; /* as of the last commit that asked (quota.c) */
+    pthread_mutex_t catching_up; /* one at a time works behind delivery (catch_up.c); taken before `writer` */
+    atomic_bool near_quota;      /* as of the last commit that asked (quota.c) */
     char *path;
 };
 
@@ -143,8 +144,19 @@ enum store_result keywords_change(struct str have, enum flag_change how, struct 
                                   struct str *out, struct err *e);
 bool keywords_has(struct str list, struct str keyword);
 
+/* --- keys.c --- what SORT and THREAD compare of a message, made from its header. */
+struct body_keys {
+    int64_t sent; /* Date, seconds since 1970 UTC, or SENT_UNKNOWN */
+    bool is_reply;
+    struct str subject;                   /* of the base subject */
+    struct str sender, recipient, copied; /* mailbox of the first address of From, To, Cc */
+    struct str display_from, display_to;
+    /* Hashes: first of Message-ID (0: none), then of References, or of the first of In-Reply-To without. */
+    struct str links;
+};
+
 /* --- read.c --- rows of one mailbox in the order of uids, a batch at a time. */
-enum { WANT_SENT = 1 << 3 }; /* beside enum fetch_want */
+enum { WANT_SENT = 1 << 16, WANT_KEYS = 1 << 17 }; /* beside enum fetch_want; KEYS alone */
 #define SENT_UNKNOWN  INT64_MIN
 #define READ_ROWS_MAX 256 /* of a batch: enough that a query's start does not count */
 #define READ_BYTES_MAX \
@@ -153,6 +165,8 @@ enum { WANT_SENT = 1 << 3 }; /* beside enum fetch_want */
 struct read_row {
     struct fetch_row fetch;
     int64_t sent; /* day of the Date field or SENT_UNKNOWN */
+    bool has_keys;
+    struct body_keys keys; /* keys.h */
 };
 
 struct reader {

@@ -1,6 +1,7 @@
 /* What was expunged long enough ago goes for good, and with it the bodies that no message is left of. */
 #include "base/mem.h"
 #include "mailbox/internal.h"
+#include "mailbox/keys.h"
 
 #define PURGE_BATCH 2000 /* rows of one transaction: the writers in between wait a moment, not minutes */
 
@@ -70,7 +71,7 @@ static bool purge_batch(struct sql *db, int64_t before, struct purge *p, struct 
         !mark_used(db, &LIVE_BODIES, p, e) || !mark_used(db, &KEPT_BODIES, p, e))
         return false;
     for (size_t i = 0; i < p->n; i++)
-        if (!p->used[i] && !body_delete(db, p->bodies[i], e))
+        if (!p->used[i] && (!keys_delete(db, p->bodies[i], e) || !body_delete(db, p->bodies[i], e)))
             return false;
     return true;
 }

@@ -5,13 +5,19 @@
 #define RUN_GAP    64 /* uids to step over inside one query: cheaper than starting another */
 
 /* Texts only where $3 to $6 ask for them: a column that nobody touches is not decoded. */
-#define ROW_COLUMNS "m.id, m.flags, m.modseq, m.keywords, m.received, m.zone, m.size, m.body"
+#define ROW_COLUMNS "m.id, m.flags, m.modseq, m.keywords, m.received, m.zone, m.size, m.body, m.saved"
 MAIL_STATEMENT(ROWS, "SELECT " ROW_COLUMNS " FROM message m WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id");
 MAIL_STATEMENT(ROWS_WITH_BODY,
                "SELECT " ROW_COLUMNS ","
                " CASE WHEN $3 = 1 THEN b.envelope END, CASE WHEN $4 = 1 THEN b.structure END,"
                " CASE WHEN $5 = 1 THEN b.parts END, CASE WHEN $6 = 1 THEN b.sent END"
                " FROM message m JOIN body b ON b.id = m.body WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id");
+
+MAIL_STATEMENT(
+    ROWS_WITH_KEYS,
+    "SELECT " ROW_COLUMNS ", k.body, k.sent, k.is_reply, k.subject, k.sender, k.recipient, k.copied,"
+    " k.display_from, k.display_to, k.links"
+    " FROM message m LEFT JOIN body_key k ON k.body = m.body WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id");
 
 void reader_open(struct reader *r, int64_t mailbox, const uint32_t *uids, size_t n, unsigned want)
 {
@@ -66,6 +72,24 @@ static struct str kept(struct reader *r, const struct sql_rows *rows, int column
     return s.n > 0 ? arena_copy(&r->arena, s) : STR("");
 }
 
+static void read_keys(struct reader *r, const struct sql_rows *rows, struct read_row *row)
+{
+    row->has_keys = !sql_get_null(rows, 9);
+    if (!row->has_keys)
+        return;
+    row->keys = (struct body_keys){
+        .sent = sql_get_null(rows, 10) ? SENT_UNKNOWN : sql_get_int(rows, 10),
+        .is_reply = sql_get_int(rows, 11) != 0,
+        .subject = kept(r, rows, 12),
+        .sender = kept(r, rows, 13),
+        .recipient = kept(r, rows, 14),
+        .copied = kept(r, rows, 15),
+        .display_from = kept(r, rows, 16),
+        .display_to = kept(r, rows, 17),
+        .links = kept(r, rows, 18),
+    };
+}
+
 static void read_row(struct reader *r, const struct sql_rows *rows, struct read_row *row)
 {
     int64_t id = sql_get_int(rows, 0);
@@ -79,11 +103,18 @@ static void read_row(struct reader *r, const struct sql_rows *rows, struct read_
         .zone = (int16_t)sql_get_int(rows, 5),
         .size = (uint64_t)sql_get_int(rows, 6),
         .body = sql_get_int(rows, 7),
+        .saved = sql_get_int(rows, 8),
     };
-    row->fetch.envelope = r->want & WANT_ENVELOPE ? kept(r, rows, 8) : STR("");
-    row->fetch.structure = r->want & WANT_STRUCTURE ? kept(r, rows, 9) : STR("");
-    row->fetch.parts = r->want & WANT_PARTS ? kept(r, rows, 10) : STR("");
-    row->sent = r->want & WANT_SENT && !sql_get_null(rows, 11) ? sql_get_int(rows, 11) : SENT_UNKNOWN;
+    if (row->fetch.row.saved == 0)
+        row->fetch.row.saved = row->fetch.row.received;
+    if (r->want & WANT_KEYS) {
+        read_keys(r, rows, row);
+        return;
+    }
+    row->fetch.envelope = r->want & WANT_ENVELOPE ? kept(r, rows, 9) : STR("");
+    row->fetch.structure = r->want & WANT_STRUCTURE ? kept(r, rows, 10) : STR("");
+    row->fetch.parts = r->want & WANT_PARTS ? kept(r, rows, 11) : STR("");
+    row->sent = r->want & WANT_SENT && !sql_get_null(rows, 12) ? sql_get_int(rows, 12) : SENT_UNKNOWN;
 }
 
 static struct read_row *next_row(struct reader *r)
@@ -105,6 +136,8 @@ static bool start(struct reader *r, struct sql *db, struct uid_range range, stru
 {
     struct sql_value from = sql_int(message_id(r->mailbox, range.from)),
                      to = sql_int(message_id(r->mailbox, range.to));
+    if (r->want & WANT_KEYS)
+        return sql_query(db, &ROWS_WITH_KEYS, SQL(from, to), rows, e);
     if (!r->want)
         return sql_query(db, &ROWS, SQL(from, to), rows, e);
     return sql_query(db, &ROWS_WITH_BODY,

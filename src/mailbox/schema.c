@@ -89,10 +89,37 @@ static const struct sql_migration MIGRATIONS[] = {
          * before this column all that there were. */
         "ALTER TABLE mailbox ADD COLUMN purged_modseq INTEGER NOT NULL DEFAULT 0;"
         "UPDATE mailbox SET purged_modseq = highestmodseq WHERE id = 0;"
+        /* The last id of a body that was given: see ROOT_MAILBOX. */
+        "UPDATE mailbox SET deleted_size = (SELECT coalesce(max(id), 0) FROM body) WHERE id = 0;"
         "CREATE TABLE quota("
         " resource INTEGER PRIMARY KEY," /* enum quota_resource */
         " given INTEGER,"                /* by the administrator; NULL: no limit */
         " own INTEGER) STRICT;"          /* what the owner keeps to; NULL: nothing less than that */
+
+        /* When it came into its mailbox (RFC 8514). 0: before this was kept; then it is `received`. */
+        "ALTER TABLE message ADD COLUMN saved INTEGER NOT NULL DEFAULT 0;"
+
+        /* What SORT and THREAD compare (keys.c), behind delivery. Texts are keys of i;unicode-casemap. */
+        "CREATE TABLE body_key("
+        " body INTEGER PRIMARY KEY,"
+        " thread INTEGER NOT NULL,"
+        " sent INTEGER," /* Date, seconds since 1970 UTC */
+        " is_reply INTEGER NOT NULL,"
+        " subject BLOB NOT NULL,"
+        " sender BLOB NOT NULL,"
+        " recipient BLOB NOT NULL,"
+        " copied BLOB NOT NULL,"
+        " display_from BLOB NOT NULL,"
+        " display_to BLOB NOT NULL,"
+        " links BLOB NOT NULL) STRICT;" /* hashes of Message-ID and of what it answers, 8 bytes each */
+        "CREATE INDEX body_key_thread ON body_key(thread);"
+        /* Which thread a Message-ID that was seen anywhere belongs to. */
+        "CREATE TABLE thread_link(hash INTEGER PRIMARY KEY, thread INTEGER NOT NULL) STRICT;"
+        /* How far each kind of work behind delivery has come. */
+        "CREATE TABLE catch_up("
+        " work INTEGER PRIMARY KEY,"      /* enum catch_up_work */
+        " version INTEGER NOT NULL,"      /* of the program's way to do it */
+        " body INTEGER NOT NULL) STRICT;" /* the last that is done */
     },
 };
 

@@ -3,6 +3,7 @@
 #include "message/decode.h"
 #include "message/header.h"
 #include "message/parts.h"
+#include "message/search_fold.h"
 
 /* A buffer that a large message has made larger than this is given back after it. */
 #define BUFFER_KEPT ((size_t)256 * 1024)
@@ -36,9 +37,11 @@ static void empty(struct buf *b)
     buf_reset(b);
 }
 
-void search_text_start(struct search_text *t, const struct fetch_row *row)
+static void start(struct search_text *t, int64_t id, uint64_t size, struct str parts)
 {
-    t->row = row;
+    t->id = id;
+    t->size = size;
+    t->parts = parts;
     t->root = NULL;
     t->has_header = t->has_folded_header = t->has_folded_body = false;
     arena_reset(&t->arena);
@@ -49,19 +52,30 @@ void search_text_start(struct search_text *t, const struct fetch_row *row)
     empty(&t->folded_body);
 }
 
+void search_text_start(struct search_text *t, const struct fetch_row *row)
+{
+    start(t, row->row.body, row->row.size, row->parts);
+}
+
 static bool unpack(struct search_text *t, struct err *e)
 {
     if (!t->root)
-        t->root = parts_unpack(t->row->parts, &t->arena);
-    return t->root || err_set(e, ERR_INTERNAL, "the part table of message body %lld is damaged",
-                              (long long)t->row->row.body);
+        t->root = parts_unpack(t->parts, &t->arena);
+    return t->root ||
+           err_set(e, ERR_INTERNAL, "the part table of message body %lld is damaged", (long long)t->id);
+}
+
+void search_text_start_body(struct search_text *t, int64_t body, struct str parts)
+{
+    start(t, body, 0, parts);
+    t->root = parts_unpack(parts, &t->arena);
+    t->size = t->root ? t->root->header_size + t->root->body_size : 0;
 }
 
 static bool read_bytes(struct search_text *t, uint64_t at, uint64_t n, struct buf *out, struct err *e)
 {
-    const struct message_row *row = &t->row->row;
-    return body_read(&t->body, t->connection, row->body, row->size, at,
-                     n < SEARCH_TEXT_MAX ? n : SEARCH_TEXT_MAX, out, e);
+    return body_read(&t->body, t->connection, t->id, t->size, at, n < SEARCH_TEXT_MAX ? n : SEARCH_TEXT_MAX,
+                     out, e);
 }
 
 static bool need_header(struct search_text *t, struct err *e)
@@ -74,18 +88,25 @@ static bool need_header(struct search_text *t, struct err *e)
     return true;
 }
 
+bool search_text_header(struct search_text *t, struct str *header, struct err *e)
+{
+    bool good = need_header(t, e);
+    *header = buf_str(&t->header);
+    return good;
+}
+
 static void fold_value(struct search_text *t, struct str value, struct buf *out)
 {
     buf_reset(&t->decoded);
     decode_words(value, &t->decoded);
-    decode_fold(str_trim(buf_str(&t->decoded)), out);
+    search_fold(str_trim(buf_str(&t->decoded)), out);
 }
 
 /* Every field of a header, as "name: value" and a line end. */
 static void fold_header(struct search_text *t, struct str header, struct buf *out)
 {
     for (struct header_field f; header_next(&header, &f);) {
-        decode_fold(f.name, out);
+        search_fold(f.name, out);
         buf_add(out, STR(": "));
         fold_value(t, f.value, out);
         buf_add_byte(out, '\n');
@@ -109,14 +130,38 @@ bool search_text_in_field(struct search_text *t, struct str name, struct str fol
     return true;
 }
 
-bool search_text_in_header(struct search_text *t, struct str folded, bool *found, struct err *e)
+bool search_text_field(struct search_text *t, struct str name, struct str *folded, struct err *e)
+{
+    if (!need_header(t, e))
+        return false;
+    struct str rest = buf_str(&t->header);
+    empty(&t->raw);
+    for (struct header_field f; header_next(&rest, &f);)
+        if (str_eq_nocase(f.name, name)) {
+            fold_value(t, f.value, &t->raw);
+            buf_add_byte(&t->raw, '\n');
+        }
+    *folded = buf_str(&t->raw);
+    return true;
+}
+
+bool search_text_folded_header(struct search_text *t, struct str *folded, struct err *e)
 {
     if (!need_header(t, e))
         return false;
     if (!t->has_folded_header)
         fold_header(t, buf_str(&t->header), &t->folded_header);
     t->has_folded_header = true;
-    *found = str_find(buf_str(&t->folded_header), folded) != STR_NONE;
+    *folded = buf_str(&t->folded_header);
+    return true;
+}
+
+bool search_text_in_header(struct search_text *t, struct str folded, bool *found, struct err *e)
+{
+    struct str text;
+    if (!search_text_folded_header(t, &text, e))
+        return false;
+    *found = str_find(text, folded) != STR_NONE;
     return true;
 }
 
@@ -131,7 +176,7 @@ static bool fold_text(struct search_text *t, const struct mime_part *part, struc
     alone.body_at = 0;
     alone.body_size = t->raw.n;
     decode_text_part(buf_str(&t->raw), &alone, &t->decoded);
-    decode_fold(buf_str(&t->decoded), &t->folded_body);
+    search_fold(buf_str(&t->decoded), &t->folded_body);
     buf_add_byte(&t->folded_body, '\n');
     return true;
 }
@@ -145,6 +190,29 @@ static bool fold_inner_header(struct search_text *t, const struct mime_part *par
     return true;
 }
 
+static void fold_line(struct search_text *t, struct str text)
+{
+    if (text.n == 0)
+        return;
+    search_fold(text, &t->folded_body);
+    buf_add_byte(&t->folded_body, '\n');
+}
+
+/* What the part is called: a line for the file name, one for the name of the type where that is another. */
+static bool fold_names(struct search_text *t, const struct mime_part *part, struct err *e)
+{
+    empty(&t->raw);
+    if (!read_bytes(t, part->header_at, part->header_size, &t->raw, e))
+        return false;
+    const struct mime_part *named = mime_parse(buf_str(&t->raw), &t->arena);
+    struct str file = mime_param(named->disposition_params, named->disposition_param_count, STR("filename"));
+    struct str name = mime_param(named->params, named->param_count, STR("name"));
+    fold_line(t, file);
+    if (!str_eq(file, name))
+        fold_line(t, name);
+    return true;
+}
+
 /* As deep as MIME_DEPTH_MAX. */
 static bool fold_part(struct search_text *t, const struct mime_part *part, struct err *e)
 {
@@ -153,16 +221,26 @@ static bool fold_part(struct search_text *t, const struct mime_part *part, struc
     for (size_t i = 0; i < part->child_count && !t->folded_body.overflow; i++)
         if (!fold_part(t, part->children[i], e))
             return false;
-    if (part->child_count == 0 && str_eq(part->type, STR("text")))
-        return fold_text(t, part, e);
+    bool is_leaf = part->child_count == 0, is_text = str_eq(part->type, STR("text"));
+    if (is_leaf && (part->parent || !is_text) && !fold_names(t, part, e))
+        return false;
+    return !is_leaf || !is_text || fold_text(t, part, e);
+}
+
+bool search_text_folded_body(struct search_text *t, struct str *folded, struct err *e)
+{
+    if (!t->has_folded_body && (!unpack(t, e) || !fold_part(t, t->root, e)))
+        return false;
+    t->has_folded_body = true;
+    *folded = buf_str(&t->folded_body);
     return true;
 }
 
 bool search_text_in_body(struct search_text *t, struct str folded, bool *found, struct err *e)
 {
-    if (!t->has_folded_body && (!unpack(t, e) || !fold_part(t, t->root, e)))
+    struct str text;
+    if (!search_text_folded_body(t, &text, e))
         return false;
-    t->has_folded_body = true;
-    *found = str_find(buf_str(&t->folded_body), folded) != STR_NONE;
+    *found = str_find(text, folded) != STR_NONE;
     return true;
 }

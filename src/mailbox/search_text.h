@@ -11,7 +11,9 @@
 
 struct search_text {
     struct connection *connection;
-    const struct fetch_row *row; /* with WANT_PARTS */
+    int64_t id; /* of the body */
+    uint64_t size;
+    struct str parts;
     struct body_reader body;
     struct arena arena;       /* of this message */
     struct mime_part *root;   /* NULL: not unpacked yet */
@@ -24,12 +26,23 @@ struct search_text {
 
 void search_text_init(struct search_text *t, struct connection *c);
 void search_text_free(struct search_text *t);
-void search_text_start(struct search_text *t, const struct fetch_row *row); /* of the next message */
+/* The next message: with WANT_PARTS, or as its row of table body has it. */
+void search_text_start(struct search_text *t, const struct fetch_row *row);
+void search_text_start_body(struct search_text *t, int64_t body, struct str parts);
 
-/* `folded` has gone through decode_fold. False: an error, with the words. */
+/* The header as it stands in the message, until the next message. */
+bool search_text_header(struct search_text *t, struct str *header, struct err *e);
+
+/* `folded` has gone through search_fold. False: an error, with the words. */
 bool search_text_in_field(struct search_text *t, struct str name, struct str folded, bool *found,
                           struct err *e);
 bool search_text_in_header(struct search_text *t, struct str folded, bool *found, struct err *e);
 bool search_text_in_body(struct search_text *t, struct str folded, bool *found, struct err *e);
+
+/* The folded texts themselves, until the next message: of all fields of that name, a line each (valid until
+ * the next call of this); of the header; of the body. */
+bool search_text_field(struct search_text *t, struct str name, struct str *folded, struct err *e);
+bool search_text_folded_header(struct search_text *t, struct str *folded, struct err *e);
+bool search_text_folded_body(struct search_text *t, struct str *folded, struct err *e);
 
 #endif

@@ -25,6 +25,7 @@ struct store *store_open(const char *dir, struct err *e)
     struct store *s = MEM_NEW(struct store);
     s->path = path_in(dir);
     pthread_mutex_init(&s->writer, NULL);
+    pthread_mutex_init(&s->catching_up, NULL);
     watch_init(&s->watch);
     if (pool_open(&s->pool, s->path, e))
         return s;
@@ -39,6 +40,7 @@ void store_close(struct store *s)
     pool_close(&s->pool);
     watch_free(&s->watch);
     pthread_mutex_destroy(&s->writer);
+    pthread_mutex_destroy(&s->catching_up);
     free(s->path);
     free(s);
 }

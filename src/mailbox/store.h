@@ -116,6 +116,7 @@ struct message_row {
     int64_t received; /* INTERNALDATE: seconds since 1970 UTC */
     int16_t zone;     /* minutes east of UTC that it was given in */
     uint64_t size;    /* RFC822.SIZE: raw bytes */
+    int64_t saved;    /* when it came into this mailbox (RFC 8514); as `received` where that is not known */
     int64_t body;
 };
 

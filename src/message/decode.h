@@ -35,9 +35,10 @@ bool decode_knows_charset(struct str charset);
  */
 void decode_words(struct str value, struct buf *utf8);
 
-/* Case-folded NFKC-ish form for comparing (i;unicode-casemap, RFC 5051): both sides of a search go through
- * it. */
+/* Case-folded, composed form: NFKC_Casefold of Unicode. A search folds further: message/search_fold.h. */
 void decode_fold(struct str utf8, struct buf *folded);
+/* What i;unicode-casemap (RFC 5051) compares by bytes: for sorting, and for what counts as equal there. */
+void decode_casemap(struct str utf8, struct buf *key);
 bool decode_is_utf8(struct str s);
 
 /* The text of one text/ part, decoded to UTF-8. html: tags, comments, script and style are left out and

@@ -15,4 +15,22 @@ static inline void utf8_add(struct buf *out, uint32_t c)
     buf_add(out, str_from(b, n));
 }
 
+/* Steps over the character at s.p[*at]. What is none is U+FFFD, a byte long; so are surrogates, and longer
+ * forms than needed. */
+static inline uint32_t utf8_next(struct str s, size_t *at)
+{
+    static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *p = (const unsigned char *)s.p + *at;
+    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+    uint32_t c = n == 1 ? p[0] : n == 0 ? 0xfffd : p[0] & (0x7fu >> n);
+    bool is_good = n > 0 && n <= s.n - *at;
+    for (size_t i = 1; is_good && i < n; i++) {
+        is_good = (p[i] & 0xc0) == 0x80;
+        c = c << 6 | (p[i] & 0x3f);
+    }
+    is_good = is_good && c >= LEAST[n] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff);
+    *at += is_good ? n : 1;
+    return is_good ? c : 0xfffd;
+}
+
 #endif

@@ -210,7 +210,7 @@ static void search(struct store *s, const char *what, const struct search_node *
     uint32_t *uids;
     size_t n;
     struct moment start = now();
-    check(store_search(s, 1, tree, &a, &uids, &n, NULL, &e) == STORE_OK, "search", &e);
+    check(store_search(s, 1, tree, &a, &uids, &n, NULL, NULL, &e) == STORE_OK, "search", &e);
     report(what, start, 1);
 }
 

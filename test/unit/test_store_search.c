@@ -4,6 +4,8 @@
 
 #include "message/date.h"
 
+#include <time.h>
+
 static const char *const LETTERS[] = {
     "Date: Tue, 24 Nov 2026 23:30:00 -0800\r\nFrom: Ana <ana@example.org>\r\nSubject: "
     "=?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"
@@ -42,8 +44,9 @@ static int search(struct fixture *f, const struct search_node *tree)
     uint32_t *uids;
     size_t n;
     uint64_t modseq = 0;
-    assert_int_equal(store_search(f->store, id_of(f, "INBOX"), tree, &f->arena, &uids, &n, &modseq, &f->e),
-                     STORE_OK);
+    assert_int_equal(
+        store_search(f->store, id_of(f, "INBOX"), tree, &f->arena, &uids, &n, &modseq, NULL, &f->e),
+        STORE_OK);
     int found = 0;
     uint64_t highest = 0;
     for (size_t i = 0; i < n; i++) {
@@ -133,6 +136,67 @@ static void conditions_combine(void **state)
     assert_int_equal(FIND(SEARCH_AND, &not_uids, &all), 14);
 }
 
+static void accents_and_scripts_do_not_matter(void **state)
+{
+    struct fixture *f = *state;
+    int64_t inbox = id_of(f, "INBOX");
+    append(f, inbox, STR("Subject: Čačak\r\n\r\nЂорђе пише"), 0, "");
+    append(f, inbox, STR("Subject: =?utf-8?b?0KfQsNGH0LDQug==?=\r\n\r\nDjordje\r\npise iz kuće"), 0, "");
+    assert_int_equal(FIND(SEARCH_HEADER, .name = STR("Subject"), .text = STR("cacak")), 12);
+    assert_int_equal(FIND(SEARCH_TEXT, .text = STR("ЧАЧАК")), 12);
+    assert_int_equal(FIND(SEARCH_TEXT, .text = STR("đorđe")), 12);
+    assert_int_equal(FIND(SEARCH_BODY, .text = STR("đorđe piše")), 12); /* across a line end */
+    assert_int_equal(FIND(SEARCH_BODY, .text = STR("kuce")), 2);
+    assert_int_equal(FIND(SEARCH_BODY, .text = STR("dordje")), 0);
+}
+
+static void attachments_have_names(void **state)
+{
+    struct fixture *f = *state;
+    append(f, id_of(f, "INBOX"),
+           STR("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: application/pdf; "
+               "name=other.bin\r\n"
+               "Content-Disposition: attachment; filename*=utf-8''ra%C4%8Dun.pdf\r\n\r\nsecret\r\n--b--\r\n"),
+           0, "");
+    append(f, id_of(f, "INBOX"),
+           STR("Content-Type: image/png; name=\"=?utf-8?q?ra=C4=8Dun?=\"\r\n\r\nsecret"), 0, "");
+    assert_int_equal(FIND(SEARCH_BODY, .text = STR("račun")), 12);
+    assert_int_equal(FIND(SEARCH_TEXT, .text = STR("other.bin")), 1);
+    assert_int_equal(FIND(SEARCH_BODY, .text = STR("secret")), 0);
+}
+
+static void dates_and_ids_answer(void **state)
+{
+    struct fixture *f = *state;
+    int64_t inbox = id_of(f, "INBOX"), now = (int64_t)time(NULL);
+    static const int AGES[] = {10, 1000, 100000};
+    for (int i = 0; i < 3; i++) {
+        struct store_append item = {.mailbox = inbox, .bytes = STR("x"), .received = now - AGES[i]};
+        assert_int_equal(store_append(f->store, &item, 1, &f->e), STORE_OK);
+    }
+    assert_int_equal(FIND(SEARCH_YOUNGER, .number = 500), 1);
+    assert_int_equal(FIND(SEARCH_OLDER, .number = 500), 23);
+    assert_int_equal(FIND(SEARCH_YOUNGER, .number = UINT64_MAX), 123);
+    assert_int_equal(FIND(SEARCH_OLDER, .number = UINT64_MAX), 0);
+    /* They were all saved today, or the test runs over midnight. */
+    int64_t today = date_day_at((int64_t)time(NULL), date_local_zone((int64_t)time(NULL)));
+    assert_int_equal(FIND(SEARCH_SAVEDSINCE, .day = today - 1), 123);
+    assert_int_equal(FIND(SEARCH_SAVEDBEFORE, .day = today - 1), 0);
+    assert_int_equal(FIND(SEARCH_SAVEDBEFORE, .day = today + 1), 123);
+    assert_int_equal(FIND(SEARCH_SAVEDON, .day = today - 5), 0);
+    uint64_t body = (uint64_t)message_at(f, inbox, 2).body;
+    assert_int_equal(FIND(SEARCH_EMAILID, .number = body), 2);
+    assert_true(message_at(f, inbox, 3).saved >= now);
+    /* A copy is the same body and is saved now. */
+    uint32_t *from, *to, two = 2, uidvalidity;
+    size_t n;
+    assert_int_equal(
+        store_copy(f->store, inbox, &two, 1, inbox, false, &f->arena, &from, &to, &n, &uidvalidity, &f->e),
+        STORE_OK);
+    assert_int_equal(FIND(SEARCH_EMAILID, .number = body), 24);
+    assert_true(message_at(f, inbox, 4).saved >= now);
+}
+
 static void a_text_across_chunks_is_found(void **state)
 {
     struct fixture *f = *state;
@@ -149,7 +213,7 @@ static void a_text_across_chunks_is_found(void **state)
     uint32_t *uids;
     size_t n;
     struct search_node all = {SEARCH_ALL};
-    assert_int_equal(store_search(f->store, 999, &all, &f->arena, &uids, &n, NULL, &f->e), STORE_OK);
+    assert_int_equal(store_search(f->store, 999, &all, &f->arena, &uids, &n, NULL, NULL, &f->e), STORE_OK);
     assert_int_equal(n, 0);
 }
 
@@ -159,6 +223,9 @@ int main(void)
         STORE_TEST(the_row_answers),
         STORE_TEST(the_message_answers),
         STORE_TEST(conditions_combine),
+        STORE_TEST(accents_and_scripts_do_not_matter),
+        STORE_TEST(attachments_have_names),
+        STORE_TEST(dates_and_ids_answer),
         STORE_TEST(a_text_across_chunks_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
