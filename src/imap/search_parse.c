@@ -118,8 +118,14 @@ static void ranges_of_numbers(struct parser *p, const struct imap_set *set, stru
 static bool take_numbers(struct parser *p, bool are_uids, struct search_node **out)
 {
     struct imap_set set;
+    size_t start = p->c->at;
     if (!imap_take_set(p->c, p->a, &set))
         return false;
+    if (!are_uids && p->view->enabled & ENABLED_UIDONLY) { /* RFC 9586 section 3.1 */
+        p->c->at = start;
+        p->c->problem = "[UIDREQUIRED] With UIDONLY there are no sequence numbers";
+        return false;
+    }
     imap_set_resolve(&set, are_uids ? imap_view_last_uid(p->view) : (uint32_t)p->view->rows.n);
     *out = new_node(p, SEARCH_UIDS);
     if (!are_uids) {

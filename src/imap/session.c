@@ -54,7 +54,15 @@ static const struct command {
     {STR_INIT("MOVE"), SELECTED, BOTH, ALL, imap_do_move},              /* RFC 6851 */
     {STR_INIT("COMPRESS"), ALWAYS, PLAIN, NOTHING, imap_do_compress},   /* RFC 4978 */
     {STR_INIT("REPLACE"), SELECTED, BOTH, ALL, imap_do_replace},        /* RFC 8508 */
+    {STR_INIT("UIDBATCHES"), SELECTED, PLAIN, ALL, imap_do_uidbatches},
 };
+
+/* The plain form of a command that has a UID form speaks of sequence numbers; but for EXPUNGE, which takes no
+ * arguments. */
+static bool uses_numbers(const struct command *known, bool by_uid)
+{
+    return known->form == BOTH && !by_uid && known->run != imap_do_expunge;
+}
 
 static const struct command *find_command(struct str name)
 {
@@ -109,6 +117,8 @@ static enum imap_status run(struct imap_session *s, const struct imap_command *c
         return imap_bad(s, "You are logged in already");
     if (known->when == SELECTED && !s->is_selected)
         return imap_bad(s, "No mailbox is selected");
+    if (s->enabled & ENABLED_UIDONLY && uses_numbers(known, command->by_uid)) /* RFC 9586 section 3.1 */
+        return imap_bad(s, "[UIDREQUIRED] With UIDONLY there are no sequence numbers: use the UID form");
     if (known->when == SELECTED)
         imap_sync(s, false); /* so that what it works on is what is there */
     if (s->is_ending)

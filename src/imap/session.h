@@ -94,6 +94,7 @@ imap_handler imap_do_status, imap_do_list, imap_do_lsub;
 imap_handler imap_do_idle;
 imap_handler imap_do_fetch, imap_do_store, imap_do_search;
 imap_handler imap_do_copy, imap_do_move, imap_do_expunge;
+imap_handler imap_do_uidbatches;
 
 /* APPEND and REPLACE take their messages from the stream themselves. imap_append_is_due: what has been read
  * so far is one of them up to a literal that is a message or a piece of one; the handler then does the rest.

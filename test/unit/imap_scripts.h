@@ -25,7 +25,7 @@ static const struct imap_script SCRIPTS[] = {
      "C: a CAPABILITY",
          "S: * CAPABILITY IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN SPECIAL-USE "
          "CREATE-SPECIAL-USE UNSELECT UIDPLUS MOVE BINARY MULTIAPPEND CATENATE URL-PARTIAL REPLACE "
-         "COMPRESS=DEFLATE", "S: a OK ...", NULL}},
+         "UIDONLY UIDBATCHES COMPRESS=DEFLATE", "S: a OK ...", NULL}},
     {"6.1.3 LOGOUT", 0, {
      "C: a LOGOUT", "S: * BYE ...", "S: a OK ...", "S: <closed>", NULL}},
     {"too many bad commands", 0, {
