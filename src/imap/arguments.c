@@ -1,10 +1,15 @@
 /* Arguments that mean something only in a session: messages of the selected mailbox, names of mailboxes. */
+#include "imap/saved.h"
 #include "imap/session.h"
 #include "message/decode.h"
 
 bool imap_take_messages(struct imap_session *s, struct imap_cursor *c, struct imap_set *set)
 {
     size_t start = c->at;
+    if (imap_peek(c) == '$') {
+        imap_saved_messages(s, s->by_uid, set);
+        return imap_take_byte(c, '$');
+    }
     if (!imap_take_set(c, &s->arena, set))
         return false;
     size_t messages = s->view.rows.n;

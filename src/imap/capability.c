@@ -38,6 +38,21 @@ static const struct {
     {"UIDONLY", AFTER},            /* RFC 9586 */
     {"UIDBATCHES", AFTER},         /* draft-ietf-mailmaint-imap-uidbatches */
     {"COMPRESS=DEFLATE", AFTER},   /* RFC 4978 */
+    {"ESEARCH", AFTER},            /* RFC 4731 */
+    {"SEARCHRES", AFTER},          /* RFC 5182 */
+    {"WITHIN", AFTER},             /* RFC 5032 */
+    {"SORT", AFTER},               /* RFC 5256 */
+    {"SORT=DISPLAY", AFTER},       /* RFC 5957 */
+    {"THREAD=ORDEREDSUBJECT", AFTER},
+    {"THREAD=REFERENCES", AFTER},
+    {"THREAD=REFS", AFTER}, /* draft-ietf-morg-inthread */
+    {"ESORT", AFTER},       /* RFC 5267 */
+    {"CONTEXT=SEARCH", AFTER},
+    {"CONTEXT=SORT", AFTER},
+    {"PARTIAL", AFTER},      /* RFC 9394 */
+    {"SEARCH=FUZZY", AFTER}, /* RFC 6203 */
+    {"MULTISEARCH", AFTER},  /* RFC 7377 */
+    {"I18NLEVEL=1", AFTER},  /* RFC 5255: i;unicode-casemap in SEARCH, SORT and THREAD */
 };
 
 static bool applies(enum when when, const struct imap_offer *before)

@@ -236,6 +236,15 @@ static enum imap_status fetch_outcome(struct fetch *f, size_t missing)
     return imap_ok(s, "Fetched");
 }
 
+/* PARTIAL comes before CHANGEDSINCE: what has changed within the window is told (RFC 9394 section 3.3). */
+static void keep_window(struct fetch *f)
+{
+    size_t first, count;
+    imap_partial_slice(&f->request->window, f->n, &first, &count);
+    f->uids += first;
+    f->n = count;
+}
+
 /* CHANGEDSINCE: of the messages those that have changed. */
 static void keep_changed(struct fetch *f)
 {
@@ -293,6 +302,8 @@ enum imap_status imap_do_fetch(struct imap_session *s, struct imap_cursor *c)
     buf_init(&f.header, BUF_MAX_DEFAULT);
     f.uids = imap_view_uids(&s->view, &set, s->by_uid, &s->arena, &f.n);
     size_t missing = s->by_uid ? 0 : count_numbers(&set) - f.n;
+    if (request.is_partial)
+        keep_window(&f);
     f.result = begin(&f, &set);
     if (f.result == STORE_OK)
         missing += open_and_fetch(&f);

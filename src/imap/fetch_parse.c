@@ -304,8 +304,12 @@ bool imap_take_fetch_modifiers(struct imap_cursor *c, struct fetch_request *out)
                 return false;
         } else if (imap_take_word(c, STR("VANISHED"))) {
             out->wants_vanished = true;
+        } else if (imap_take_word(c, STR("PARTIAL")) && !out->is_partial) {
+            out->is_partial = true;
+            if (!imap_take_space(c) || !imap_take_partial(c, &out->window))
+                return false;
         } else {
-            return fail(c, "expected CHANGEDSINCE or VANISHED");
+            return fail(c, "expected CHANGEDSINCE, VANISHED or one PARTIAL");
         }
     } while (imap_peek(c) == ' ' && imap_take_space(c));
     return imap_take_byte(c, ')');

@@ -1,7 +1,7 @@
 /* What FETCH asks for (RFC 3501 section 6.4.5). Pure. */
 #ifndef IMAP_FETCH_PARSE_H
 #define IMAP_FETCH_PARSE_H
-#include "imap/parse.h"
+#include "imap/partial.h"
 
 /* Parts of messages in one FETCH: clients ask for one or two, some for a dozen. Bounds how much one line can
  * have sent to it. */
@@ -58,12 +58,14 @@ struct fetch_request {
     bool has_changed_since;
     uint64_t changed_since; /* only messages with a greater modseq */
     bool wants_vanished;
+    bool is_partial; /* RFC 9394: only a window of the messages */
+    struct imap_partial window;
 };
 
 /* ALL | FULL | FAST | fetch-att | "(" fetch-att *(SP fetch-att) ")" */
 bool imap_take_fetch_request(struct imap_cursor *c, struct arena *a, struct fetch_request *out);
 /* SP "(" modifier *(SP modifier) ")", into the request: CHANGEDSINCE and VANISHED (RFC 7162 sections 3.1.4.1
- * and 3.2.6). */
+ * and 3.2.6), PARTIAL (RFC 9394 section 3.2). */
 bool imap_take_fetch_modifiers(struct imap_cursor *c, struct fetch_request *out);
 
 /* section-spec by itself, as it stands between "[" and "]": "1.2.MIME". */

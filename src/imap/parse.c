@@ -222,18 +222,34 @@ bool imap_take_list_mailbox(struct imap_cursor *c, struct arena *a, struct str *
                               : take_run(c, is_list_char, "expected a mailbox name or pattern", s);
 }
 
-bool imap_take_number(struct imap_cursor *c, uint32_t *n)
+static bool take_number(struct imap_cursor *c, uint64_t max, uint64_t *n)
 {
     struct str r = rest(c);
     size_t digits = 0;
+    uint64_t number;
     while (digits < r.n && ascii_is_digit(r.p[digits]))
         digits++;
     if (digits == 0)
         return fail(c, "expected a number");
-    if (!str_to_u32(str_slice(r, 0, digits), n))
+    if (!str_to_u64(str_slice(r, 0, digits), &number) || number > max)
         return fail(c, "the number is too large");
     c->at += digits;
+    *n = number;
     return true;
+}
+
+bool imap_take_number(struct imap_cursor *c, uint32_t *n)
+{
+    uint64_t number;
+    if (!take_number(c, UINT32_MAX, &number))
+        return false;
+    *n = (uint32_t)number;
+    return true;
+}
+
+bool imap_take_number64(struct imap_cursor *c, uint64_t *n)
+{
+    return take_number(c, INT64_MAX, n);
 }
 
 bool imap_take_nz_number(struct imap_cursor *c, uint32_t *n)

@@ -57,6 +57,7 @@ bool imap_take_astring(struct imap_cursor *c, struct arena *a, struct str *s);
 bool imap_take_list_mailbox(struct imap_cursor *c, struct arena *a, struct str *s); /* with % and * */
 bool imap_take_number(struct imap_cursor *c, uint32_t *n);
 bool imap_take_nz_number(struct imap_cursor *c, uint32_t *n); /* not zero */
+bool imap_take_number64(struct imap_cursor *c, uint64_t *n);  /* of RFC 9051: at most 63 bits */
 
 /* Sequence sets: "1,3:5,*". */
 #define IMAP_STAR 0 /* "*" in a set as it was parsed: the largest number in use */

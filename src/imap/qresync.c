@@ -2,18 +2,10 @@
 
 bool imap_take_modseq(struct imap_cursor *c, uint64_t *modseq)
 {
-    struct str rest = str_from_offset(c->in, c->at);
-    size_t digits = 0;
-    while (digits < rest.n && ascii_is_digit(rest.p[digits]))
-        digits++;
-    uint64_t value;
-    if (!str_to_u64(str_slice(rest, 0, digits), &value) || value > INT64_MAX) {
-        c->problem = "expected a mod-sequence of at most 63 bits";
-        return false;
-    }
-    *modseq = value;
-    c->at += digits;
-    return true;
+    if (imap_take_number64(c, modseq))
+        return true;
+    c->problem = "expected a mod-sequence of at most 63 bits";
+    return false;
 }
 
 /* A set without "*": what the client knows has numbers (RFC 7162 section 7, known-uids). Its ranges stay in

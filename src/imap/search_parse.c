@@ -1,337 +1,199 @@
 #include "imap/search_parse.h"
 
-#include "message/date.h"
 #include "message/decode.h"
 
-enum argument {
-    NO_ARGUMENT,
-    FLAGS_ARGUMENT, /* none: the flags are the key */
-    TEXT_ARGUMENT,
-    FIELD_ARGUMENT, /* text that is looked for in the header field of the key's name */
-    HEADER_ARGUMENT,
-    KEYWORD_ARGUMENT,
-    DATE_ARGUMENT,
-    NUMBER_ARGUMENT,
-    UID_ARGUMENT,
-    RECENT_ARGUMENT, /* none: NEW, OLD, RECENT */
-    KEY_ARGUMENT,
-    KEYS_ARGUMENT, /* two */
-};
-
-static const struct search_key {
-    struct str name;
-    enum search_kind kind;
-    enum argument argument;
-    uint32_t flags;
-} KEYS[] = {
-    {STR_INIT("ALL"), SEARCH_ALL, NO_ARGUMENT, 0},
-    {STR_INIT("ANSWERED"), SEARCH_FLAGS_SET, FLAGS_ARGUMENT, FLAG_ANSWERED},
-    {STR_INIT("BCC"), SEARCH_HEADER, FIELD_ARGUMENT, 0},
-    {STR_INIT("BEFORE"), SEARCH_BEFORE, DATE_ARGUMENT, 0},
-    {STR_INIT("BODY"), SEARCH_BODY, TEXT_ARGUMENT, 0},
-    {STR_INIT("CC"), SEARCH_HEADER, FIELD_ARGUMENT, 0},
-    {STR_INIT("DELETED"), SEARCH_FLAGS_SET, FLAGS_ARGUMENT, FLAG_DELETED},
-    {STR_INIT("DRAFT"), SEARCH_FLAGS_SET, FLAGS_ARGUMENT, FLAG_DRAFT},
-    {STR_INIT("FLAGGED"), SEARCH_FLAGS_SET, FLAGS_ARGUMENT, FLAG_FLAGGED},
-    {STR_INIT("FROM"), SEARCH_HEADER, FIELD_ARGUMENT, 0},
-    {STR_INIT("HEADER"), SEARCH_HEADER, HEADER_ARGUMENT, 0},
-    {STR_INIT("KEYWORD"), SEARCH_KEYWORD, KEYWORD_ARGUMENT, 0},
-    {STR_INIT("LARGER"), SEARCH_LARGER, NUMBER_ARGUMENT, 0},
-    {STR_INIT("NEW"), SEARCH_AND, RECENT_ARGUMENT, 0},
-    {STR_INIT("NOT"), SEARCH_NOT, KEY_ARGUMENT, 0},
-    {STR_INIT("OLD"), SEARCH_NOT, RECENT_ARGUMENT, 0},
-    {STR_INIT("ON"), SEARCH_ON, DATE_ARGUMENT, 0},
-    {STR_INIT("OR"), SEARCH_OR, KEYS_ARGUMENT, 0},
-    {STR_INIT("RECENT"), SEARCH_UIDS, RECENT_ARGUMENT, 0},
-    {STR_INIT("SEEN"), SEARCH_FLAGS_SET, FLAGS_ARGUMENT, FLAG_SEEN},
-    {STR_INIT("SENTBEFORE"), SEARCH_SENTBEFORE, DATE_ARGUMENT, 0},
-    {STR_INIT("SENTON"), SEARCH_SENTON, DATE_ARGUMENT, 0},
-    {STR_INIT("SENTSINCE"), SEARCH_SENTSINCE, DATE_ARGUMENT, 0},
-    {STR_INIT("SINCE"), SEARCH_SINCE, DATE_ARGUMENT, 0},
-    {STR_INIT("SMALLER"), SEARCH_SMALLER, NUMBER_ARGUMENT, 0},
-    {STR_INIT("SUBJECT"), SEARCH_HEADER, FIELD_ARGUMENT, 0},
-    {STR_INIT("TEXT"), SEARCH_TEXT, TEXT_ARGUMENT, 0},
-    {STR_INIT("TO"), SEARCH_HEADER, FIELD_ARGUMENT, 0},
-    {STR_INIT("UID"), SEARCH_UIDS, UID_ARGUMENT, 0},
-    {STR_INIT("UNANSWERED"), SEARCH_FLAGS_UNSET, FLAGS_ARGUMENT, FLAG_ANSWERED},
-    {STR_INIT("UNDELETED"), SEARCH_FLAGS_UNSET, FLAGS_ARGUMENT, FLAG_DELETED},
-    {STR_INIT("UNDRAFT"), SEARCH_FLAGS_UNSET, FLAGS_ARGUMENT, FLAG_DRAFT},
-    {STR_INIT("UNFLAGGED"), SEARCH_FLAGS_UNSET, FLAGS_ARGUMENT, FLAG_FLAGGED},
-    {STR_INIT("UNKEYWORD"), SEARCH_UNKEYWORD, KEYWORD_ARGUMENT, 0},
-    {STR_INIT("UNSEEN"), SEARCH_FLAGS_UNSET, FLAGS_ARGUMENT, FLAG_SEEN},
-};
-
-struct parser {
-    struct imap_cursor *c;
-    const struct imap_view *view;
-    struct arena *a;
-    struct str charset;
-    unsigned keys, depth;
-};
-
-static bool fail(struct parser *p, const char *problem)
+static bool fail(struct imap_cursor *c, const char *problem)
 {
-    p->c->problem = problem;
+    c->problem = problem;
     return false;
 }
 
-static struct search_node *new_node(struct parser *p, enum search_kind kind)
-{
-    struct search_node *node = ARENA_NEW(p->a, struct search_node);
-    node->kind = kind;
-    return node;
-}
+/* --- result options --- */
 
-static struct search_node *pair(struct parser *p, enum search_kind kind, struct search_node *first,
-                                struct search_node *second)
-{
-    struct search_node *node = new_node(p, kind);
-    node->first = first;
-    node->second = second;
-    return node;
-}
-
-/* All of them, as a tree that is no deeper than it must be: whoever walks it has a small stack. */
-static struct search_node *all_of(struct parser *p, struct search_node **v, size_t n)
-{
-    if (n == 1)
-        return v[0];
-    return pair(p, SEARCH_AND, all_of(p, v, n / 2), all_of(p, v + n / 2, n - n / 2));
-}
-
-/* --- sets --- */
-
-/* Sequence numbers are those of the view; the ones that are not in use match nothing. Everything between two
- * uids of the view is between their numbers. */
-static void ranges_of_numbers(struct parser *p, const struct imap_set *set, struct search_node *out)
-{
-    const struct view *rows = &p->view->rows;
-    out->ranges = ARENA_ARRAY(p->a, struct uid_range, set->n);
-    for (size_t i = 0; i < set->n; i++) {
-        size_t from = set->v[i].from, to = set->v[i].to < rows->n ? set->v[i].to : rows->n;
-        if (from < 1 || from > to)
-            continue;
-        out->ranges[out->range_count++] = (struct uid_range){rows->v[from - 1].uid, rows->v[to - 1].uid};
-    }
-}
-
-static bool take_numbers(struct parser *p, bool are_uids, struct search_node **out)
-{
-    struct imap_set set;
-    size_t start = p->c->at;
-    if (!imap_take_set(p->c, p->a, &set))
-        return false;
-    if (!are_uids && p->view->enabled & ENABLED_UIDONLY) { /* RFC 9586 section 3.1 */
-        p->c->at = start;
-        p->c->problem = "[UIDREQUIRED] With UIDONLY there are no sequence numbers";
-        return false;
-    }
-    imap_set_resolve(&set, are_uids ? imap_view_last_uid(p->view) : (uint32_t)p->view->rows.n);
-    *out = new_node(p, SEARCH_UIDS);
-    if (!are_uids) {
-        ranges_of_numbers(p, &set, *out);
-        return true;
-    }
-    (*out)->ranges = ARENA_ARRAY(p->a, struct uid_range, set.n);
-    for (size_t i = 0; i < set.n; i++)
-        (*out)->ranges[i] = (struct uid_range){set.v[i].from, set.v[i].to};
-    (*out)->range_count = set.n;
-    return true;
-}
-
-static struct search_node *recent_node(struct parser *p)
-{
-    const struct view *rows = &p->view->rows;
-    struct search_node *node = new_node(p, SEARCH_UIDS);
-    node->ranges = ARENA_ARRAY(p->a, struct uid_range, p->view->recent + 1);
-    for (size_t i = 0; i < rows->n; i++) {
-        if (!(rows->v[i].flags & VIEW_RECENT))
-            continue;
-        bool goes_on = i > 0 && (rows->v[i - 1].flags & VIEW_RECENT);
-        if (goes_on)
-            node->ranges[node->range_count - 1].to = rows->v[i].uid;
-        else
-            node->ranges[node->range_count++] = (struct uid_range){rows->v[i].uid, rows->v[i].uid};
-    }
-    return node;
-}
-
-/* RECENT; NEW is RECENT UNSEEN; OLD is NOT RECENT. */
-static struct search_node *recent_key(struct parser *p, enum search_kind kind)
-{
-    struct search_node *recent = recent_node(p);
-    if (kind == SEARCH_UIDS)
-        return recent;
-    if (kind == SEARCH_NOT)
-        return pair(p, SEARCH_NOT, recent, NULL);
-    struct search_node *unseen = new_node(p, SEARCH_FLAGS_UNSET);
-    unseen->flags = FLAG_SEEN;
-    return pair(p, SEARCH_AND, recent, unseen);
-}
-
-/* --- arguments --- */
-
-/* Without CHARSET text is US-ASCII; what else comes then is read as UTF-8 where it is that. */
-static bool take_text(struct parser *p, struct str *text)
-{
-    struct str sent;
-    if (!imap_take_astring(p->c, p->a, &sent))
-        return false;
-    if (p->charset.n == 0 && decode_is_utf8(sent)) {
-        *text = sent;
-        return true;
-    }
-    CLEAN_BUF struct buf utf8;
-    buf_init(&utf8, BUF_MAX_DEFAULT);
-    decode_charset(sent, p->charset, &utf8);
-    *text = arena_copy(p->a, buf_str(&utf8));
-    return true;
-}
-
-/* Two digits at most, then "-Nov-2026". */
-static bool take_date_text(struct parser *p, int64_t *day)
-{
-    const struct str MONTHS = STR("janfebmaraprmayjunjulaugsepoctnovdec");
-    static const int DAYS[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    struct imap_cursor *c = p->c;
-    uint32_t of_month, year;
-    if (!imap_take_nz_number(c, &of_month) || !imap_take_byte(c, '-'))
-        return fail(p, "expected a date like 24-Nov-2026");
-    struct str name = str_slice(str_from_offset(c->in, c->at), 0, 3);
-    char lower[4] = "";
-    for (size_t i = 0; i < name.n; i++)
-        lower[i] = ascii_lower(name.p[i]);
-    size_t at = name.n == 3 ? str_find(MONTHS, str_from(lower, 3)) : STR_NONE;
-    if (at == STR_NONE || at % 3 != 0)
-        return fail(p, "expected the name of a month, like Nov");
-    c->at += 3;
-    size_t year_at = c->at + 1;
-    if (!imap_take_byte(c, '-') || !imap_take_number(c, &year) || c->at - year_at != 4 ||
-        of_month > (uint32_t)DAYS[at / 3])
-        return fail(p, "expected a date like 24-Nov-2026");
-    *day = date_day((int)year, (int)(at / 3) + 1, (int)of_month);
-    return true;
-}
-
-/* date: date-text, or the same in quotes */
-static bool take_date(struct parser *p, int64_t *day)
-{
-    if (imap_peek(p->c) != '"')
-        return take_date_text(p, day);
-    return imap_take_byte(p->c, '"') && take_date_text(p, day) && imap_take_byte(p->c, '"');
-}
-
-static bool take_key(struct parser *p, struct search_node **out);
-
-static bool take_two_keys(struct parser *p, struct search_node *node)
-{
-    return take_key(p, &node->first) && imap_take_space(p->c) && take_key(p, &node->second);
-}
-
-/* What stands behind the key's name and its space. */
-static bool take_argument(struct parser *p, const struct search_key *key, struct search_node *node)
-{
-    uint32_t number;
-    switch (key->argument) {
-    case TEXT_ARGUMENT: return take_text(p, &node->text);
-    case FIELD_ARGUMENT: node->name = key->name; return take_text(p, &node->text);
-    case HEADER_ARGUMENT:
-        if (!imap_take_astring(p->c, p->a, &node->name) || !imap_take_space(p->c))
-            return false;
-        return node->name.n > 0 ? take_text(p, &node->text) : fail(p, "expected the name of a header field");
-    case KEYWORD_ARGUMENT: return imap_take_atom(p->c, &node->text);
-    case DATE_ARGUMENT: return take_date(p, &node->day);
-    case NUMBER_ARGUMENT:
-        if (!imap_take_number(p->c, &number))
-            return false;
-        node->number = number;
-        return true;
-    case KEY_ARGUMENT: return take_key(p, &node->first);
-    case KEYS_ARGUMENT: return take_two_keys(p, node);
-    case NO_ARGUMENT:
-    case FLAGS_ARGUMENT:
-    case RECENT_ARGUMENT:
-    case UID_ARGUMENT: break;
-    }
-    return true;
-}
-
-/* --- keys --- */
-
-static bool take_named_key(struct parser *p, struct search_node **out)
-{
-    size_t start = p->c->at;
+static const struct {
     struct str name;
-    if (!imap_take_atom(p->c, &name))
-        return fail(p, "expected a search key");
-    for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++) {
-        const struct search_key *key = &KEYS[i];
-        if (!str_eq_nocase(name, key->name))
+    enum search_return bit;
+} RETURNS[] = {
+    {STR_INIT("MIN"), RETURN_MIN},
+    {STR_INIT("MAX"), RETURN_MAX},
+    {STR_INIT("ALL"), RETURN_ALL},
+    {STR_INIT("COUNT"), RETURN_COUNT},
+    {STR_INIT("SAVE"), RETURN_SAVE},
+    {STR_INIT("PARTIAL"), RETURN_PARTIAL},
+    {STR_INIT("CONTEXT"), RETURN_CONTEXT},
+    {STR_INIT("UPDATE"), RETURN_UPDATE},
+    {STR_INIT("RELEVANCY"), RETURN_RELEVANCY},
+};
+
+static bool take_return(struct imap_cursor *c, struct search_request *out)
+{
+    for (size_t i = 0; i < sizeof RETURNS / sizeof *RETURNS; i++) {
+        if (!imap_take_word(c, RETURNS[i].name))
             continue;
-        if (key->argument == RECENT_ARGUMENT) {
-            *out = recent_key(p, key->kind);
+        enum search_return bit = RETURNS[i].bit;
+        /* RFC 5267 section 4.4: one PARTIAL, one ALL, or neither */
+        if (bit & (RETURN_PARTIAL | RETURN_ALL) && out->returns & (RETURN_PARTIAL | RETURN_ALL))
+            return fail(c, "one PARTIAL or one ALL is all that may be asked for");
+        out->returns |= bit;
+        return bit != RETURN_PARTIAL || (imap_take_space(c) && imap_take_partial(c, &out->partial));
+    }
+    return fail(c, "expected MIN, MAX, ALL, COUNT, SAVE, PARTIAL, CONTEXT, UPDATE or RELEVANCY");
+}
+
+/* [SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"]. An empty list asks for ALL (RFC 4731
+ * section 3.1). */
+static bool take_returns(struct imap_cursor *c, struct search_request *out)
+{
+    struct imap_cursor ahead = *c;
+    if (!imap_take_space(&ahead) || !imap_take_word(&ahead, STR("RETURN")))
+        return true;
+    c->at = ahead.at;
+    out->is_extended = true;
+    if (!imap_take_space(c) || !imap_take_byte(c, '('))
+        return false;
+    for (size_t n = 0; imap_peek(c) != ')'; n++)
+        if ((n > 0 && !imap_take_space(c)) || !take_return(c, out))
+            return false;
+    if (out->returns == 0)
+        out->returns = RETURN_ALL;
+    return imap_take_byte(c, ')');
+}
+
+/* --- the order --- */
+
+static const struct {
+    struct str name;
+    enum sort_key key;
+} SORT_KEYS[] = {
+    {STR_INIT("ARRIVAL"), SORT_ARRIVAL},
+    {STR_INIT("CC"), SORT_CC},
+    {STR_INIT("DATE"), SORT_DATE},
+    {STR_INIT("FROM"), SORT_FROM},
+    {STR_INIT("SIZE"), SORT_SIZE},
+    {STR_INIT("SUBJECT"), SORT_SUBJECT},
+    {STR_INIT("TO"), SORT_TO},
+    {STR_INIT("DISPLAYFROM"), SORT_DISPLAYFROM}, /* RFC 5957 */
+    {STR_INIT("DISPLAYTO"), SORT_DISPLAYTO},
+    {STR_INIT("RELEVANCY"), SORT_RELEVANCE}, /* RFC 6203 section 6 */
+};
+
+/* sort-criterion: ["REVERSE" SP] sort-key */
+static bool take_criterion(struct imap_cursor *c, struct sort_criterion *out)
+{
+    out->reverse = imap_take_word(c, STR("REVERSE"));
+    if (out->reverse && !imap_take_space(c))
+        return false;
+    for (size_t i = 0; i < sizeof SORT_KEYS / sizeof *SORT_KEYS; i++) {
+        if (imap_take_word(c, SORT_KEYS[i].name)) {
+            out->key = SORT_KEYS[i].key;
             return true;
         }
-        bool has_argument = key->argument != NO_ARGUMENT && key->argument != FLAGS_ARGUMENT;
-        if (has_argument && !imap_take_space(p->c))
-            return false;
-        if (key->argument == UID_ARGUMENT)
-            return take_numbers(p, true, out);
-        *out = new_node(p, key->kind);
-        (*out)->flags = key->flags;
-        return take_argument(p, key, *out);
     }
-    p->c->at = start;
-    return fail(p, "unknown search key");
+    return fail(c, "unknown sort key");
 }
 
-/* search-key *(SP search-key), up to what is no space. */
-static bool take_keys(struct parser *p, struct search_node **out)
+static bool take_criteria(struct imap_cursor *c, struct arena *a, struct search_request *out)
 {
-    struct search_node **keys = ARENA_ARRAY(p->a, struct search_node *, SEARCH_KEYS_MAX);
-    size_t n = 0;
+    if (!imap_take_space(c) || !imap_take_byte(c, '('))
+        return false;
+    out->criteria = ARENA_ARRAY(a, struct sort_criterion, SORT_CRITERIA_MAX);
     do {
-        if (!take_key(p, &keys[n])) /* which counts them */
+        if (out->criteria_count == SORT_CRITERIA_MAX)
+            return fail(c, "too many sort keys");
+        if (!take_criterion(c, &out->criteria[out->criteria_count]))
             return false;
-        n++;
-    } while (imap_peek(p->c) == ' ' && imap_take_space(p->c));
-    *out = all_of(p, keys, n);
-    return true;
+        out->criteria_count++;
+    } while (imap_peek(c) == ' ' && imap_take_space(c));
+    return imap_take_byte(c, ')');
 }
 
-static bool take_key_at_depth(struct parser *p, struct search_node **out)
+static bool sorts_by_relevancy(const struct search_request *q)
 {
-    int first = imap_peek(p->c);
-    if (first == '(')
-        return imap_take_byte(p->c, '(') && take_keys(p, out) && imap_take_byte(p->c, ')');
-    if (first == '*' || (first >= '0' && first <= '9'))
-        return take_numbers(p, false, out);
-    return take_named_key(p, out);
+    for (size_t i = 0; i < q->criteria_count; i++)
+        if (q->criteria[i].key == SORT_RELEVANCE)
+            return true;
+    return false;
 }
 
-static bool take_key(struct parser *p, struct search_node **out)
-{
-    if (++p->keys > SEARCH_KEYS_MAX)
-        return fail(p, "too many search keys");
-    if (p->depth == SEARCH_DEPTH_MAX)
-        return fail(p, "search keys are nested too deep");
-    p->depth++;
-    bool ok = take_key_at_depth(p, out);
-    p->depth--;
-    return ok;
-}
+static const struct {
+    struct str name;
+    enum thread_algorithm algorithm;
+} ALGORITHMS[] = {
+    {STR_INIT("ORDEREDSUBJECT"), THREAD_ORDEREDSUBJECT},
+    {STR_INIT("REFERENCES"), THREAD_REFERENCES},
+    {STR_INIT("REFS"), THREAD_REFS},
+};
 
-enum search_parse_result imap_take_search(struct imap_cursor *c, const struct imap_view *v, struct arena *a,
-                                          struct search_node **out)
+static bool take_algorithm(struct imap_cursor *c, struct search_request *out)
 {
-    struct parser p = {.c = c, .view = v, .a = a, .charset = STR("")};
     if (!imap_take_space(c))
-        return SEARCH_SYNTAX;
-    if (imap_take_word(c, STR("CHARSET"))) {
-        if (!imap_take_space(c) || !imap_take_astring(c, a, &p.charset) || !imap_take_space(c))
-            return SEARCH_SYNTAX;
-        if (!decode_knows_charset(p.charset))
-            return SEARCH_BAD_CHARSET;
+        return false;
+    for (size_t i = 0; i < sizeof ALGORITHMS / sizeof *ALGORITHMS; i++) {
+        if (imap_take_word(c, ALGORITHMS[i].name)) {
+            out->algorithm = ALGORITHMS[i].algorithm;
+            return true;
+        }
     }
-    return take_keys(&p, out) && imap_take_end(c) ? SEARCH_PARSED : SEARCH_SYNTAX;
+    return fail(c, "expected ORDEREDSUBJECT, REFERENCES or REFS");
+}
+
+/* --- what they have in common --- */
+
+/* SP, then the keys, to the end. */
+static enum search_parse_result take_program(struct imap_cursor *c, const struct search_scope *scope,
+                                             struct arena *a, struct search_request *out)
+{
+    if (out->has_charset && !decode_knows_charset(out->charset))
+        return SEARCH_BAD_CHARSET;
+    if (!imap_take_space(c) || !imap_take_search_keys(c, scope, out->charset, a, &out->keys))
+        return SEARCH_SYNTAX;
+    if (!imap_take_end(c))
+        return SEARCH_SYNTAX;
+    /* RFC 6203 sections 4 and 6 */
+    if (!out->keys.has_fuzzy && (out->returns & RETURN_RELEVANCY || sorts_by_relevancy(out))) {
+        fail(c, "RELEVANCY is for searches that have a FUZZY key");
+        return SEARCH_SYNTAX;
+    }
+    return SEARCH_PARSED;
+}
+
+enum search_parse_result imap_take_search(struct imap_cursor *c, const struct search_scope *scope,
+                                          struct arena *a, struct search_request *out)
+{
+    *out = (struct search_request){.charset = STR("")};
+    if (!take_returns(c, out))
+        return SEARCH_SYNTAX;
+    struct imap_cursor ahead = *c;
+    out->has_charset = imap_take_space(&ahead) && imap_take_word(&ahead, STR("CHARSET"));
+    if (out->has_charset) {
+        c->at = ahead.at;
+        if (!imap_take_space(c) || !imap_take_astring(c, a, &out->charset))
+            return SEARCH_SYNTAX;
+    }
+    return take_program(c, scope, a, out);
+}
+
+/* SP charset, which these two must have */
+static bool take_charset(struct imap_cursor *c, struct arena *a, struct search_request *out)
+{
+    out->has_charset = imap_take_space(c) && imap_take_astring(c, a, &out->charset);
+    return out->has_charset;
+}
+
+enum search_parse_result imap_take_sort(struct imap_cursor *c, const struct search_scope *scope,
+                                        struct arena *a, struct search_request *out)
+{
+    *out = (struct search_request){.charset = STR("")};
+    if (!take_returns(c, out) || !take_criteria(c, a, out) || !take_charset(c, a, out))
+        return SEARCH_SYNTAX;
+    return take_program(c, scope, a, out);
+}
+
+enum search_parse_result imap_take_thread(struct imap_cursor *c, const struct search_scope *scope,
+                                          struct arena *a, struct search_request *out)
+{
+    *out = (struct search_request){.charset = STR("")};
+    if (!take_algorithm(c, out) || !take_charset(c, a, out))
+        return SEARCH_SYNTAX;
+    return take_program(c, scope, a, out);
 }

@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 #include "imap/capability.h"
+#include "imap/context.h"
+#include "imap/saved.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -55,6 +57,10 @@ static const struct command {
     {STR_INIT("COMPRESS"), ALWAYS, PLAIN, NOTHING, imap_do_compress},   /* RFC 4978 */
     {STR_INIT("REPLACE"), SELECTED, BOTH, ALL, imap_do_replace},        /* RFC 8508 */
     {STR_INIT("UIDBATCHES"), SELECTED, PLAIN, ALL, imap_do_uidbatches},
+    {STR_INIT("SORT"), SELECTED, BOTH, NO_EXPUNGE, imap_do_sort}, /* RFC 5256 */
+    {STR_INIT("THREAD"), SELECTED, BOTH, NO_EXPUNGE, imap_do_thread},
+    {STR_INIT("CANCELUPDATE"), SELECTED, PLAIN, ALL, imap_do_cancelupdate}, /* RFC 5267 */
+    {STR_INIT("ESEARCH"), ALWAYS, PLAIN, ALL, imap_do_esearch},             /* RFC 7377 */
 };
 
 /* The plain form of a command that has a UID form speaks of sequence numbers; but for EXPUNGE, which takes no
@@ -79,6 +85,13 @@ void imap_deselect(struct imap_session *s)
     if (s->is_selected)
         imap_view_close(&s->view);
     s->is_selected = false;
+    imap_contexts_close(s);
+    imap_saved_clear(s);
+}
+
+static void before_expunge(void *session)
+{
+    imap_contexts_before_expunge(session);
 }
 
 void imap_sync(struct imap_session *s, bool may_expunge)
@@ -86,8 +99,12 @@ void imap_sync(struct imap_session *s, bool may_expunge)
     if (!s->is_selected || s->is_ending)
         return;
     struct err e = ERR_INIT;
+    s->view.before_expunge = before_expunge;
+    s->view.context = s;
     enum store_result r = imap_view_sync(&s->view, s->store, s->mailbox, may_expunge, !s->is_read_only,
                                          &s->arena, s->stream, &e);
+    if (r == STORE_OK)
+        imap_contexts_after_sync(s);
     if (r == STORE_OK)
         return;
     if (r == STORE_NONE) { /* deleted by another session: RFC 2180 section 3.3 */

@@ -41,6 +41,9 @@ struct imap_session {
     bool is_read_only; /* EXAMINE */
     int64_t mailbox;   /* when selected */
     struct imap_view view;
+    struct imap_set saved;         /* "$", see imap/saved.h */
+    struct imap_context *contexts; /* see imap/context.h */
+    uint64_t contexts_seen;        /* the modseq up to which they are right */
 
     bool starts_deflate; /* once the command under way is answered */
     bool is_ending;      /* LOGOUT, or BYE was said */
@@ -74,7 +77,8 @@ enum store_result imap_enable(struct imap_session *s, unsigned what, struct err 
 void imap_clear_wake(struct imap_session *s);
 
 /* A set of messages of the selected mailbox: sequence numbers, or uids in a UID command; resolved. A sequence
- * number that is not in use is a problem (RFC 3501 section 9, seq-number). */
+ * number that is not in use is a problem (RFC 3501 section 9, seq-number). "$" is what SEARCH saved (RFC
+ * 5182), and may be empty. */
 bool imap_take_messages(struct imap_session *s, struct imap_cursor *c, struct imap_set *set);
 
 /* Mailbox names are UTF-8 on the wire after ENABLE IMAP4rev2 or UTF8=ACCEPT, modified UTF-7 before it. */
@@ -92,7 +96,8 @@ imap_handler imap_do_select, imap_do_examine, imap_do_close, imap_do_unselect;
 imap_handler imap_do_create, imap_do_delete, imap_do_rename, imap_do_subscribe, imap_do_unsubscribe;
 imap_handler imap_do_status, imap_do_list, imap_do_lsub;
 imap_handler imap_do_idle;
-imap_handler imap_do_fetch, imap_do_store, imap_do_search;
+imap_handler imap_do_fetch, imap_do_store;
+imap_handler imap_do_search, imap_do_sort, imap_do_thread, imap_do_esearch, imap_do_cancelupdate;
 imap_handler imap_do_copy, imap_do_move, imap_do_expunge;
 imap_handler imap_do_uidbatches;
 

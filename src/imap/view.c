@@ -335,6 +335,8 @@ enum store_result imap_view_sync(struct imap_view *v, struct store *s, int64_t m
     if (v->rows.n > told)
         r = mark_recent(v, told, s, mailbox, claims_recent, e);
     if (may_expunge && v->gone > 0) {
+        if (v->before_expunge)
+            v->before_expunge(v->context);
         told -= v->gone; /* only messages that it knows of can be gone */
         tell_expunged(v, scratch, out);
     }

@@ -25,6 +25,10 @@ struct imap_view {
     size_t recent;        /* rows that are VIEW_RECENT */
     size_t gone;          /* rows that are VIEW_GONE */
     uint64_t told_modseq; /* while rows are gone: of before the first of them went */
+    /* Called before EXPUNGE is told, while the numbers of the rows that are gone are still valid; NULL: not
+     */
+    void (*before_expunge)(void *context);
+    void *context; /* of that */
 };
 
 /* Rows from `first_recent` on are \Recent (UINT32_MAX: none). */

@@ -1,9 +1,8 @@
 /* A command's arguments: values lie within the input or the arena (ASan sees to that), what is written by
- * imap_add_astring is read back the same, FETCH's labels are FETCH items that give the same label again, and
- * a SEARCH tree is within its bounds. */
+ * imap_add_astring is read back the same, and FETCH's labels are FETCH items that give the same label again.
+ */
 #include "imap/fetch_parse.h"
 #include "imap/flags.h"
-#include "imap/search_parse.h"
 
 #include <stdlib.h>
 
@@ -58,30 +57,6 @@ static void fetch_labels_come_back(struct imap_cursor c, struct arena *a)
     }
 }
 
-static size_t check_tree(const struct search_node *n, size_t depth)
-{
-    if (!n)
-        return 0;
-    check(depth <= SEARCH_DEPTH_MAX + 16);
-    for (size_t i = 0; i < n->range_count; i++) {
-        check(n->ranges[i].from <= n->ranges[i].to);
-        check(i == 0 || n->ranges[i].from > n->ranges[i - 1].to);
-    }
-    return 1 + check_tree(n->first, depth + 1) + check_tree(n->second, depth + 1);
-}
-
-static void searches_are_bounded(struct imap_cursor c, struct arena *a)
-{
-    struct view_row rows[9];
-    for (uint32_t i = 0; i < 9; i++)
-        rows[i] = (struct view_row){.uid = 3 + i * i, .flags = i % 3 ? 0 : VIEW_RECENT};
-    const struct imap_view v = {.rows = {.v = rows, .n = 9, .cap = 9}, .recent = 3};
-    struct search_node *tree;
-    if (imap_take_search(&c, &v, a, &tree) == SEARCH_PARSED)
-        check(check_tree(tree, 0) <= 4 * SEARCH_KEYS_MAX);
-    check_within(&c);
-}
-
 static void flags_are_sorted(struct imap_cursor c, struct arena *a)
 {
     struct imap_flags flags;
@@ -103,7 +78,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_within(&command.args);
     strings_come_back(command.args, &a);
     fetch_labels_come_back(command.args, &a);
-    searches_are_bounded(command.args, &a);
     flags_are_sorted(command.args, &a);
     return 0;
 }

@@ -52,7 +52,8 @@ void imap_run_line(struct imap_fixture *f, const char *name, const char *line);
 void imap_run_script(const struct imap_script *s);
 
 bool imap_matches(struct str line, const char *pattern);
-struct str imap_read_answer(struct imap_client *c); /* "<closed>" at the end */
+struct str
+imap_read_answer(struct imap_client *c); /* "<closed>" at the end, "<silence>" after IMAP_WAIT_MS */
 void imap_send_line(struct imap_client *c, const char *line);
 
 #endif

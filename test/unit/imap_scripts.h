@@ -25,7 +25,10 @@ static const struct imap_script SCRIPTS[] = {
      "C: a CAPABILITY",
          "S: * CAPABILITY IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN SPECIAL-USE "
          "CREATE-SPECIAL-USE UNSELECT UIDPLUS MOVE BINARY MULTIAPPEND CATENATE URL-PARTIAL REPLACE "
-         "UIDONLY UIDBATCHES COMPRESS=DEFLATE", "S: a OK ...", NULL}},
+         "UIDONLY UIDBATCHES COMPRESS=DEFLATE ESEARCH SEARCHRES WITHIN SORT SORT=DISPLAY "
+         "THREAD=ORDEREDSUBJECT THREAD=REFERENCES "
+         "THREAD=REFS ESORT CONTEXT=SEARCH CONTEXT=SORT PARTIAL SEARCH=FUZZY MULTISEARCH I18NLEVEL=1",
+         "S: a OK ...", NULL}},
     {"6.1.3 LOGOUT", 0, {
      "C: a LOGOUT", "S: * BYE ...", "S: a OK ...", "S: <closed>", NULL}},
     {"too many bad commands", 0, {
@@ -218,8 +221,8 @@ static const struct imap_script SCRIPTS[] = {
      "C: a SEARCH DELETED", "S: * SEARCH", "S: a OK ...",
      "C: a SEARCH CHARSET X-KLINGON ALL", "S: a NO [BADCHARSET (~ ...",
      "C: a SEARCH FOO", "S: a BAD ...",
-     "C: a SEARCH CHARSET UTF-8 NOT TEXT {2+}",
-     "C: \xc3\xa4", "S: * SEARCH 1 2 3", "S: a OK ...",
+     "C: a SEARCH CHARSET UTF-8 NOT TEXT {3+}",
+     "C: \xe2\x82\xac", "S: * SEARCH 1 2 3", "S: a OK ...",
      "C: a SEARCH ON 17-Jul-1996 LARGER 400", "S: * SEARCH 1 3", "S: a OK ...", NULL}},
     {"6.4.5 FETCH", 2, {
      SELECT_INBOX(2, 2), "S: * OK [UNSEEN 1] ...", SELECT_INBOX_END(3),
