@@ -72,6 +72,7 @@ static struct verdict judge(enum store_result result, const struct err *e)
             return (struct verdict){DELIVERY_PERMANENT, "5.3.0 Message cannot be stored"};
         break;
     case STORE_NONE:
+    case STORE_FORBIDDEN:
     case STORE_EXISTS: break;
     }
     return (struct verdict){DELIVERY_TEMPORARY, "4.3.0 Mailbox is not available"};

@@ -14,6 +14,8 @@ struct account_session {
     const struct config *config;
     struct store *store;
     struct str address; /* the account's canonical address; lives as long as the process */
+    struct str user;    /* who is logged in: the same, or a guest to whom the owner has given rights; "" means
+                           the    same */
     int64_t account;
     struct str tag; /* IMAP: of the LOGIN or AUTHENTICATE command, still to be answered OK */
     int wake_fd;    /* eventfd: readable when the server goes down. A session that wants to know of commits at

@@ -64,6 +64,7 @@ enum imap_status imap_no_store(struct imap_session *s, enum store_result r, cons
     case STORE_INVALID: return imap_no(s, "[CANNOT] %.*s", STR_ARGS(text));
     case STORE_LIMIT: return imap_no(s, "[LIMIT] %.*s", STR_ARGS(text));
     case STORE_OVERQUOTA: return imap_no(s, "[OVERQUOTA] %.*s", STR_ARGS(text)); /* RFC 9208 section 4.3.1 */
+    case STORE_FORBIDDEN: return imap_no(s, "[NOPERM] You do not have the rights for that on this mailbox");
     case STORE_OK:
     case STORE_FAILED: break;
     }

@@ -3,6 +3,7 @@
 #include "imap/append.h"
 
 #include "config/config.h"
+#include "imap/rights.h"
 #include "message/date.h"
 
 #include <string.h>
@@ -99,7 +100,7 @@ static bool open_mailbox(struct append *a)
     struct err e = ERR_INIT;
     if (a->is_open)
         return true;
-    enum store_result r = store_mailbox_find(s->store, a->name, &s->arena, &a->to, &e);
+    enum store_result r = imap_find(s, a->name, RIGHT_INSERT, &a->to, &a->rights, &e);
     if (r == STORE_NONE || (r == STORE_OK && !a->to.selectable))
         return append_fail(a, imap_no(s, "[TRYCREATE] There is no such mailbox"));
     if (r != STORE_OK)
@@ -255,12 +256,14 @@ bool append_store(struct append *a, const struct store_replaced *replaced, struc
     struct arena *arena = &a->session->arena;
     struct store_append *items = ARENA_ARRAY(arena, struct store_append, a->n);
     uint32_t *numbers = ARENA_ARRAY(arena, uint32_t, a->n);
+    bool keywords; /* flags that this user may not set are left out: RFC 4314 section 4 */
+    uint32_t flags = imap_flags_allowed(a->rights, &keywords);
     for (size_t i = 0; i < a->n; i++)
         items[i] = (struct store_append){
             .mailbox = a->to.id,
             .bytes = str_from(a->v[i].bytes, a->v[i].n),
-            .flags = a->v[i].flags.system,
-            .keywords = a->v[i].flags.keywords,
+            .flags = a->v[i].flags.system & flags,
+            .keywords = keywords ? a->v[i].flags.keywords : STR(""),
             .received = a->v[i].received,
             .zone = (int16_t)a->v[i].zone,
         };

@@ -25,7 +25,8 @@ struct append {
     struct imap_cursor *c; /* where the command's text stands; the text is that of the line read last */
     struct str name;
     struct mailbox to;
-    bool is_open; /* `to` has been looked up */
+    unsigned rights; /* of the user on it */
+    bool is_open;    /* both have been looked up */
     struct incoming *v;
     size_t n, cap;
     uint64_t bytes;          /* of all of them */

@@ -27,6 +27,8 @@ static const struct {
     {"CHILDREN", AFTER},           /* RFC 3348 */
     {"SPECIAL-USE", AFTER},        /* RFC 6154 */
     {"CREATE-SPECIAL-USE", AFTER}, /* RFC 6154 section 3 */
+    {"ACL", AFTER},                /* RFC 4314 */
+    {"RIGHTS=texk", AFTER},        /* its section 5.1.1 */
     {"UNSELECT", AFTER},           /* RFC 3691 */
     {"UIDPLUS", AFTER},            /* RFC 4315 */
     {"MOVE", AFTER},               /* RFC 6851 */

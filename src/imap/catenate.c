@@ -1,6 +1,7 @@
 /* CATENATE (RFC 4469): a message made of texts that the client sends and of bytes that are here already,
  * which it names by URLs. */
 #include "imap/append.h"
+#include "imap/rights.h"
 
 #include "config/config.h"
 #include "imap/section.h"
@@ -34,14 +35,14 @@ static enum store_result find_mailbox(struct imap_session *s, const struct imap_
             return r;
         name = arena_printf(&s->arena, "%.*s%c%.*s", STR_ARGS(m->name), MAILBOX_DELIMITER, STR_ARGS(name));
     }
-    return store_mailbox_find(s->store, name, &s->arena, m, e);
+    return imap_find(s, name, RIGHT_READ, m, NULL, e);
 }
 
 /* Whether it is this server and its user whom the URL means. */
 static bool is_ours(const struct imap_session *s, const struct imap_url *u)
 {
     return (u->host.n == 0 || str_eq_nocase(u->host, s->host->config->hostname)) &&
-           (u->user.n == 0 || str_eq_nocase(u->user, s->host->address));
+           (u->user.n == 0 || str_eq_nocase(u->user, s->user));
 }
 
 /* A message that is being copied from. */

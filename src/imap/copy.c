@@ -1,5 +1,5 @@
 /* COPY (RFC 3501 section 6.4.7), MOVE (RFC 6851), EXPUNGE (section 6.4.3) and UID EXPUNGE (RFC 4315). */
-#include "imap/session.h"
+#include "imap/rights.h"
 
 /* "COPYUID validity from to", in the arena: which message became which (RFC 4315 section 3). */
 static struct str copyuid(struct imap_session *s, uint32_t uidvalidity, const uint32_t *from,
@@ -21,11 +21,13 @@ static enum imap_status copy_or_move(struct imap_session *s, struct imap_cursor 
     if (!imap_take_space(c) || !imap_take_messages(s, c, &set) || !imap_take_space(c) ||
         !imap_take_mailbox(s, c, &name) || !imap_take_end(c))
         return imap_bad_syntax(s, c);
-    if (moves && s->is_read_only)
-        return imap_no(s, "[READ-ONLY] The mailbox was opened with EXAMINE");
+    enum imap_status status;
+    if (moves && !imap_may(s, RIGHT_DELETE_MESSAGES | RIGHT_EXPUNGE, &status)) /* RFC 6851 section 4.4 */
+        return status;
     struct err e = ERR_INIT;
     struct mailbox to;
-    enum store_result r = store_mailbox_find(s->store, name, &s->arena, &to, &e);
+    unsigned rights;
+    enum store_result r = imap_find(s, name, RIGHT_INSERT, &to, &rights, &e);
     if (r == STORE_NONE || (r == STORE_OK && !to.selectable))
         return imap_no(s, "[TRYCREATE] There is no such mailbox");
     if (r != STORE_OK)
@@ -34,8 +36,9 @@ static enum imap_status copy_or_move(struct imap_session *s, struct imap_cursor 
     uint32_t *uids = imap_view_uids(&s->view, &set, s->by_uid, &s->arena, &n);
     uint32_t *from_uids = NULL, *to_uids = NULL, uidvalidity = 0;
     if (n > 0)
-        r = store_copy(s->store, s->mailbox, uids, n, to.id, moves, &s->arena, &from_uids, &to_uids, &count,
-                       &uidvalidity, &e);
+        r = store_copy(s->store, s->mailbox, uids, n, to.id,
+                       imap_copy_how(rights) | (moves ? (unsigned)COPY_MOVE : 0), &s->arena, &from_uids,
+                       &to_uids, &count, &uidvalidity, &e);
     if (r == STORE_NONE)
         return imap_no(s, "[TRYCREATE] The mailbox was deleted meanwhile");
     if (r != STORE_OK)
@@ -75,8 +78,9 @@ enum imap_status imap_do_expunge(struct imap_session *s, struct imap_cursor *c)
     }
     if (!imap_take_end(c))
         return imap_bad_syntax(s, c);
-    if (s->is_read_only)
-        return imap_no(s, "[READ-ONLY] The mailbox was opened with EXAMINE");
+    enum imap_status status;
+    if (!imap_may(s, RIGHT_EXPUNGE, &status))
+        return status;
     struct err e = ERR_INIT;
     if (s->by_uid && n == 0)
         return imap_ok(s, "There was nothing to do");

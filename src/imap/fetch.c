@@ -1,6 +1,7 @@
 #include "imap/fetch.h"
 
 #include "imap/flags.h"
+#include "imap/rights.h"
 #include "imap/section.h"
 #include "imap/structure.h"
 #include "imap/vanished.h"
@@ -151,7 +152,7 @@ static void store_seen(struct fetch *f, const uint32_t *uids, size_t n)
 static size_t fetch_all(struct fetch *f)
 {
     struct imap_session *s = f->session;
-    bool marks_seen = f->request->sets_seen && !s->is_read_only;
+    bool marks_seen = f->request->sets_seen && !s->is_read_only && s->rights & RIGHT_SEEN;
     uint32_t *seen = marks_seen ? ARENA_ARRAY(&s->arena, uint32_t, FETCH_SEEN_BATCH) : NULL;
     size_t seen_count = 0, missing = 0;
     for (f->at = 0; f->at < f->n && !f->is_lost && f->result == STORE_OK; f->at++) {

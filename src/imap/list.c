@@ -1,8 +1,8 @@
 /* LIST and LSUB (RFC 3501 sections 6.3.8 and 6.3.9) with the attributes of CHILDREN (RFC 3348) and
  * SPECIAL-USE (RFC 6154), whose RETURN options of LIST are taken too. */
 #include "imap/pattern.h"
+#include "imap/rights.h"
 #include "imap/roles.h"
-#include "imap/session.h"
 
 #include <stdlib.h>
 
@@ -111,9 +111,9 @@ enum imap_status imap_do_list(struct imap_session *s, struct imap_cursor *c)
         return imap_ok(s, "Listed");
     }
     struct imap_pattern pattern;
-    struct mailbox_list list;
+    struct imap_mailboxes list;
     struct err e = ERR_INIT;
-    enum store_result r = store_mailbox_list(s->store, &s->arena, &list, &e);
+    enum store_result r = imap_list_mailboxes(s, &list, &e);
     if (r != STORE_OK)
         return imap_no_store(s, r, &e);
     if (!imap_pattern_make(&pattern, q.pattern, &s->arena))
@@ -143,16 +143,18 @@ static int mailbox_by_name(const void *a, const void *b)
 struct subscriptions {
     struct str *names;
     size_t n;
-    struct mailbox_list mailboxes; /* both by name */
-    struct str told_above;         /* the last level told for mailboxes below it */
+    struct imap_mailboxes mailboxes; /* both by name */
+    struct str told_above;           /* the last level told for mailboxes below it */
 };
 
 static enum store_result load_subscriptions(struct imap_session *s, struct subscriptions *out, struct err *e)
 {
     *out = (struct subscriptions){.told_above = STR("")};
-    enum store_result r = store_subscriptions(s->store, &s->arena, &out->names, &out->n, e);
+    enum store_result r = STORE_OK;
+    if (s->is_owner) /* see SUBSCRIBE */
+        r = store_subscriptions(s->store, &s->arena, &out->names, &out->n, e);
     if (r == STORE_OK)
-        r = store_mailbox_list(s->store, &s->arena, &out->mailboxes, e);
+        r = imap_list_mailboxes(s, &out->mailboxes, e);
     if (r != STORE_OK)
         return r;
     if (out->n > 0)
@@ -180,7 +182,7 @@ static void tell_level_above(struct imap_session *s, struct imap_pattern *patter
     }
 }
 
-static void tell_subscribed(struct imap_session *s, struct str name, const struct mailbox_list *mailboxes)
+static void tell_subscribed(struct imap_session *s, struct str name, const struct imap_mailboxes *mailboxes)
 {
     const struct mailbox key = {.name = name};
     const struct mailbox *m = NULL;

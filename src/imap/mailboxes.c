@@ -1,6 +1,6 @@
 /* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS (RFC 3501 section 6.3). */
+#include "imap/rights.h"
 #include "imap/roles.h"
-#include "imap/session.h"
 #include "mailbox/search.h"
 
 /* --- CREATE, with the use of RFC 6154 section 3 --- */
@@ -51,7 +51,9 @@ enum imap_status imap_do_create(struct imap_session *s, struct imap_cursor *c)
     }
     if (!is_known)
         return imap_no(s, "[USEATTR] A mailbox for that use cannot be made, or there is one already");
-    enum store_result r = store_mailbox_create(s->store, name, role, &e);
+    enum store_result r = imap_may_create(s, name, &e);
+    if (r == STORE_OK)
+        r = store_mailbox_create(s->store, name, role, &e);
     return r == STORE_OK ? imap_ok(s, "Mailbox created") : imap_no_store(s, r, &e);
 }
 
@@ -64,12 +66,12 @@ enum imap_status imap_do_delete(struct imap_session *s, struct imap_cursor *c)
         return imap_bad_syntax(s, c);
     struct err e = ERR_INIT;
     struct mailbox m;
-    bool is_ours = s->is_selected && store_mailbox_find(s->store, name, &s->arena, &m, &e) == STORE_OK &&
-                   m.id == s->mailbox;
-    enum store_result r = store_mailbox_delete(s->store, name, &e);
+    enum store_result r = imap_find(s, name, RIGHT_DELETE_MAILBOX, &m, NULL, &e);
+    if (r == STORE_OK)
+        r = store_mailbox_delete(s->store, name, &e);
     if (r != STORE_OK)
         return imap_no_store(s, r, &e);
-    if (is_ours)
+    if (s->is_selected && m.id == s->mailbox)
         imap_deselect(s); /* other sessions are told BYE */
     return imap_ok(s, "Mailbox deleted");
 }
@@ -81,15 +83,24 @@ enum imap_status imap_do_rename(struct imap_session *s, struct imap_cursor *c)
         !imap_take_mailbox(s, c, &to) || !imap_take_end(c))
         return imap_bad_syntax(s, c);
     struct err e = ERR_INIT;
-    enum store_result r = store_mailbox_rename(s->store, from, to, &e);
+    struct mailbox m;
+    enum store_result r = imap_find(s, from, RIGHT_DELETE_MAILBOX, &m, NULL, &e);
+    if (r == STORE_OK)
+        r = imap_may_create(s, to, &e);
+    if (r == STORE_OK)
+        r = store_mailbox_rename(s->store, from, to, &e);
     return r == STORE_OK ? imap_ok(s, "Mailbox renamed") : imap_no_store(s, r, &e);
 }
 
+/* Subscriptions are the owner's. A guest's are kept in the guest's own account, with the names that the
+ * mailboxes have there. */
 static enum imap_status subscribe(struct imap_session *s, struct imap_cursor *c, bool subscribed)
 {
     struct str name;
     if (!imap_take_space(c) || !imap_take_mailbox(s, c, &name) || !imap_take_end(c))
         return imap_bad_syntax(s, c);
+    if (!s->is_owner)
+        return imap_no(s, "[NOPERM] Only the owner of these mailboxes subscribes to them here");
     struct err e = ERR_INIT;
     enum store_result r = store_subscribe(s->store, name, subscribed, &e);
     return r == STORE_OK ? imap_ok(s, subscribed ? "Subscribed" : "Unsubscribed") : imap_no_store(s, r, &e);
@@ -187,7 +198,7 @@ enum imap_status imap_do_status(struct imap_session *s, struct imap_cursor *c)
     struct mailbox m;
     struct err e = ERR_INIT;
     size_t recent = 0;
-    enum store_result r = store_mailbox_find(s->store, name, &s->arena, &m, &e);
+    enum store_result r = imap_find(s, name, RIGHT_READ, &m, NULL, &e);
     if (r == STORE_OK && !m.selectable)
         return imap_no(s, "[CANNOT] That name holds other mailboxes, but no messages");
     if (r == STORE_OK && items & 1u << STATUS_RECENT)

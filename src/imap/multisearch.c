@@ -1,6 +1,7 @@
 /* ESEARCH (RFC 7377): UID SEARCH in several mailboxes at once, or in the selected one. */
 #include "imap/context.h"
 #include "imap/mailbox_filter.h"
+#include "imap/rights.h"
 #include "imap/search.h"
 
 /* Filters in one IN (...). */
@@ -153,15 +154,16 @@ static bool is_wanted(const struct imap_session *s, const struct sources *in, co
     return false;
 }
 
-/* Names of mailboxes that are not there are passed over (section 2.2), and so is one that goes meanwhile. */
+/* Names of mailboxes that are not there, or not to be read, are passed over (section 2.2), and so is one that
+ * goes meanwhile. */
 static enum imap_status search_several(struct multisearch *m, const struct sources *in)
 {
     struct imap_session *s = m->session;
-    struct mailbox_list list;
+    struct imap_mailboxes list;
     struct err e = ERR_INIT;
-    enum store_result r = store_mailbox_list(s->store, &s->arena, &list, &e);
+    enum store_result r = imap_list_mailboxes(s, &list, &e);
     for (size_t i = 0; r == STORE_OK && i < list.n && s->stream->write_failed == STREAM_OK; i++) {
-        if (is_wanted(s, in, &list.v[i]))
+        if (list.rights[i] & RIGHT_READ && is_wanted(s, in, &list.v[i]))
             r = search_mailbox(m, &list.v[i], &e);
         if (r == STORE_NONE)
             r = STORE_OK;

@@ -1,5 +1,6 @@
 /* REPLACE and UID REPLACE (RFC 8508): a new message comes and an old one goes, at once. */
 #include "imap/append.h"
+#include "imap/rights.h"
 
 /* seq-number or uniqueid. A number that is not in use is BAD, as everywhere; a uid may name nothing. */
 static bool take_replaced(struct append *a, uint32_t *uid)
@@ -31,8 +32,8 @@ static bool replace(struct append *a)
     uint32_t uidvalidity;
     if (!take_replaced(a, &replaced.uid) || !append_take_mailbox(a))
         return false;
-    if (s->is_read_only)
-        return append_fail(a, imap_no(s, "[READ-ONLY] The mailbox was opened with EXAMINE"));
+    if (!imap_may(s, RIGHT_DELETE_MESSAGES | RIGHT_EXPUNGE, &a->status)) /* section 4.3 */
+        return false;
     if (!append_take_message(a))
         return false;
     if (!imap_take_end(a->c))

@@ -1,5 +1,6 @@
 /* SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 sections 6.3.2, 6.3.3, 6.4.1, 6.4.2), and the resynchronisation
  * of RFC 7162 section 3.2.5. */
+#include "imap/rights.h"
 #include "imap/vanished.h"
 
 /* The number of the first message that is not \Seen; 0: all are. */
@@ -41,12 +42,7 @@ static void tell_mailbox(struct imap_session *s, const struct mailbox *m, struct
     const struct imap_view *v = &s->view;
     struct stream *out = s->stream;
     bool rev2 = s->enabled & ENABLED_IMAP4REV2;
-    imap_view_tell_flags(v, out);
-    if (s->is_read_only)
-        stream_write(out, STR("* OK [PERMANENTFLAGS ()] Nothing can be changed\r\n"));
-    else
-        stream_write(out, STR("* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] "
-                              "Keywords may be made up\r\n"));
+    imap_tell_flags(s);
     stream_writef(out, "* %zu EXISTS\r\n", v->rows.n);
     if (!rev2)
         stream_writef(out, "* %zu RECENT\r\n", v->recent);
@@ -61,16 +57,19 @@ static void tell_mailbox(struct imap_session *s, const struct mailbox *m, struct
         tell_list(s, m, asked);
 }
 
+/* Without a right to change anything, SELECT is EXAMINE (RFC 4314 section 5.2). */
 static enum store_result open_mailbox(struct imap_session *s, struct str name, bool read_only,
                                       struct mailbox *m, struct err *e)
 {
-    enum store_result r = store_mailbox_find(s->store, name, &s->arena, m, e);
+    s->rights_version = store_rights_version(s->store);
+    enum store_result r = imap_find(s, name, RIGHT_READ, m, &s->rights, e);
     if (r == STORE_OK && !m->selectable)
         r = STORE_NONE;
+    s->is_read_only = read_only || !(s->rights & RIGHTS_TO_CHANGE);
     uint32_t first_recent = m->first_recent;
     if (s->enabled & ENABLED_IMAP4REV2)
         first_recent = UINT32_MAX;
-    else if (r == STORE_OK && !read_only)
+    else if (r == STORE_OK && !s->is_read_only)
         r = store_claim_recent(s->store, m->id, &first_recent, e);
     if (r == STORE_OK)
         r = imap_view_open(&s->view, s->store, m->id, s->enabled, first_recent, e);
@@ -152,7 +151,6 @@ static enum imap_status select_or_examine(struct imap_session *s, struct imap_cu
     if (r != STORE_OK)
         return imap_no_store(s, r, &e);
     s->is_selected = true;
-    s->is_read_only = read_only;
     s->mailbox = m.id;
     tell_mailbox(s, &m, name);
     r = p.has_qresync ? resynchronise(s, &m, &p.qresync, &e) : STORE_OK;
@@ -160,7 +158,8 @@ static enum imap_status select_or_examine(struct imap_session *s, struct imap_cu
         imap_deselect(s);
         return imap_no_store(s, r, &e);
     }
-    return imap_ok(s, read_only ? "[READ-ONLY] Mailbox examined" : "[READ-WRITE] Mailbox selected");
+    return imap_ok(s, s->is_read_only ? "[READ-ONLY] Mailbox opened for reading only"
+                                      : "[READ-WRITE] Mailbox selected");
 }
 
 enum imap_status imap_do_select(struct imap_session *s, struct imap_cursor *c)
@@ -173,7 +172,8 @@ enum imap_status imap_do_examine(struct imap_session *s, struct imap_cursor *c)
     return select_or_examine(s, c, true);
 }
 
-/* Removes what is \Deleted without a word about it. */
+/* Removes what is \Deleted without a word about it; without the right to, it only closes (RFC 4314 section
+ * 4). */
 enum imap_status imap_do_close(struct imap_session *s, struct imap_cursor *c)
 {
     if (!imap_take_end(c))
@@ -182,7 +182,7 @@ enum imap_status imap_do_close(struct imap_session *s, struct imap_cursor *c)
     uint32_t *expunged;
     size_t n;
     enum store_result r = STORE_OK;
-    if (!s->is_read_only)
+    if (!s->is_read_only && s->rights & RIGHT_EXPUNGE)
         r = store_expunge(s->store, s->mailbox, NULL, 0, false, &s->arena, &expunged, &n, &e);
     if (r != STORE_OK && r != STORE_NONE) /* NONE: the mailbox itself is gone */
         return imap_no_store(s, r, &e);

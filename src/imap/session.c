@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "imap/capability.h"
 #include "imap/context.h"
+#include "imap/rights.h"
 #include "imap/saved.h"
 
 #include <string.h>
@@ -61,6 +62,12 @@ static const struct command {
     {STR_INIT("THREAD"), SELECTED, BOTH, NO_EXPUNGE, imap_do_thread},
     {STR_INIT("CANCELUPDATE"), SELECTED, PLAIN, ALL, imap_do_cancelupdate}, /* RFC 5267 */
     {STR_INIT("ESEARCH"), ALWAYS, PLAIN, ALL, imap_do_esearch},             /* RFC 7377 */
+    /* ACL, RFC 4314 */
+    {STR_INIT("GETACL"), ALWAYS, PLAIN, ALL, imap_do_getacl},
+    {STR_INIT("SETACL"), ALWAYS, PLAIN, ALL, imap_do_setacl},
+    {STR_INIT("DELETEACL"), ALWAYS, PLAIN, ALL, imap_do_deleteacl},
+    {STR_INIT("LISTRIGHTS"), ALWAYS, PLAIN, ALL, imap_do_listrights},
+    {STR_INIT("MYRIGHTS"), ALWAYS, PLAIN, ALL, imap_do_myrights},
 };
 
 /* The plain form of a command that has a UID form speaks of sequence numbers; but for EXPUNGE, which takes no
@@ -97,6 +104,9 @@ static void before_expunge(void *session)
 void imap_sync(struct imap_session *s, bool may_expunge)
 {
     if (!s->is_selected || s->is_ending)
+        return;
+    imap_sync_rights(s);
+    if (s->is_ending)
         return;
     struct err e = ERR_INIT;
     s->view.before_expunge = before_expunge;
@@ -292,6 +302,8 @@ static void greet(struct imap_session *s)
 void imap_session_run(struct account_session *host)
 {
     struct imap_session s = {.host = host, .stream = &host->stream, .store = host->store};
+    s.user = host->user.n > 0 ? host->user : host->address;
+    s.is_owner = str_eq(s.user, host->address);
     imap_reader_init(&s.reader, s.stream, IMAP_COMMAND_MAX);
     greet(&s);
     while (!s.is_ending) {

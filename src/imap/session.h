@@ -28,6 +28,8 @@ struct imap_session {
     struct account_session *host;
     struct stream *stream;
     struct store *store;
+    struct str user; /* the account's address, or that of a guest to whom its owner has given rights */
+    bool is_owner;   /* the user is the account's owner; else see imap/rights.h for what may be done */
     struct imap_reader reader;
     struct arena arena;     /* of the command under way */
     char tag[IMAP_TAG_MAX]; /* its tag: outlives what its handler does to the two above */
@@ -38,8 +40,10 @@ struct imap_session {
     bool answers_modseq; /* HIGHESTMODSEQ in front of them, as it is once the client has been told all */
 
     bool is_selected;
-    bool is_read_only; /* EXAMINE */
-    int64_t mailbox;   /* when selected */
+    bool is_read_only;       /* EXAMINE, or no right to change anything */
+    unsigned rights;         /* of the user on it, of enum mailbox_right */
+    uint64_t rights_version; /* of the store when they were looked up */
+    int64_t mailbox;         /* when selected */
     struct imap_view view;
     struct imap_set saved;         /* "$", see imap/saved.h */
     struct imap_context *contexts; /* see imap/context.h */
@@ -98,6 +102,7 @@ imap_handler imap_do_status, imap_do_list, imap_do_lsub;
 imap_handler imap_do_idle;
 imap_handler imap_do_fetch, imap_do_store;
 imap_handler imap_do_search, imap_do_sort, imap_do_thread, imap_do_esearch, imap_do_cancelupdate;
+imap_handler imap_do_getacl, imap_do_setacl, imap_do_deleteacl, imap_do_listrights, imap_do_myrights;
 imap_handler imap_do_copy, imap_do_move, imap_do_expunge;
 imap_handler imap_do_uidbatches;
 

@@ -1,7 +1,7 @@
 /* STORE (RFC 9051 section 6.4.6), with UNCHANGEDSINCE (RFC 7162 section 3.1.3). */
 #include "imap/flags.h"
 #include "imap/qresync.h"
-#include "imap/session.h"
+#include "imap/rights.h"
 
 struct store_request {
     bool is_conditional;
@@ -51,10 +51,11 @@ static bool take_request(struct imap_cursor *c, struct arena *a, struct store_re
 
 static uint32_t flags_after(const struct flag_store *change, uint32_t before)
 {
+    uint32_t flags = change->flags & ~change->locked;
     switch (change->how) {
-    case FLAGS_REPLACE: return change->flags;
-    case FLAGS_ADD: return before | change->flags;
-    case FLAGS_REMOVE: return before & ~change->flags;
+    case FLAGS_REPLACE: return flags | (before & change->locked);
+    case FLAGS_ADD: return before | flags;
+    case FLAGS_REMOVE: return before & ~flags;
     }
     return before;
 }
@@ -159,6 +160,20 @@ static enum imap_status store(struct storing *g)
     return g->modified_count > 0 ? modified(g) : imap_ok(s, "Flags stored");
 }
 
+/* Whether the user may change at least one of the flags that the command names (RFC 4314 section 4); the
+ * others stay as they are. */
+static bool may_store(struct imap_session *s, struct flag_store *change)
+{
+    bool keywords;
+    uint32_t allowed = imap_flags_allowed(s->rights, &keywords);
+    change->locked = FLAG_ALL & ~allowed;
+    change->keywords_locked = !keywords;
+    if (change->how == FLAGS_REPLACE)
+        return allowed != 0;
+    bool names_none = change->flags == 0 && change->keywords.n == 0;
+    return names_none || change->flags & allowed || (keywords && change->keywords.n > 0);
+}
+
 enum imap_status imap_do_store(struct imap_session *s, struct imap_cursor *c)
 {
     struct imap_set set;
@@ -166,8 +181,11 @@ enum imap_status imap_do_store(struct imap_session *s, struct imap_cursor *c)
     if (!imap_take_space(c) || !imap_take_messages(s, c, &set) || !imap_take_space(c) ||
         !take_request(c, &s->arena, &q) || !imap_take_end(c))
         return imap_bad_syntax(s, c);
-    if (s->is_read_only)
-        return imap_no(s, "[READ-ONLY] The mailbox was opened with EXAMINE");
+    enum imap_status status;
+    if (!imap_may(s, 0, &status))
+        return status;
+    if (!may_store(s, &q.change))
+        return imap_no(s, "[NOPERM] You do not have the rights to change those flags");
     struct storing g = {.session = s, .q = &q};
     g.uids = imap_view_uids(&s->view, &set, s->by_uid, &s->arena, &g.n);
     return store(&g);

@@ -5,6 +5,7 @@
 #include "account/account.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "directory/address.h"
 #include "keeper/awake.h"
 
 #include <errno.h>
@@ -214,6 +215,7 @@ int keeper_main(struct role *r)
 {
     struct err e = ERR_INIT;
     const char *dir = NULL;
+    directory_address_init(); /* accounts read addresses too, in their sandboxes */
     struct sandbox_filter *filter = prepare(r, &dir, &e);
     if (!filter)
         log_die("keeper.start", "%s", e.text);

@@ -124,6 +124,12 @@ static void sum_up(struct change *ch)
     root->size = size;
 }
 
+void change_tree(struct change *ch)
+{
+    ch->root.highestmodseq = ch->modseq;
+    ch->root.is_dirty = ch->is_visible = true;
+}
+
 enum store_result change_commit(struct change *ch, struct err *e)
 {
     sum_up(ch);
@@ -140,6 +146,8 @@ enum store_result change_commit(struct change *ch, struct err *e)
     for (struct counters *c = ch->touched; c; c = c->next)
         if (c->is_dirty || c->is_gone)
             watch_set(w, c->mailbox, c->is_gone ? 0 : c->highestmodseq);
+    if (ch->is_of_rights) /* when they hold, and before anybody is woken to look at them */
+        atomic_fetch_add(&ch->store->rights_version, 1);
     bool wake = ch->is_visible;
     release(ch);
     if (wake)

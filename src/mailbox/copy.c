@@ -5,6 +5,21 @@
 MAIL_STATEMENT(INSERT, "INSERT INTO message(id, flags, modseq, keywords, received, zone, size, body, saved)"
                        " VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9)");
 
+/* The row as its copy will be. */
+static struct message_row without(const struct message_row *row, unsigned how)
+{
+    struct message_row copy = *row;
+    if (how & COPY_WITHOUT_SEEN)
+        copy.flags &= ~(uint32_t)FLAG_SEEN;
+    if (how & COPY_WITHOUT_DELETED)
+        copy.flags &= ~(uint32_t)FLAG_DELETED;
+    if (how & COPY_WITHOUT_OTHERS) {
+        copy.flags &= (uint32_t)(FLAG_SEEN | FLAG_DELETED);
+        copy.keywords = STR("");
+    }
+    return copy;
+}
+
 static bool insert(struct change *ch, int64_t id, const struct message_row *row, struct err *e)
 {
     return sql_exec(ch->db, &INSERT,
@@ -15,17 +30,17 @@ static bool insert(struct change *ch, int64_t id, const struct message_row *row,
 }
 
 enum store_result copy_rows(struct change *ch, struct counters *to, const struct read_row *rows, size_t n,
-                            struct err *e)
+                            unsigned how, struct err *e)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct message_row *row = &rows[i].fetch.row;
+        const struct message_row row = without(&rows[i].fetch.row, how);
         uint32_t uid;
         enum store_result r = counters_take_uid(to, &uid, e);
         if (r != STORE_OK)
             return r;
-        if (!insert(ch, message_id(to->mailbox, uid), row, e))
+        if (!insert(ch, message_id(to->mailbox, uid), &row, e))
             return STORE_FAILED;
-        counters_add(to, row->flags, row->size);
+        counters_add(to, row.flags, row.size);
         change_mark(ch, to);
     }
     return STORE_OK;
@@ -34,7 +49,7 @@ enum store_result copy_rows(struct change *ch, struct counters *to, const struct
 struct copying {
     struct change ch;
     struct counters *from, *to;
-    bool move;
+    unsigned how;
     struct arena *a;
     uint32_t *from_uids, *to_uids;
     size_t n, from_cap, to_cap;
@@ -52,13 +67,13 @@ static enum store_result check_quota(struct copying *c, const struct reader *r, 
 static enum store_result copy_batch(struct copying *c, const struct reader *r, struct err *e)
 {
     uint32_t uid = c->to->uidnext;
-    enum store_result result = c->move ? STORE_OK : check_quota(c, r, e);
+    enum store_result result = c->how & COPY_MOVE ? STORE_OK : check_quota(c, r, e);
     if (result != STORE_OK)
         return result;
-    result = copy_rows(&c->ch, c->to, r->rows, r->count, e);
+    result = copy_rows(&c->ch, c->to, r->rows, r->count, c->how, e);
     if (result != STORE_OK)
         return result;
-    if (c->move && !expunge_rows(&c->ch, c->from, r->rows, r->count, e))
+    if (c->how & COPY_MOVE && !expunge_rows(&c->ch, c->from, r->rows, r->count, e))
         return STORE_FAILED;
     for (size_t i = 0; i < r->count; i++, c->n++) {
         c->from_uids = list_room(c->a, c->from_uids, c->n, &c->from_cap, sizeof *c->from_uids);
@@ -89,10 +104,10 @@ static enum store_result copy_all(struct copying *c, const uint32_t *uids, size_
 }
 
 enum store_result store_copy(struct store *s, int64_t from, const uint32_t *uids, size_t n, int64_t to,
-                             bool move, struct arena *a, uint32_t **from_uids, uint32_t **to_uids,
+                             unsigned how, struct arena *a, uint32_t **from_uids, uint32_t **to_uids,
                              size_t *count, uint32_t *uidvalidity, struct err *e)
 {
-    struct copying c = {.move = move, .a = a};
+    struct copying c = {.how = how, .a = a};
     enum store_result r = change_open(s, &c.ch, e);
     if (r != STORE_OK)
         return r;

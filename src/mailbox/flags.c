@@ -11,8 +11,9 @@ struct flagging {
     struct counters *counters;
     const struct flag_store *f;
     struct str keywords; /* f's, in their normal form */
-    uint32_t keep, set;  /* flags = (flags & keep) | set */
-    struct arena *a;     /* of the results */
+    enum flag_change keywords_how;
+    uint32_t keep, set; /* flags = (flags & keep) | set */
+    struct arena *a;    /* of the results */
     struct view_changes *changed;
     size_t changed_cap;
     uint32_t *modified;
@@ -24,6 +25,8 @@ static void set_masks(struct flagging *g, const struct flag_store *f)
     uint32_t flags = f->flags & FLAG_ALL;
     g->keep = f->how == FLAGS_ADD ? FLAG_ALL : f->how == FLAGS_REMOVE ? FLAG_ALL & ~flags : 0;
     g->set = f->how == FLAGS_REMOVE ? 0 : flags;
+    g->keep |= f->locked & FLAG_ALL;
+    g->set &= ~f->locked;
 }
 
 static void tell_changed(struct flagging *g, const struct message_row *row)
@@ -46,7 +49,8 @@ static enum store_result change_row(struct flagging *g, struct message_row *row,
 {
     uint32_t flags = (row->flags & g->keep) | g->set;
     struct str keywords;
-    enum store_result r = keywords_change(row->keywords, g->f->how, g->keywords, &g->ch.arena, &keywords, e);
+    enum store_result r =
+        keywords_change(row->keywords, g->keywords_how, g->keywords, &g->ch.arena, &keywords, e);
     if (r != STORE_OK)
         return r;
     *is_run = keywords.p == row->keywords.p;
@@ -147,7 +151,9 @@ enum store_result store_flags(struct store *s, int64_t mailbox, const uint32_t *
     set_masks(&g, f);
     if (changed)
         *changed = (struct view_changes){0};
-    enum store_result r = keywords_normal(f->keywords, a, &g.keywords, e);
+    /* locked keywords: adding none */
+    g.keywords_how = f->keywords_locked ? FLAGS_ADD : f->how;
+    enum store_result r = keywords_normal(f->keywords_locked ? STR("") : f->keywords, a, &g.keywords, e);
     if (r == STORE_OK)
         r = change_open(s, &g.ch, e);
     if (r != STORE_OK)

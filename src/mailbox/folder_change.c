@@ -67,13 +67,6 @@ static int has_children(struct change *ch, struct str name, struct err *e)
 
 /* --- making --- */
 
-/* For a change that shows in the list of mailboxes. */
-static void take_modseq(struct change *ch)
-{
-    ch->root.highestmodseq = ch->modseq;
-    ch->root.is_dirty = ch->is_visible = true;
-}
-
 /* Greater than every earlier one, so that a name that comes again never looks like the old mailbox
  * (RFC 9051 section 2.3.1.1). */
 static uint32_t next_uidvalidity(struct change *ch)
@@ -95,11 +88,12 @@ static enum store_result insert(struct change *ch, struct str name, enum mailbox
     }
     *id = ch->root.uidnext++;
     ch->root.unseen++; /* see ROOT_MAILBOX */
-    take_modseq(ch);
+    change_tree(ch);
     return sql_exec(ch->db, &INSERT,
                     SQL(sql_int(*id), sql_text(name), sql_int(role), sql_int(next_uidvalidity(ch)),
                         sql_int((int64_t)ch->modseq)),
-                    NULL, e)
+                    NULL, e) &&
+                   rights_inherit(ch, *id, name, e)
                ? STORE_OK
                : STORE_FAILED;
 }
@@ -133,7 +127,7 @@ static enum store_result check_role(struct change *ch, enum mailbox_role role, s
 static bool set_selectable(struct change *ch, int64_t id, bool selectable, enum mailbox_role role,
                            struct err *e)
 {
-    take_modseq(ch);
+    change_tree(ch);
     return sql_exec(ch->db, &SET_SELECTABLE,
                     SQL(sql_int(id), sql_int(selectable), sql_int(role), sql_int((int64_t)ch->modseq)), NULL,
                     e);
@@ -191,7 +185,7 @@ static enum store_result empty(struct change *ch, struct counters *from, struct 
         else if (r.count == 0)
             break;
         else if (to)
-            result = copy_rows(ch, to, r.rows, r.count, e);
+            result = copy_rows(ch, to, r.rows, r.count, COPY_ONLY, e);
         if (result == STORE_OK && !expunge_rows(ch, from, r.rows, r.count, e))
             result = STORE_FAILED;
     }
@@ -203,9 +197,10 @@ static enum store_result empty(struct change *ch, struct counters *from, struct 
 
 static enum store_result delete_row(struct change *ch, int64_t id, struct err *e)
 {
-    take_modseq(ch);
+    change_tree(ch);
     ch->root.unseen--;
-    return sql_exec(ch->db, &DELETE, SQL(sql_int(id)), NULL, e) ? STORE_OK : STORE_FAILED;
+    return rights_remove(ch, id, e) && sql_exec(ch->db, &DELETE, SQL(sql_int(id)), NULL, e) ? STORE_OK
+                                                                                            : STORE_FAILED;
 }
 
 static enum store_result remove_one(struct change *ch, struct str name, struct err *e)
@@ -230,12 +225,13 @@ static enum store_result remove_one(struct change *ch, struct str name, struct e
     if (r != STORE_OK)
         return r;
     c->is_gone = true;
-    take_modseq(ch);
+    change_tree(ch);
     if (!children)
         return delete_row(ch, id, e);
     c->is_dirty = true;
     c->highestmodseq = ch->modseq;
-    return set_selectable(ch, id, false, MAILBOX_NO_ROLE, e) ? STORE_OK : STORE_FAILED;
+    return rights_remove(ch, id, e) && set_selectable(ch, id, false, MAILBOX_NO_ROLE, e) ? STORE_OK
+                                                                                         : STORE_FAILED;
 }
 
 enum store_result store_mailbox_delete(struct store *s, struct str name, struct err *e)
@@ -288,7 +284,7 @@ static enum store_result rename_tree(struct change *ch, struct str from, struct 
         r = make_parents(ch, to, e);
     if (r != STORE_OK)
         return r;
-    take_modseq(ch);
+    change_tree(ch);
     return sql_exec(ch->db, &RENAME, SQL(sql_text(from), sql_text(to)), NULL, e) &&
                    sql_exec(ch->db, &RENAME_CHILDREN,
                             SQL(sql_text(from), sql_text(to), sql_int((int64_t)name_characters(from) + 1)),

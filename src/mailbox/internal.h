@@ -72,7 +72,8 @@ struct store {
      * sleep and try again. Taken before a connection, so that writers who wait hold none. */
     pthread_mutex_t writer;
     pthread_mutex_t catching_up; /* one at a time works behind delivery (catch_up.c); taken before `writer` */
-    atomic_bool near_quota;      /* as of the last commit that asked (quota.c) */
+    _Atomic uint64_t rights_version; /* rights.c */
+    atomic_bool near_quota;          /* as of the last commit that asked (quota.c) */
     char *path;
 };
 
@@ -101,6 +102,7 @@ struct change {
     struct counters root; /* the account's own: see ROOT_MAILBOX */
     uint64_t modseq;      /* of whatever is changed now */
     bool is_visible;      /* sessions must be woken */
+    bool is_of_rights;    /* the store's rights_version goes on */
     bool knows_limits;    /* quota.c has read them */
     uint64_t limits[QUOTA_RESOURCES];
 };
@@ -112,6 +114,8 @@ enum store_result change_mailbox(struct change *ch, int64_t mailbox, struct coun
 void change_use(const struct change *ch, uint64_t *messages, uint64_t *size);
 /* The mailbox's messages have changed: it takes the change's modseq. */
 void change_mark(struct change *ch, struct counters *c);
+/* The list of mailboxes looks different: the account takes the change's modseq. */
+void change_tree(struct change *ch);
 enum store_result change_commit(struct change *ch, struct err *e); /* durable when STORE_OK */
 void change_cancel(struct change *ch);
 
@@ -128,6 +132,11 @@ enum store_result quota_check(struct change *ch, uint64_t messages, uint64_t byt
 void quota_note(struct change *ch);
 /* How many mailboxes there may be. */
 enum store_result quota_check_mailbox(struct change *ch, struct err *e);
+
+/* --- rights.c --- */
+/* What a new mailbox of that name gets from its parent. */
+bool rights_inherit(struct change *ch, int64_t mailbox, struct str name, struct err *e);
+bool rights_remove(struct change *ch, int64_t mailbox, struct err *e); /* with the mailbox */
 
 /* --- name.c --- */
 /* `in` as it is stored: NFC, INBOX in capitals, without a trailing delimiter. STORE_INVALID, STORE_LIMIT with
@@ -213,9 +222,9 @@ bool expunge_rows(struct change *ch, struct counters *c, const struct read_row *
                   struct err *e);
 /* One message, whatever its flags. STORE_NONE: it is not there. */
 enum store_result expunge_one(struct change *ch, int64_t mailbox, uint32_t uid, struct err *e);
-/* --- copy.c --- the same rows again at the end of `to`. */
+/* --- copy.c --- the same rows again at the end of `to`, without what enum copy_how says. */
 enum store_result copy_rows(struct change *ch, struct counters *to, const struct read_row *rows, size_t n,
-                            struct err *e);
+                            unsigned how, struct err *e);
 
 /* A run of rows with uids one after another, from row `at` on: how many. */
 size_t run_length(const struct read_row *rows, size_t n, size_t at);

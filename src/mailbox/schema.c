@@ -10,7 +10,8 @@
  *
  * Of the root row, messages, size and unseen count the messages, bytes and mailboxes of the account.
  *
- * mailbox.role is enum mailbox_role; message.flags enum message_flag. The numbers are on disk: never change
+ * mailbox.role is enum mailbox_role; message.flags enum message_flag,
+ * acl.rights enum mailbox_right. The numbers are on disk: never change
  * them. */
 static const struct sql_migration MIGRATIONS[] = {
     {"CREATE TABLE mailbox("
@@ -95,6 +96,13 @@ static const struct sql_migration MIGRATIONS[] = {
         " resource INTEGER PRIMARY KEY," /* enum quota_resource */
         " given INTEGER,"                /* by the administrator; NULL: no limit */
         " own INTEGER) STRICT;"          /* what the owner keeps to; NULL: nothing less than that */
+
+        /* Rights (rights.h). */
+        "CREATE TABLE acl("
+        " mailbox INTEGER NOT NULL,"
+        " identifier TEXT NOT NULL,"
+        " rights INTEGER NOT NULL," /* of enum mailbox_right */
+        " PRIMARY KEY(mailbox, identifier)) STRICT, WITHOUT ROWID;"
 
         /* When it came into its mailbox (RFC 8514). 0: before this was kept; then it is `received`. */
         "ALTER TABLE message ADD COLUMN saved INTEGER NOT NULL DEFAULT 0;"

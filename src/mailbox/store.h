@@ -67,6 +67,7 @@ enum store_result {
     STORE_INVALID,   /* a name or keyword that is not allowed; the words say why */
     STORE_LIMIT,     /* a bound above */
     STORE_OVERQUOTA, /* the account would have more than its quota: see below */
+    STORE_FORBIDDEN, /* the user lacks a right: from those who ask mailbox/rights.h, never the store itself */
     STORE_FAILED,    /* temporary or internal: disk full, broken database; see err.kind */
 };
 
@@ -249,6 +250,8 @@ struct flag_store {
     uint32_t flags;
     struct str keywords;
     uint64_t unchanged_since; /* UINT64_MAX: always (RFC 7162 section 3.1.3) */
+    uint32_t locked;          /* flags that stay as they are, whatever the above says */
+    bool keywords_locked;
 };
 /* Rows whose flags really changed come back in `changed` (for the session's own FETCH answers; its modseq
  * does not say that nothing else has happened since the session last looked), rows newer than unchanged_since
@@ -263,10 +266,17 @@ enum store_result store_expunge(struct store *s, int64_t mailbox, const uint32_t
 /* Removes for good what was expunged more than EXPUNGED_KEPT_S before `now` (seconds since 1970), in several
  * short transactions: once a day while the account is awake. */
 enum store_result store_purge(struct store *s, int64_t now, struct err *e);
-/* New uids in the order of the old ones; flags, keywords and dates are kept. `move` removes them from `from`
- * in the same transaction. All or nothing. */
+/* New uids in the order of the old ones; flags, keywords and dates are kept. COPY_MOVE removes them from
+ * `from` in the same transaction; the others say which flags the copies do without. All or nothing. */
+enum copy_how {
+    COPY_ONLY = 0,
+    COPY_MOVE = 1,
+    COPY_WITHOUT_SEEN = 1 << 1,
+    COPY_WITHOUT_DELETED = 1 << 2,
+    COPY_WITHOUT_OTHERS = 1 << 3, /* keywords too */
+};
 enum store_result store_copy(struct store *s, int64_t from, const uint32_t *uids, size_t n, int64_t to,
-                             bool move, struct arena *a, uint32_t **from_uids, uint32_t **to_uids,
+                             unsigned how, struct arena *a, uint32_t **from_uids, uint32_t **to_uids,
                              size_t *count, uint32_t *uidvalidity, struct err *e);
 
 /* --- reading --- */

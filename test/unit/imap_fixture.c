@@ -29,6 +29,7 @@ static void open_session(struct imap_fixture *f, struct imap_client *c)
         .config = &f->config,
         .store = f->store,
         .address = STR("ana@example.test"),
+        .user = c->user,
         .account = 1,
         .tag = STR("L"),
         .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
@@ -156,6 +157,10 @@ void imap_run_line(struct imap_fixture *f, const char *name, const char *line)
     struct imap_client *c = &f->clients[is_numbered ? line[1] - '1' : 0];
     bool skips = line[is_numbered ? 2 : 1] == '>';
     const char *text = line + (is_numbered ? 4 : 3);
+    if (side == 'U') {
+        c->user = str_from_c(text);
+        return;
+    }
     if (!c->is_open) {
         open_session(f, c);
         struct str greeting = imap_read_answer(c);

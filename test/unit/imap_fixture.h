@@ -2,6 +2,7 @@
  * must answer.
  *
  *   C: line      sent with CRLF          C2: the same on a second session, and so on
+ *   U2: ben@example.test    before anything else of the second session: it is a guest's, not the owner's
  *   S: line      must come next          S2:
  *                ~ matches a run without spaces, ... at the end anything
  *   S> line      the same after untagged lines that do not matter
@@ -23,6 +24,7 @@ struct imap_client {
     struct stream stream;
     struct account_session host;
     pthread_t thread;
+    struct str user; /* "": the owner */
     bool is_open;
 };
 
