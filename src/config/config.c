@@ -156,6 +156,19 @@ static bool take_seconds(struct reading *r, void *to, struct str value, struct e
     return true;
 }
 
+/* RFC 2449 section 6.7. A policy of 0 days would mean that we delete what is fetched. */
+static bool take_expire(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)r;
+    uint64_t days = 0;
+    char unit;
+    bool never = str_eq(value, STR("never"));
+    if (!never && (!take_unit(value, "d", &days, &unit) || days == 0 || days > 36500))
+        return err_set(e, ERR_PERMANENT, "it is never, or a number of days such as 30d");
+    *(unsigned *)to = (unsigned)days;
+    return true;
+}
+
 static bool take_separator(struct reading *r, void *to, struct str value, struct err *e)
 {
     (void)r;
@@ -292,6 +305,8 @@ static const struct setting SETTINGS[] = {
     {"tls", "key", take_path, IN_CONFIG(tls_key)},
     {"login", "plain_on_loopback", take_yes, IN_CONFIG(plain_on_loopback)},
     {"login", "failures", take_count, IN_CONFIG(failures_before_wait)},
+    {"pop3", "expire", take_expire, IN_CONFIG(pop3_expire_days)},
+    {"pop3", "login_delay", take_seconds, IN_CONFIG(pop3_login_delay_s)},
     {"dns", "server", take_dns_server, IN_CONFIG(dns_server)},
     {"dns", "trust_anchor", take_path, IN_CONFIG(dns_trust_anchor)},
     {"smtp", "message_size", take_bytes, IN_CONFIG(message_size_max)},

@@ -56,6 +56,10 @@ struct config {
     unsigned failures_before_wait; /* [login] failures = N (default 5): failed passwords of one address before
                                       it waits */
 
+    unsigned pop3_expire_days;   /* [pop3] expire: how long mail may be left here, as CAPA tells it; 0
+                                    (default):   for ever */
+    unsigned pop3_login_delay_s; /* [pop3] login_delay: between two logins of an account (default 0) */
+
     struct str dns_server;       /* "" = the system's resolv.conf; else "IP" or "IP@port" */
     struct str dns_trust_anchor; /* path of a file with DS or DNSKEY records; "" = Debian's root anchor */
 

@@ -37,6 +37,7 @@ struct login {
     struct loop *loop;
     struct directory *directory;
     struct keeper *keeper;
+    struct login_delays *delays;
     int stop; /* eventfd that all sessions watch */
     bool stopping;
     struct running *first;
@@ -123,6 +124,7 @@ static void start(struct login *login, struct gate_line *gate, const struct conn
                                   .config = login->role->config,
                                   .directory = login->directory,
                                   .keeper = login->keeper,
+                                  .delays = login->delays,
                                   .gate = gate->channel,
                                   .stop = login->stop,
                                   .connection = *c,
@@ -224,6 +226,7 @@ int login_main(struct role *r)
                           .loop = loop_new(),
                           .directory = directory_client(r),
                           .keeper = keeper_client(r),
+                          .delays = login_delays_new(),
                           .stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     if (login.stop < 0)
         log_die("login.start", "eventfd: %s", strerror(errno));

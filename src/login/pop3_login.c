@@ -7,7 +7,9 @@
 struct pop3_login {
     struct login_session *s;
     struct stream *stream;
-    char *user; /* of USER, for the PASS that follows; NULL: none */
+    char *user;   /* of USER, for the PASS that follows; NULL: none */
+    bool is_utf8; /* UTF8 was said. It changes nothing here: names are UTF-8 anyhow, and a message's bytes are
+                     what they are */
     bool is_over;
 };
 
@@ -36,7 +38,7 @@ static bool password_is_safe(struct pop3_login *p)
     return false;
 }
 
-/* Codes of RFC 3206. */
+/* Codes of RFC 3206 and RFC 2449 section 8.1.1. */
 static void refuse(struct pop3_login *p, const char *code, const char *words)
 {
     stream_writef(p->stream, "-ERR [%s] %s\r\n", code, words);
@@ -47,7 +49,11 @@ static void settle(struct pop3_login *p, const struct login_answer *a)
 {
     p->is_over = a->result == LOGIN_HANDED_OVER || a->result == LOGIN_LOST;
     if (!p->is_over)
-        refuse(p, a->result == LOGIN_WRONG ? "AUTH" : "SYS/TEMP", a->words);
+        refuse(p,
+               a->result == LOGIN_WRONG       ? "AUTH"
+               : a->result == LOGIN_TOO_OFTEN ? "LOGIN-DELAY"
+                                              : "SYS/TEMP",
+               a->words);
 }
 
 /* --- commands --- */
@@ -105,9 +111,10 @@ static void do_capa(struct pop3_login *p, const struct pop3_command *c)
     CLEAN_BUF struct buf text;
     (void)c;
     buf_init(&text, 1024);
-    pop3_add_capabilities(&text, (struct pop3_offer){.starttls = !p->s->connection.tls.on,
-                                                     .login = login_may_send_password(p->s),
-                                                     .bindings = login_bindings(p->s)});
+    const struct pop3_offer offer = {.starttls = !p->s->connection.tls.on && !p->is_utf8,
+                                     .login = login_may_send_password(p->s),
+                                     .bindings = login_bindings(p->s)};
+    pop3_add_capabilities(&text, p->s->config, &offer);
     say(p, "+OK Capabilities follow");
     stream_write(p->stream, buf_str(&text));
 }
@@ -116,6 +123,14 @@ static void attempt(struct pop3_login *p, struct str password)
 {
     struct login_answer a = login_attempt(p->s, str_from_c(p->user), password, STR(""));
     settle(p, &a);
+}
+
+static void do_lang(struct pop3_login *p, const struct pop3_command *c)
+{
+    CLEAN_BUF struct buf text;
+    buf_init(&text, 1024);
+    pop3_answer_lang(c, &text);
+    stream_write(p->stream, buf_str(&text));
 }
 
 static void do_pass(struct pop3_login *p, const struct pop3_command *c)
@@ -143,6 +158,10 @@ static void do_stls(struct pop3_login *p, const struct pop3_command *c)
         bad(p, "TLS is on already");
         return;
     }
+    if (p->is_utf8) { /* RFC 6856 section 2.1: a client must not, and a server may refuse */
+        bad(p, "STLS comes before UTF8");
+        return;
+    }
     forget_user(p);
     say(p, "+OK Begin TLS now");
     p->is_over = !login_starttls(p->s);
@@ -157,6 +176,13 @@ static void do_user(struct pop3_login *p, const struct pop3_command *c)
     say(p, "+OK Now the password"); /* whether the user exists is not told */
 }
 
+static void do_utf8(struct pop3_login *p, const struct pop3_command *c)
+{
+    (void)c;
+    p->is_utf8 = true;
+    say(p, "+OK UTF-8 it is");
+}
+
 static void do_too_early(struct pop3_login *p, const struct pop3_command *c)
 {
     (void)c;
@@ -165,10 +191,11 @@ static void do_too_early(struct pop3_login *p, const struct pop3_command *c)
 
 static void (*const COMMANDS[])(struct pop3_login *p, const struct pop3_command *c) = {
     [POP3_APOP] = do_apop,      [POP3_AUTH] = do_auth,      [POP3_CAPA] = do_capa,
-    [POP3_DELE] = do_too_early, [POP3_LIST] = do_too_early, [POP3_NOOP] = do_too_early,
-    [POP3_PASS] = do_pass,      [POP3_QUIT] = do_quit,      [POP3_RETR] = do_too_early,
-    [POP3_RSET] = do_too_early, [POP3_STAT] = do_too_early, [POP3_STLS] = do_stls,
-    [POP3_TOP] = do_too_early,  [POP3_UIDL] = do_too_early, [POP3_USER] = do_user,
+    [POP3_LANG] = do_lang,      [POP3_DELE] = do_too_early, [POP3_LIST] = do_too_early,
+    [POP3_NOOP] = do_too_early, [POP3_PASS] = do_pass,      [POP3_QUIT] = do_quit,
+    [POP3_RETR] = do_too_early, [POP3_RSET] = do_too_early, [POP3_STAT] = do_too_early,
+    [POP3_STLS] = do_stls,      [POP3_TOP] = do_too_early,  [POP3_UIDL] = do_too_early,
+    [POP3_USER] = do_user,      [POP3_UTF8] = do_utf8,
 };
 
 /* --- the loop --- */

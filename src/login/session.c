@@ -81,11 +81,26 @@ static struct login_answer make_wait(struct login_session *s, struct str user, u
     return a;
 }
 
+/* LOGIN-DELAY (RFC 2449 section 6.5): asked once the password is known to be right, so that it tells a
+ * stranger nothing. */
+static struct login_answer let_in(struct login_session *s, struct str user, const struct directory_login *who,
+                                  struct str tag)
+{
+    char words[80];
+    unsigned left_s = login_is_pop3(s) ? login_delays_enter(s->delays, who->account, clock_ms(),
+                                                            s->config->pop3_login_delay_s)
+                                       : 0;
+    if (left_s == 0)
+        return hand_over(s, user, who, tag);
+    snprintf(words, sizeof words, "You were here a moment ago; come again in %u seconds", left_s);
+    return refused(s, user, LOGIN_TOO_OFTEN, words);
+}
+
 static struct login_answer settle(struct login_session *s, struct str user, enum directory_verdict verdict,
                                   const struct directory_login *who, struct str tag)
 {
     switch (verdict) {
-    case DIRECTORY_GOOD: return hand_over(s, user, who, tag);
+    case DIRECTORY_GOOD: return let_in(s, user, who, tag);
     case DIRECTORY_WAIT: s->failures++; return make_wait(s, user, who->wait_s);
     case DIRECTORY_WRONG: s->failures++; return refused(s, user, LOGIN_WRONG, "Wrong user name or password");
     case DIRECTORY_NO_ANSWER: break;

@@ -5,6 +5,7 @@
 #include "directory/directory.h"
 #include "gate/connection.h"
 #include "keeper/keeper.h"
+#include "login/delay.h"
 
 /* From connecting to being logged in, TLS included. RFC 3501 section 5.4 wants 30 minutes of patience, but
  * after login; nobody types commands here. */
@@ -19,6 +20,7 @@ struct login_session {
     const struct config *config;
     struct directory *directory;
     struct keeper *keeper;
+    struct login_delays *delays;
     int gate; /* channel to the gate that it came from; lent */
     int stop; /* readable once the server is going down; lent */
     struct connection connection;
@@ -44,6 +46,7 @@ enum login_result {
     LOGIN_LOST,        /* nobody knows who has the connection: no further word either */
     LOGIN_WRONG,
     LOGIN_WAIT,        /* too many failures from this address; a pause has been made */
+    LOGIN_TOO_OFTEN,   /* POP3: before config's login_delay has passed */
     LOGIN_UNAVAILABLE, /* the directory or the account is not there now */
 };
 

@@ -8,6 +8,8 @@
 /* Read at a time: a stored chunk. */
 #define PIECE_BYTES BODY_CHUNK
 
+/* --- what is written --- */
+
 struct sender {
     struct stream *to;
     bool in_header;
@@ -70,38 +72,100 @@ static void write_end(struct sender *s, bool wrote_anything)
     stream_write(s->to, STR(".\r\n"));
 }
 
-/* The bytes at `offset`. The database connection goes back at once: others need it while the client reads. */
-static bool read_piece(struct maildrop *m, uint32_t uid, uint64_t offset, struct buf *piece, struct err *e)
+/* --- what is read --- */
+
+/* Rows of this many messages are read at once: a client that fetches all of them asks for one after the
+ * other. */
+#define ROWS_AT_ONCE 64
+
+void maildrop_rest(struct maildrop *m)
 {
-    struct store_fetch *f;
-    const struct fetch_row *row;
-    buf_reset(piece);
-    if (store_fetch_open(m->store, m->mailbox, &uid, 1, 0, &f, e) != STORE_OK)
-        return false;
-    if (!store_fetch_next(f, &row))
-        return store_fetch_close(f, e) == STORE_OK &&
-               err_set(e, ERR_PERMANENT, "message %u was deleted by another client", uid);
-    bool read = store_fetch_body(f, offset, PIECE_BYTES, piece, e) == STORE_OK;
-    return store_fetch_close(f, read ? e : NULL) == STORE_OK && read;
+    if (m->fetch)
+        store_fetch_close(m->fetch, NULL);
+    m->fetch = NULL;
+    m->piece_of = SIZE_MAX;
+    buf_free(&m->piece);
 }
 
-enum maildrop_sent maildrop_send(struct maildrop *m, const struct drop_message *message, uint64_t lines,
-                                 struct stream *to, struct err *e)
+static bool open_at(struct maildrop *m, size_t i, struct err *e)
+{
+    uint32_t uids[ROWS_AT_ONCE];
+    size_t n = m->n - i < ROWS_AT_ONCE ? m->n - i : ROWS_AT_ONCE;
+    for (size_t k = 0; k < n; k++)
+        uids[k] = m->v[i + k].uid;
+    maildrop_rest(m);
+    m->fetch_next = i;
+    return store_fetch_open(m->store, m->mailbox, uids, n, 0, &m->fetch, e) == STORE_OK;
+}
+
+static bool find_next_row(struct maildrop *m, size_t i)
+{
+    const struct fetch_row *row;
+    if (!m->fetch || m->fetch_next != i || !store_fetch_next(m->fetch, &row))
+        return false;
+    m->fetch_next = i + 1;
+    return row->row.uid == m->v[i].uid;
+}
+
+/* Puts `fetch` at v[i]: its next row, or the first of a new batch. The row of a batch may be that of a
+ * message which another client has deleted since: its bytes are kept for days, and this session has it. */
+static bool seek(struct maildrop *m, size_t i, struct err *e)
+{
+    struct err failure = ERR_INIT;
+    if (find_next_row(m, i) || (open_at(m, i, e) && find_next_row(m, i)))
+        return true;
+    if (m->fetch && store_fetch_close(m->fetch, &failure) != STORE_OK)
+        err_set(e, failure.kind, "%s", failure.text);
+    else
+        err_set(e, ERR_PERMANENT, "message %u was deleted by another client", m->v[i].uid);
+    m->fetch = NULL;
+    maildrop_rest(m);
+    return false;
+}
+
+/* The database connection goes back at once: others need it while the client reads. */
+static bool read_piece(struct maildrop *m, uint64_t offset, struct err *e)
+{
+    buf_reset(&m->piece);
+    if (store_fetch_body(m->fetch, offset, PIECE_BYTES, &m->piece, e) == STORE_OK)
+        return true;
+    maildrop_rest(m);
+    return false;
+}
+
+static bool read_first_piece(struct maildrop *m, size_t i, struct err *e)
+{
+    if (m->piece_of == i)
+        return true;
+    m->piece_of = SIZE_MAX;
+    if (!seek(m, i, e) || !read_piece(m, 0, e))
+        return false;
+    m->piece_of = i;
+    return true;
+}
+
+void maildrop_read_ahead(struct maildrop *m, size_t i)
+{
+    read_first_piece(m, i, NULL);
+}
+
+enum maildrop_sent maildrop_send(struct maildrop *m, size_t i, uint64_t lines, struct stream *to,
+                                 struct err *e)
 {
     struct sender s = {
         .to = to, .in_header = true, .at_line_start = true, .line_is_empty = true, .lines_left = lines};
-    CLEAN_BUF struct buf piece;
-    buf_init(&piece, PIECE_BYTES);
-    if (!read_piece(m, message->uid, 0, &piece, e))
+    const uint32_t size = m->v[i].size;
+    if (!read_first_piece(m, i, e))
         return MAILDROP_GONE;
-    stream_writef(to, "+OK %llu octets\r\n", (unsigned long long)message->size);
-    uint64_t at = piece.n;
-    while (write_piece(&s, buf_str(&piece)) && at < message->size && to->write_failed == STREAM_OK) {
-        if (!read_piece(m, message->uid, at, &piece, e))
+    m->piece_of = SIZE_MAX; /* from here on it may be another piece */
+    stream_writef(to, "+OK %u octets\r\n", size);
+    uint64_t at = m->piece.n;
+    while (write_piece(&s, buf_str(&m->piece)) && at < size && to->write_failed == STREAM_OK) {
+        if (!read_piece(m, at, e))
             return MAILDROP_BROKEN;
-        if (piece.n == 0)
+        if (m->piece.n == 0)
             break;
-        at += piece.n;
+        at += m->piece.n;
     }
     write_end(&s, at > 0);
     return MAILDROP_SENT;

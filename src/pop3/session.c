@@ -13,6 +13,7 @@ struct pop3 {
     struct account_session *s;
     struct stream *stream;
     struct maildrop drop;
+    size_t next; /* the message behind the one that was sent last; 0: none was */
     unsigned bad_commands;
     bool is_over;
 };
@@ -24,47 +25,48 @@ static void say(struct pop3 *p, const char *line)
 
 /* --- commands --- */
 
-/* The message that a command names; NULL: it has been told that there is none. */
-static struct drop_message *named(struct pop3 *p, const struct pop3_command *c)
+/* The message that a command names, as its place in the maildrop; NO_MESSAGE: it has been told that there is
+ * none. */
+#define NO_MESSAGE SIZE_MAX
+static size_t named(struct pop3 *p, const struct pop3_command *c)
 {
-    if (c->number == 0 || c->number > p->drop.n) {
+    if (c->number == 0 || c->number > p->drop.n)
         stream_writef(p->stream, "-ERR No such message, there are %zu\r\n", p->drop.n);
-        return NULL;
-    }
-    struct drop_message *m = &p->drop.v[c->number - 1];
-    if (!m->is_deleted)
-        return m;
-    stream_writef(p->stream, "-ERR Message %u is deleted\r\n", c->number);
-    return NULL;
+    else if (maildrop_is_deleted(&p->drop, c->number - 1))
+        stream_writef(p->stream, "-ERR Message %u is deleted\r\n", c->number);
+    else
+        return c->number - 1;
+    return NO_MESSAGE;
 }
 
-static void write_size(struct pop3 *p, const struct drop_message *m)
+static void write_size(struct pop3 *p, size_t i)
 {
-    stream_writef(p->stream, "%zu %llu\r\n", (size_t)(m - p->drop.v) + 1, (unsigned long long)m->size);
+    stream_writef(p->stream, "%zu %u\r\n", i + 1, p->drop.v[i].size);
 }
 
-/* Stable as long as the uid is: until somebody deletes the message (RFC 1939 section 7, UIDL). */
-static void write_uid(struct pop3 *p, const struct drop_message *m)
+/* For ever (RFC 1939 section 7, UIDL): INBOX keeps its uidvalidity for its whole life, also when it is
+ * renamed (its messages leave it then), and gives no uid twice. A message that leaves INBOX and comes back is
+ * another. */
+static void write_uid(struct pop3 *p, size_t i)
 {
-    stream_writef(p->stream, "%zu %u.%u\r\n", (size_t)(m - p->drop.v) + 1, p->drop.uidvalidity, m->uid);
+    stream_writef(p->stream, "%zu %u.%u\r\n", i + 1, p->drop.uidvalidity, p->drop.v[i].uid);
 }
 
-static void list_with(struct pop3 *p, const struct pop3_command *c,
-                      void (*write)(struct pop3 *p, const struct drop_message *m))
+static void list_with(struct pop3 *p, const struct pop3_command *c, void (*write)(struct pop3 *p, size_t i))
 {
     if (c->has_number) {
-        const struct drop_message *m = named(p, c);
-        if (m) {
+        size_t i = named(p, c);
+        if (i != NO_MESSAGE) {
             stream_write(p->stream, STR("+OK "));
-            write(p, m);
+            write(p, i);
         }
         return;
     }
     stream_writef(p->stream, "+OK %zu messages (%llu octets)\r\n", p->drop.n - p->drop.deleted,
                   (unsigned long long)p->drop.size);
     for (size_t i = 0; i < p->drop.n; i++)
-        if (!p->drop.v[i].is_deleted)
-            write(p, &p->drop.v[i]);
+        if (!maildrop_is_deleted(&p->drop, i))
+            write(p, i);
     say(p, ".");
 }
 
@@ -73,23 +75,31 @@ static void do_capa(struct pop3 *p, const struct pop3_command *c)
     CLEAN_BUF struct buf text;
     (void)c;
     buf_init(&text, 1024);
-    pop3_add_capabilities(&text, (struct pop3_offer){.login = false});
+    pop3_add_capabilities(&text, p->s->config, &(struct pop3_offer){.login = false});
     say(p, "+OK Capabilities follow");
     stream_write(p->stream, buf_str(&text));
 }
 
 static void do_dele(struct pop3 *p, const struct pop3_command *c)
 {
-    struct drop_message *m = named(p, c);
-    if (!m)
+    size_t i = named(p, c);
+    if (i == NO_MESSAGE)
         return;
-    maildrop_delete(&p->drop, m);
+    maildrop_delete(&p->drop, i);
     stream_writef(p->stream, "+OK Message %u will be deleted at QUIT\r\n", c->number);
 }
 
 static void do_list(struct pop3 *p, const struct pop3_command *c)
 {
     list_with(p, c, write_size);
+}
+
+static void do_lang(struct pop3 *p, const struct pop3_command *c)
+{
+    CLEAN_BUF struct buf text;
+    buf_init(&text, 1024);
+    pop3_answer_lang(c, &text);
+    stream_write(p->stream, buf_str(&text));
 }
 
 static void do_noop(struct pop3 *p, const struct pop3_command *c)
@@ -105,7 +115,8 @@ static void do_quit(struct pop3 *p, const struct pop3_command *c)
     p->is_over = true;
     if (!maildrop_update(&p->drop, &e)) {
         LOG_ERROR("maildrop.update", F_STR("address", p->s->address), F_C("error", e.text));
-        say(p, "-ERR [SYS/TEMP] The messages could not be deleted; they are still there");
+        stream_writef(p->stream, "-ERR [%s] The messages could not be deleted; they are still there\r\n",
+                      pop3_system_code(&e));
         return;
     }
     if (p->drop.deleted > 0)
@@ -113,24 +124,30 @@ static void do_quit(struct pop3 *p, const struct pop3_command *c)
     stream_writef(p->stream, "+OK %zu messages deleted, goodbye\r\n", p->drop.deleted);
 }
 
+static void explain(struct pop3 *p, size_t i, enum maildrop_sent sent, const struct err *e)
+{
+    if (e->kind != ERR_PERMANENT)
+        LOG_ERROR("message.unreadable", F_STR("address", p->s->address), F_INT("uid", p->drop.v[i].uid),
+                  F_C("error", e->text));
+    if (sent == MAILDROP_BROKEN)
+        p->is_over = true;
+    else if (e->kind == ERR_PERMANENT)
+        say(p, "-ERR Another client has deleted this message");
+    else
+        stream_writef(p->stream, "-ERR [%s] The message cannot be read now\r\n", pop3_system_code(e));
+}
+
 static void send_message(struct pop3 *p, const struct pop3_command *c, uint64_t lines)
 {
     struct err e = ERR_INIT;
-    const struct drop_message *m = named(p, c);
-    if (!m)
+    size_t i = named(p, c);
+    if (i == NO_MESSAGE)
         return;
-    enum maildrop_sent sent = maildrop_send(&p->drop, m, lines, p->stream, &e);
+    enum maildrop_sent sent = maildrop_send(&p->drop, i, lines, p->stream, &e);
     if (sent == MAILDROP_SENT)
-        return;
-    if (e.kind != ERR_PERMANENT)
-        LOG_ERROR("message.unreadable", F_STR("address", p->s->address), F_INT("uid", m->uid),
-                  F_C("error", e.text));
-    if (sent == MAILDROP_BROKEN)
-        p->is_over = true;
-    else if (e.kind == ERR_PERMANENT)
-        say(p, "-ERR Another client has deleted this message");
+        p->next = i + 1;
     else
-        say(p, "-ERR [SYS/TEMP] The message cannot be read now");
+        explain(p, i, sent, &e);
 }
 
 static void do_retr(struct pop3 *p, const struct pop3_command *c)
@@ -170,26 +187,46 @@ static void do_too_late(struct pop3 *p, const struct pop3_command *c)
 }
 
 static void (*const COMMANDS[])(struct pop3 *p, const struct pop3_command *c) = {
-    [POP3_APOP] = do_too_late, [POP3_AUTH] = do_too_late, [POP3_CAPA] = do_capa,
-    [POP3_DELE] = do_dele,     [POP3_LIST] = do_list,     [POP3_NOOP] = do_noop,
-    [POP3_PASS] = do_too_late, [POP3_QUIT] = do_quit,     [POP3_RETR] = do_retr,
-    [POP3_RSET] = do_rset,     [POP3_STAT] = do_stat,     [POP3_STLS] = do_too_late,
-    [POP3_TOP] = do_top,       [POP3_UIDL] = do_uidl,     [POP3_USER] = do_too_late,
+    [POP3_APOP] = do_too_late, [POP3_AUTH] = do_too_late, [POP3_CAPA] = do_capa, [POP3_LANG] = do_lang,
+    [POP3_DELE] = do_dele,     [POP3_LIST] = do_list,     [POP3_NOOP] = do_noop, [POP3_PASS] = do_too_late,
+    [POP3_QUIT] = do_quit,     [POP3_RETR] = do_retr,     [POP3_RSET] = do_rset, [POP3_STAT] = do_stat,
+    [POP3_STLS] = do_too_late, [POP3_TOP] = do_top,       [POP3_UIDL] = do_uidl, [POP3_USER] = do_too_late,
+    [POP3_UTF8] = do_too_late,
 };
 
 /* --- the session --- */
 
-/* Waits for bytes from the client; false: the session ends. */
-static bool wait_for_client(struct pop3 *p, struct deadline d)
+/* A client that has fetched a message asks for the next one within a round trip. One that has not after so
+ * long is busy with something else, and what was read for it is forgotten. */
+#define READ_AHEAD_MS 1000
+
+static enum stream_result wait_until(struct pop3 *p, struct deadline d)
 {
     enum stream_result r;
     while ((r = stream_wait(p->stream, p->s->wake_fd, d)) == STREAM_WOKEN) {
         eventfd_t ignored; /* new mail is for the next session; only the server's end concerns this one */
         eventfd_read(p->s->wake_fd, &ignored);
         if (atomic_load(p->s->stopping))
-            return false;
+            break;
     }
-    return r == STREAM_OK;
+    return r;
+}
+
+/* Waits for bytes from the client; false: the session ends. The answer is on its way before the next message
+ * is read. */
+static bool wait_for_client(struct pop3 *p, struct deadline d)
+{
+    if (p->next > 0 && p->next < p->drop.n && !maildrop_is_deleted(&p->drop, p->next)) {
+        if (stream_flush(p->stream, d) != STREAM_OK)
+            return false;
+        maildrop_read_ahead(&p->drop, p->next);
+    }
+    enum stream_result r = wait_until(p, deadline_sooner(d, deadline_in(READ_AHEAD_MS)));
+    if (r != STREAM_TIMEOUT)
+        return r == STREAM_OK;
+    maildrop_rest(&p->drop);
+    p->next = 0;
+    return wait_until(p, d) == STREAM_OK;
 }
 
 /* The next line; false: the session ends, without a word (section 3: after a timeout nothing is deleted). */
@@ -242,7 +279,7 @@ void pop3_session_run(struct account_session *s)
     }
     if (!maildrop_load(&p.drop, s->store, &e)) {
         LOG_ERROR("maildrop.load", F_STR("address", s->address), F_C("error", e.text));
-        say(&p, "-ERR [SYS/TEMP] The maildrop cannot be opened now");
+        stream_writef(p.stream, "-ERR [%s] The maildrop cannot be opened now\r\n", pop3_system_code(&e));
         return;
     }
     stream_writef(p.stream, "+OK Logged in, %zu messages (%llu octets)\r\n", p.drop.n,

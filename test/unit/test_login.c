@@ -6,6 +6,7 @@
 #include "directory/password.h"
 #include "gate/connection.h"
 #include "keeper/keeper.h"
+#include "login/delay.h"
 #include "login/login.h"
 #include "roles.h"
 
@@ -163,6 +164,10 @@ static void pop3_from_greeting_to_session(void **state)
     assert_non_null(strstr(hear(fd, "\r\n.\r\n"), "STLS\r\n"));
     say(fd, "STAT\r\n");
     hear(fd, "-ERR Log in first");
+    say(fd, "LANG de\r\n");
+    hear(fd, "-ERR");
+    say(fd, "UTF8\r\nSTLS\r\n");
+    assert_non_null(strstr(hear(fd, "STLS comes before UTF8"), "+OK UTF-8"));
     say(fd, "PASS x\r\n");
     hear(fd, "-ERR USER first");
     say(fd, "USER ana@example.org\r\nPASS wrong\r\n");
@@ -175,6 +180,23 @@ static void pop3_from_greeting_to_session(void **state)
     say(fd, "AUTH PLAIN AGFuYUBleGFtcGxlLm9yZwBjb3JyZWN0IGhvcnNl\r\nUIDL\r\nQUIT\r\n");
     hear(fd, "deleted, goodbye\r\n");
     close(fd);
+}
+
+static void login_delays_are_kept(void **state)
+{
+    (void)state;
+    struct login_delays *d = login_delays_new();
+    assert_int_equal(login_delays_enter(d, 7, 1000, 60), 0);
+    assert_int_equal(login_delays_enter(d, 7, 1001, 60), 60);
+    assert_int_equal(login_delays_enter(d, 8, 1001, 60), 0);
+    assert_int_equal(login_delays_enter(d, 7, 60999, 60), 1); /* an attempt that is refused does not count */
+    assert_int_equal(login_delays_enter(d, 7, 61000, 60), 0);
+    assert_int_equal(login_delays_enter(d, 7, 61000, 0), 0);
+    for (int64_t other = 1; other <= 4; other++) /* of the same set: the oldest goes */
+        assert_int_equal(login_delays_enter(d, 7 + other * 4096, 61000 + other, 60), 0);
+    assert_int_equal(login_delays_enter(d, 7, 61010, 60), 0);
+    assert_int_equal(login_delays_enter(d, 7 + 4 * 4096, 61010, 60), 60);
+    login_delays_free(d);
 }
 
 static void no_password_without_tls_from_elsewhere(void **state)
@@ -296,6 +318,7 @@ int main(void)
         cmocka_unit_test(imap_from_greeting_to_session),
         cmocka_unit_test(imap_authenticate),
         cmocka_unit_test(pop3_from_greeting_to_session),
+        cmocka_unit_test(login_delays_are_kept),
         cmocka_unit_test(no_password_without_tls_from_elsewhere),
         cmocka_unit_test(nothing_before_starttls_counts_after_it),
         cmocka_unit_test(nonsense_is_refused_and_ended),

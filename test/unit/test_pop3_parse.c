@@ -91,11 +91,11 @@ static void nonsense(void **state)
     refused(STR("STAT\rQUIT"), POP3_UNKNOWN);
 }
 
-static bool offers(struct pop3_offer offer, const char *line)
+static bool offers(const struct config *config, struct pop3_offer offer, const char *line)
 {
     CLEAN_BUF struct buf text;
     buf_init(&text, 1000);
-    pop3_add_capabilities(&text, offer);
+    pop3_add_capabilities(&text, config, &offer);
     assert_true(str_ends(buf_str(&text), STR("\r\n.\r\n")));
     return str_find(buf_str(&text), str_from_c(line)) != STR_NONE;
 }
@@ -103,17 +103,62 @@ static bool offers(struct pop3_offer offer, const char *line)
 static void capabilities_fit_the_state(void **state)
 {
     (void)state;
-    struct pop3_offer plain = {.starttls = true}, tls = {.login = true}, after = {0};
-    assert_true(offers(plain, "STLS\r\n"));
-    assert_false(offers(plain, "USER"));
-    assert_false(offers(plain, "SASL"));
-    assert_false(offers(tls, "STLS"));
-    assert_true(offers(tls, "SASL SCRAM-SHA-256 PLAIN LOGIN\r\n"));
-    assert_true(offers(tls, "USER\r\n"));
-    assert_false(offers(after, "STLS"));
-    assert_false(offers(after, "USER"));
-    assert_true(offers(after, "UIDL\r\n"));
-    assert_true(offers(after, "TOP\r\n"));
+    static const struct config CONFIG;
+    static const struct channel_bindings BINDINGS = {.v[BINDING_TLS_EXPORTER].n = 32};
+    struct pop3_offer plain = {.starttls = true}, tls = {.login = true}, after = {0},
+                      bound = {.login = true, .bindings = &BINDINGS};
+    assert_true(offers(&CONFIG, plain, "STLS\r\n"));
+    assert_false(offers(&CONFIG, plain, "\r\nUSER"));
+    assert_false(offers(&CONFIG, plain, "SASL"));
+    assert_false(offers(&CONFIG, tls, "STLS"));
+    assert_true(offers(&CONFIG, tls, "SASL SCRAM-SHA-256 PLAIN LOGIN\r\n"));
+    assert_true(offers(&CONFIG, bound, "SASL SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN\r\n"));
+    assert_true(offers(&CONFIG, tls, "\r\nUSER\r\n"));
+    assert_false(offers(&CONFIG, after, "STLS"));
+    assert_false(offers(&CONFIG, after, "\r\nUSER"));
+    assert_true(offers(&CONFIG, after, "UIDL\r\n"));
+    assert_true(offers(&CONFIG, after, "TOP\r\n"));
+    assert_true(offers(&CONFIG, after, "UTF8 USER\r\n"));
+    assert_true(offers(&CONFIG, plain, "LANG\r\n"));
+}
+
+static void policies_are_told(void **state)
+{
+    (void)state;
+    static const struct config NONE, SOME = {.pop3_expire_days = 30, .pop3_login_delay_s = 60};
+    struct pop3_offer after = {0};
+    assert_true(offers(&NONE, after, "EXPIRE NEVER\r\n"));
+    assert_false(offers(&NONE, after, "LOGIN-DELAY"));
+    assert_true(offers(&SOME, after, "EXPIRE 30\r\n"));
+    assert_true(offers(&SOME, after, "LOGIN-DELAY 60\r\n"));
+}
+
+static void languages_of_rfc6856(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *answer;
+    } CASES[] = {
+        {"LANG", "+OK Languages follow\r\nen English\r\ni-default Default\r\n.\r\n"},
+        {"LANG *", "+OK en "},
+        {"LANG EN", "+OK en "},
+        {"lang en-GB-oed", "+OK en "},
+        {"LANG i-default", "+OK i-default "},
+        {"LANG sr-Latn", "-ERR "},
+        {"LANG -", "-ERR "},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        CLEAN_BUF struct buf out;
+        struct pop3_command c = parsed(CASES[i].line);
+        buf_init(&out, 1000);
+        assert_int_equal(c.verb, POP3_LANG);
+        pop3_answer_lang(&c, &out);
+        assert_true(str_starts(buf_str(&out), str_from_c(CASES[i].answer)));
+        assert_true(str_ends(buf_str(&out), STR("\r\n")));
+    }
+    refused(STR("LANG en de"), POP3_LANG);
+    assert_int_equal(parsed("UTF8").verb, POP3_UTF8);
+    refused(STR("UTF8 USER"), POP3_UTF8);
 }
 
 int main(void)
@@ -125,6 +170,8 @@ int main(void)
         cmocka_unit_test(auth_of_rfc5034),
         cmocka_unit_test(nonsense),
         cmocka_unit_test(capabilities_fit_the_state),
+        cmocka_unit_test(policies_are_told),
+        cmocka_unit_test(languages_of_rfc6856),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

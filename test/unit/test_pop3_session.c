@@ -11,6 +11,7 @@
 
 struct here {
     struct folder folder;
+    struct config config;
     struct store *store;
     int64_t inbox;
     /* the session under way */
@@ -68,6 +69,7 @@ static void begin(struct here *h)
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     h->session = (struct account_session){.store = h->store,
+                                          .config = &h->config,
                                           .address = STR("ana@example.org"),
                                           .wake_fd = eventfd(0, EFD_NONBLOCK),
                                           .stopping = &h->stopping,
@@ -265,6 +267,108 @@ static void another_client_deletes(void **state)
     end(h);
 }
 
+/* One after the other (read ahead, in batches of rows), from the end, the next one deleted meanwhile: always
+ * the message that was asked for. */
+static void in_any_order(void **state)
+{
+    struct here *h = *state;
+    enum { MESSAGES = 150 };
+    uint32_t uids[MESSAGES], *gone;
+    size_t n;
+    char command[20], text[100];
+    struct err e = ERR_INIT;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    for (unsigned i = 1; i <= MESSAGES; i++) {
+        snprintf(text, sizeof text, "Subject: %u\r\n\r\nbody of %u\r\n", i, i);
+        uids[i - 1] = add(h, str_from_c(text));
+    }
+    begin(h);
+    hear(h, "+OK Logged in, 150 messages");
+    for (unsigned k = 0; k < 2 * MESSAGES; k++) {
+        unsigned i = k < MESSAGES ? k + 1 : 2 * MESSAGES - k;
+        if (i == 77 && k < MESSAGES) /* while the row of it may have been read already */
+            assert_int_equal(store_expunge(h->store, h->inbox, &uids[99], 1, true, &a, &gone, &n, &e),
+                             STORE_OK);
+        if (i == 100)
+            continue;
+        snprintf(command, sizeof command, "RETR %u\r\n", i);
+        snprintf(text, sizeof text, "Subject: %u\r\n\r\nbody of %u\r\n", i, i);
+        expect_message(h, command, str_from_c(text));
+    }
+    expect_message(h, "TOP 5 0\r\n", STR("Subject: 5\r\n\r\n"));
+    say(h, "DELE 6\r\n");
+    hear(h, "+OK");
+    say(h, "RETR 6\r\n");
+    hear(h, "-ERR Message 6 is deleted");
+    expect_message(h, "RETR 7\r\n", STR("Subject: 7\r\n\r\nbody of 7\r\n"));
+    usleep(1200 * 1000); /* long enough for what was read ahead to be forgotten */
+    expect_message(h, "RETR 8\r\n", STR("Subject: 8\r\n\r\nbody of 8\r\n"));
+    expect_message(h, "RETR 150\r\n", STR("Subject: 150\r\n\r\nbody of 150\r\n"));
+    say(h, "RSET\r\nDELE 150\r\nQUIT\r\n");
+    hear(h, "+OK 150 messages");
+    hear(h, "+OK");
+    hear(h, "+OK 1 messages deleted");
+    end(h);
+}
+
+/* The answer to UIDL, line by line, without the message numbers; sorted as it comes. */
+static struct str hear_uidls(struct here *h, struct buf *to)
+{
+    buf_reset(to);
+    begin(h);
+    hear(h, "+OK");
+    say(h, "UIDL\r\n");
+    hear(h, "+OK");
+    for (struct str line; !str_eq(line = hear(h, ""), STR("."));) {
+        buf_add(to, str_from_offset(line, str_find_byte(line, ' ')));
+        buf_add_byte(to, '\n');
+    }
+    say(h, "QUIT\r\n");
+    hear(h, "+OK");
+    end(h);
+    return buf_str(to);
+}
+
+static void unique_ids_stay_for_ever(void **state)
+{
+    struct here *h = *state;
+    CLEAN_BUF struct buf first, later;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct mailbox archive;
+    struct err e = ERR_INIT;
+    uint32_t *from, *to, validity, uids[6], *gone;
+    size_t n;
+    buf_init(&first, 1000);
+    buf_init(&later, 1000);
+    for (int i = 0; i < 6; i++)
+        uids[i] = add(h, STR(FIRST));
+    hear_uidls(h, &first);
+    /* INBOX's neighbours come, go and change their names; messages leave; the database is opened anew. */
+    assert_int_equal(store_mailbox_rename(h->store, STR("Archive"), STR("Old"), &e), STORE_OK);
+    assert_int_equal(store_mailbox_create(h->store, STR("Archive"), MAILBOX_NO_ROLE, &e), STORE_OK);
+    assert_int_equal(store_mailbox_delete(h->store, STR("Old"), &e), STORE_OK);
+    assert_int_equal(store_mailbox_find(h->store, STR("Archive"), &a, &archive, &e), STORE_OK);
+    assert_int_equal(
+        store_copy(h->store, h->inbox, &uids[5], 1, archive.id, true, &a, &from, &to, &n, &validity, &e),
+        STORE_OK);
+    assert_int_equal(store_expunge(h->store, h->inbox, &uids[0], 1, true, &a, &gone, &n, &e), STORE_OK);
+    store_close(h->store);
+    h->store = store_open(h->folder.path, &e);
+    assert_non_null(h->store);
+    struct str left = hear_uidls(h, &later);
+    assert_int_equal(left.n * 6, first.n * 4);
+    assert_true(str_eq(left, str_slice(buf_str(&first), left.n / 4, left.n)));
+    /* What comes back, or comes new, has an id that was never there. */
+    assert_int_equal(
+        store_copy(h->store, archive.id, to, 1, h->inbox, true, &a, &from, &to, &n, &validity, &e), STORE_OK);
+    assert_int_equal(store_mailbox_rename(h->store, STR("INBOX"), STR("Before"), &e), STORE_OK);
+    uint32_t fresh = add(h, STR(SECOND));
+    assert_true(fresh > to[0]);
+    struct str one = hear_uidls(h, &later);
+    assert_true(str_starts(one, str_slice(buf_str(&first), 0, str_find_byte(buf_str(&first), '.'))));
+    assert_int_equal(str_find(buf_str(&first), one), STR_NONE);
+}
+
 static void is_told_when_it_cannot_begin_or_must_end(void **state)
 {
     struct here *h = *state;
@@ -296,6 +400,8 @@ int main(void)
         TEST(a_large_message_comes_back_whole),
         TEST(strange_messages_end_well),
         TEST(another_client_deletes),
+        TEST(in_any_order),
+        TEST(unique_ids_stay_for_ever),
         TEST(is_told_when_it_cannot_begin_or_must_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
