@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from harness import wait_for
 from wire import Wire
 
 SECONDS = float(os.environ.get("GOLUB_RANDOM_SECONDS", "6"))
@@ -33,9 +34,13 @@ class Client(Wire):
         self.number = 0
         try:
             self.line_or_lost()
-            self.do(f'LOGIN {address} "{PASSWORD}"')
+            answer = self.do(f'LOGIN {address} "{PASSWORD}"')
         except OSError as e:
             raise Lost from e
+        if answer.startswith("NO [UNAVAILABLE]"):  # a process that has died several times is started after a pause
+            time.sleep(0.1)
+            raise Lost
+        assert answer.startswith("OK"), answer
 
     def line_or_lost(self):
         try:
@@ -258,15 +263,24 @@ class Actor(threading.Thread):
                     assert answer.startswith(("OK", "NO")), answer
                     self.done += 1
                 except Lost:
+                    if client:
+                        client.socket.close()
                     client = None
         except Exception as e:
             self.problem = e
 
 
 def what_is_there(golub, address, mailbox):
-    view, client = ByNumber(), Client(golub, address)
-    view.open(client, mailbox)
-    return view.picture()
+    def look():
+        view = ByNumber()
+        try:
+            view.open(Client(golub, address), mailbox)
+        except Lost:
+            return None
+        return view.picture()
+    found = []
+    wait_for("the mailbox can be looked at", lambda: (found.append(look()), found[-1] is not None)[1])
+    return found[-1]
 
 
 def kill_account(golub, address):
