@@ -1,4 +1,5 @@
 /* COPY (RFC 3501 section 6.4.7), MOVE (RFC 6851), EXPUNGE (section 6.4.3) and UID EXPUNGE (RFC 4315). */
+#include "imap/progress.h"
 #include "imap/rights.h"
 
 /* "COPYUID validity from to", in the arena: which message became which (RFC 4315 section 3). */
@@ -35,10 +36,12 @@ static enum imap_status copy_or_move(struct imap_session *s, struct imap_cursor 
     size_t n, count = 0;
     uint32_t *uids = imap_view_uids(&s->view, &set, s->by_uid, &s->arena, &n);
     uint32_t *from_uids = NULL, *to_uids = NULL, uidvalidity = 0;
+    struct imap_progress seen;
+    const struct store_progress progress = imap_progress_start(&seen, s);
     if (n > 0)
         r = store_copy(s->store, s->mailbox, uids, n, to.id,
-                       imap_copy_how(rights) | (moves ? (unsigned)COPY_MOVE : 0), &s->arena, &from_uids,
-                       &to_uids, &count, &uidvalidity, &e);
+                       imap_copy_how(rights) | (moves ? (unsigned)COPY_MOVE : 0), &progress, &s->arena,
+                       &from_uids, &to_uids, &count, &uidvalidity, &e);
     if (r == STORE_NONE)
         return imap_no(s, "[TRYCREATE] The mailbox was deleted meanwhile");
     if (r != STORE_OK)

@@ -1,5 +1,6 @@
 /* STORE (RFC 9051 section 6.4.6), with UNCHANGEDSINCE (RFC 7162 section 3.1.3). */
 #include "imap/flags.h"
+#include "imap/progress.h"
 #include "imap/qresync.h"
 #include "imap/rights.h"
 
@@ -139,6 +140,45 @@ static enum imap_status modified(const struct storing *g)
     return imap_ok(s, "[MODIFIED %.*s] Some have changed since and were left alone", STR_ARGS(buf_str(&set)));
 }
 
+/* Whether a message would become another, as far as the view knows. Keywords are left to the store. */
+static bool would_change(const struct store_request *q, const struct view *rows, size_t row)
+{
+    uint32_t flags = rows->v[row].flags & FLAG_ALL;
+    bool has_keywords = q->change.how == FLAGS_REPLACE && rows->v[row].flags >> VIEW_KEYWORDS_SHIFT != 0;
+    return q->change.keywords.n > 0 || has_keywords || flags_after(&q->change, flags) != flags;
+}
+
+/* The uids that are worth asking the store about: clients mark what is marked already. The view was brought
+ * up to date before the command; a condition is checked by the store alone. */
+static uint32_t *choose(const struct storing *g, size_t *n)
+{
+    struct imap_session *s = g->session;
+    uint32_t *chosen = ARENA_ARRAY(&s->arena, uint32_t, g->n);
+    *n = 0;
+    for (size_t i = 0, row = 0; i < g->n; i++, row++) {
+        if (row >= s->view.rows.n || s->view.rows.v[row].uid != g->uids[i])
+            row = view_place(&s->view.rows, g->uids[i]);
+        if (g->q->is_conditional || would_change(g->q, &s->view.rows, row))
+            chosen[(*n)++] = g->uids[i];
+    }
+    return chosen;
+}
+
+static enum store_result change_flags(struct storing *g, struct err *e)
+{
+    struct imap_session *s = g->session;
+    size_t n;
+    const uint32_t *uids = choose(g, &n);
+    if (n == 0)
+        return STORE_OK;
+    struct imap_progress seen;
+    const struct store_progress progress = imap_progress_start(&seen, s);
+    struct flag_store change = g->q->change;
+    change.progress = &progress;
+    return store_flags(s->store, s->mailbox, uids, n, &change, &s->arena, &g->changed, &g->modified,
+                       &g->modified_count, e);
+}
+
 static enum imap_status store(struct storing *g)
 {
     struct imap_session *s = g->session;
@@ -146,13 +186,13 @@ static enum imap_status store(struct storing *g)
     enum store_result r = STORE_OK;
     if (g->q->is_conditional)
         r = imap_enable(s, ENABLED_CONDSTORE, &e);
-    if (r == STORE_OK && g->n > 0)
-        r = store_flags(s->store, s->mailbox, g->uids, g->n, &g->q->change, &s->arena, &g->changed,
-                        &g->modified, &g->modified_count, &e);
+    if (r == STORE_OK)
+        r = change_flags(g, &e);
     if (r != STORE_OK)
         return imap_no_store(s, r, &e);
     const bool *surprises = find_surprises(g);
-    imap_view_take_own(&s->view, &g->changed);
+    if (g->changed.changed_count > 0)
+        imap_view_take_own(&s->view, &g->changed);
     if (g->modified_count > 0) /* what was changed by others while we waited: told before it is referred to */
         imap_sync(s, false);
     imap_view_learn(&s->view, s->stream);

@@ -50,6 +50,7 @@ struct copying {
     struct change ch;
     struct counters *from, *to;
     unsigned how;
+    const struct store_progress *progress; /* NULL: none */
     struct arena *a;
     uint32_t *from_uids, *to_uids;
     size_t n, from_cap, to_cap;
@@ -98,16 +99,19 @@ static enum store_result copy_all(struct copying *c, const uint32_t *uids, size_
             break;
         else
             result = copy_batch(c, &r, e);
+        if (result == STORE_OK && c->progress)
+            c->progress->tell(c->progress->context, c->n, uids ? n : c->from->messages);
     }
     reader_close(&r);
     return result;
 }
 
 enum store_result store_copy(struct store *s, int64_t from, const uint32_t *uids, size_t n, int64_t to,
-                             unsigned how, struct arena *a, uint32_t **from_uids, uint32_t **to_uids,
-                             size_t *count, uint32_t *uidvalidity, struct err *e)
+                             unsigned how, const struct store_progress *progress, struct arena *a,
+                             uint32_t **from_uids, uint32_t **to_uids, size_t *count, uint32_t *uidvalidity,
+                             struct err *e)
 {
-    struct copying c = {.how = how, .a = a};
+    struct copying c = {.how = how, .progress = progress, .a = a};
     enum store_result r = change_open(s, &c.ch, e);
     if (r != STORE_OK)
         return r;

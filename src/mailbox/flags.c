@@ -131,13 +131,16 @@ static enum store_result flag_all(struct flagging *g, int64_t mailbox, const uin
         g->changed->since = g->counters->highestmodseq;
     struct reader reader;
     reader_open(&reader, mailbox, uids, n, 0);
-    while (r == STORE_OK) {
+    for (size_t done = 0; r == STORE_OK; done += reader.count) {
         if (!reader_next(&reader, g->ch.db, e))
             r = STORE_FAILED;
         else if (reader.count == 0)
             break;
         else
             r = flag_batch(g, reader.rows, reader.count, e);
+        if (r == STORE_OK && g->f->progress)
+            g->f->progress->tell(g->f->progress->context, done + reader.count,
+                                 uids ? n : g->counters->messages);
     }
     reader_close(&reader);
     return r;

@@ -244,13 +244,21 @@ struct store_replaced {
 enum store_result store_append_all(struct store *s, struct store_append *items, size_t n,
                                    const struct store_replaced *replaced, struct err *e);
 
+/* Told now and then by a call that may take long. It is called with the store's locks held: it must neither
+ * wait nor ask the store for anything. */
+struct store_progress {
+    void (*tell)(void *context, size_t done, size_t total);
+    void *context;
+};
+
 /* --- changing --- `uids` are ascending; those that are not there are passed over. */
 struct flag_store {
     enum flag_change how;
     uint32_t flags;
     struct str keywords;
-    uint64_t unchanged_since; /* UINT64_MAX: always (RFC 7162 section 3.1.3) */
-    uint32_t locked;          /* flags that stay as they are, whatever the above says */
+    uint64_t unchanged_since;              /* UINT64_MAX: always (RFC 7162 section 3.1.3) */
+    const struct store_progress *progress; /* NULL: nobody wants to know */
+    uint32_t locked;                       /* flags that stay as they are, whatever the above says */
     bool keywords_locked;
 };
 /* Rows whose flags really changed come back in `changed` (for the session's own FETCH answers; its modseq
@@ -276,8 +284,9 @@ enum copy_how {
     COPY_WITHOUT_OTHERS = 1 << 3, /* keywords too */
 };
 enum store_result store_copy(struct store *s, int64_t from, const uint32_t *uids, size_t n, int64_t to,
-                             unsigned how, struct arena *a, uint32_t **from_uids, uint32_t **to_uids,
-                             size_t *count, uint32_t *uidvalidity, struct err *e);
+                             unsigned how, const struct store_progress *progress, struct arena *a,
+                             uint32_t **from_uids, uint32_t **to_uids, size_t *count, uint32_t *uidvalidity,
+                             struct err *e);
 
 /* --- reading --- */
 enum fetch_want {

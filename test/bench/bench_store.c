@@ -276,8 +276,8 @@ static void bench_changing(struct store *s, size_t messages)
     }
     report("store on one", start, 200);
     start = now();
-    check(store_copy(s, 1, uids, messages, 2, false, &a, &from, &to, &n, &validity, &e) == STORE_OK, "copy",
-          &e);
+    check(store_copy(s, 1, uids, messages, 2, false, NULL, &a, &from, &to, &n, &validity, &e) == STORE_OK,
+          "copy", &e);
     report("copy all", start, 1);
     start = now();
     check(store_expunge(s, 2, NULL, 0, true, &a, &from, &n, &e) == STORE_OK, "expunge", &e);

@@ -27,7 +27,7 @@ static const struct imap_script SCRIPTS[] = {
          "CREATE-SPECIAL-USE "
          "ACL RIGHTS=texk "
          "UNSELECT UIDPLUS MOVE BINARY MULTIAPPEND CATENATE URL-PARTIAL REPLACE "
-         "UIDONLY UIDBATCHES COMPRESS=DEFLATE ESEARCH SEARCHRES WITHIN SORT SORT=DISPLAY "
+         "INPROGRESS UIDONLY UIDBATCHES COMPRESS=DEFLATE ESEARCH SEARCHRES WITHIN SORT SORT=DISPLAY "
          "THREAD=ORDEREDSUBJECT THREAD=REFERENCES "
          "THREAD=REFS ESORT CONTEXT=SEARCH CONTEXT=SORT PARTIAL SEARCH=FUZZY MULTISEARCH I18NLEVEL=1",
          "S: a OK ...", NULL}},
@@ -287,7 +287,16 @@ static const struct imap_script SCRIPTS[] = {
      "C: a STORE 3 FLAGS", "S: a BAD ...",
      "C: a STORE 3 FOO (\\Seen)", "S: a BAD ...",
      "C: a STORE 4 FLAGS ()", "S: a BAD ...",
-     "C: a UID STORE 99 +FLAGS (\\Seen)", "S: a OK ...", NULL}},
+     "C: a UID STORE 99 +FLAGS (\\Seen)", "S: a OK ...",
+     /* what is so already is told, and left alone */
+     "C: a STORE 1 FLAGS (\\Seen)", "S: * 1 FETCH (FLAGS (\\Seen \\Recent))", "S: a OK ...",
+     "C: a STORE 1 +FLAGS (\\Seen)", "S: * 1 FETCH (FLAGS (\\Seen \\Recent))", "S: a OK ...",
+     "C: a STORE 1 -FLAGS (\\Flagged)", "S: * 1 FETCH (FLAGS (\\Seen \\Recent))", "S: a OK ...",
+     "C: a STORE 1 +FLAGS.SILENT (\\Seen)", "S: a OK ...",
+     "C: a STORE 1 +FLAGS.SILENT ($work)", "S: a OK ...",
+     "C: a STORE 1 FLAGS (\\Seen)", "S: * 1 FETCH (FLAGS (\\Seen \\Recent))", "S: a OK ...",
+     "C: a FETCH 1 (FLAGS MODSEQ)", "S: * OK [HIGHESTMODSEQ ~] ...",
+         "S: * 1 FETCH (FLAGS (\\Seen \\Recent) MODSEQ (11))", "S: a OK ...", NULL}},
     {"6.4.7 COPY, with UIDPLUS", 3, {
      SELECT_INBOX(3, 3), "S: * OK [UNSEEN 1] ...", SELECT_INBOX_END(4),
      "C: a STORE 3 +FLAGS.SILENT \\Flagged x", "S: * FLAGS ...", "S: a OK ...",

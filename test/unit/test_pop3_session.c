@@ -348,9 +348,9 @@ static void unique_ids_stay_for_ever(void **state)
     assert_int_equal(store_mailbox_create(h->store, STR("Archive"), MAILBOX_NO_ROLE, &e), STORE_OK);
     assert_int_equal(store_mailbox_delete(h->store, STR("Old"), &e), STORE_OK);
     assert_int_equal(store_mailbox_find(h->store, STR("Archive"), &a, &archive, &e), STORE_OK);
-    assert_int_equal(
-        store_copy(h->store, h->inbox, &uids[5], 1, archive.id, true, &a, &from, &to, &n, &validity, &e),
-        STORE_OK);
+    assert_int_equal(store_copy(h->store, h->inbox, &uids[5], 1, archive.id, true, NULL, &a, &from, &to, &n,
+                                &validity, &e),
+                     STORE_OK);
     assert_int_equal(store_expunge(h->store, h->inbox, &uids[0], 1, true, &a, &gone, &n, &e), STORE_OK);
     store_close(h->store);
     h->store = store_open(h->folder.path, &e);
@@ -360,7 +360,8 @@ static void unique_ids_stay_for_ever(void **state)
     assert_true(str_eq(left, str_slice(buf_str(&first), left.n / 4, left.n)));
     /* What comes back, or comes new, has an id that was never there. */
     assert_int_equal(
-        store_copy(h->store, archive.id, to, 1, h->inbox, true, &a, &from, &to, &n, &validity, &e), STORE_OK);
+        store_copy(h->store, archive.id, to, 1, h->inbox, true, NULL, &a, &from, &to, &n, &validity, &e),
+        STORE_OK);
     assert_int_equal(store_mailbox_rename(h->store, STR("INBOX"), STR("Before"), &e), STORE_OK);
     uint32_t fresh = add(h, STR(SECOND));
     assert_true(fresh > to[0]);

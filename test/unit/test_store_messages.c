@@ -352,9 +352,9 @@ static void copying_and_moving(void **state)
                i == 3 ? "k" : "");
     uint32_t uids[] = {2, 3, 50}, *from, *to, uidvalidity;
     size_t n;
-    assert_int_equal(
-        store_copy(f->store, inbox, uids, 3, trash, false, &f->arena, &from, &to, &n, &uidvalidity, &f->e),
-        STORE_OK);
+    assert_int_equal(store_copy(f->store, inbox, uids, 3, trash, false, NULL, &f->arena, &from, &to, &n,
+                                &uidvalidity, &f->e),
+                     STORE_OK);
     assert_int_equal(n, 2);
     assert_true(from[0] == 2 && from[1] == 3 && to[0] == 2 && to[1] == 3);
     assert_int_equal(uidvalidity, mailbox_named(f, "Trash").uidvalidity);
@@ -369,9 +369,9 @@ static void copying_and_moving(void **state)
     assert_true(str_eq(buf_str(&body), STR("3")));
 
     uint32_t all[] = {1, 2, 3, 4};
-    assert_int_equal(
-        store_copy(f->store, inbox, all, 4, trash, true, &f->arena, &from, &to, &n, &uidvalidity, &f->e),
-        STORE_OK);
+    assert_int_equal(store_copy(f->store, inbox, all, 4, trash, true, NULL, &f->arena, &from, &to, &n,
+                                &uidvalidity, &f->e),
+                     STORE_OK);
     assert_int_equal(n, 4);
     assert_true(to[0] == 4 && to[3] == 7);
     assert_int_equal(mailbox_named(f, "INBOX").messages, 0);
@@ -382,24 +382,24 @@ static void copying_and_moving(void **state)
     uint32_t many[20];
     for (uint32_t i = 0; i < 20; i++)
         many[i] = i + 1;
-    assert_int_equal(
-        store_copy(f->store, trash, many, 20, trash, false, &f->arena, &from, &to, &n, &uidvalidity, &f->e),
-        STORE_OK);
+    assert_int_equal(store_copy(f->store, trash, many, 20, trash, false, NULL, &f->arena, &from, &to, &n,
+                                &uidvalidity, &f->e),
+                     STORE_OK);
     assert_int_equal(n, 7);
-    assert_int_equal(
-        store_copy(f->store, trash, many, 3, trash, true, &f->arena, &from, &to, &n, &uidvalidity, &f->e),
-        STORE_OK);
+    assert_int_equal(store_copy(f->store, trash, many, 3, trash, true, NULL, &f->arena, &from, &to, &n,
+                                &uidvalidity, &f->e),
+                     STORE_OK);
     assert_int_equal(n, 3);
     assert_int_equal(mailbox_named(f, "Trash").messages, 14);
-    assert_int_equal(
-        store_copy(f->store, inbox, many, 20, trash, true, &f->arena, &from, &to, &n, &uidvalidity, &f->e),
-        STORE_OK);
+    assert_int_equal(store_copy(f->store, inbox, many, 20, trash, true, NULL, &f->arena, &from, &to, &n,
+                                &uidvalidity, &f->e),
+                     STORE_OK);
     assert_int_equal(n, 0);
     assert_int_equal(
-        store_copy(f->store, inbox, all, 4, 999, false, &f->arena, &from, &to, &n, &uidvalidity, &f->e),
+        store_copy(f->store, inbox, all, 4, 999, false, NULL, &f->arena, &from, &to, &n, &uidvalidity, &f->e),
         STORE_NONE);
     assert_int_equal(
-        store_copy(f->store, 999, all, 4, inbox, false, &f->arena, &from, &to, &n, &uidvalidity, &f->e),
+        store_copy(f->store, 999, all, 4, inbox, false, NULL, &f->arena, &from, &to, &n, &uidvalidity, &f->e),
         STORE_NONE);
 }
 

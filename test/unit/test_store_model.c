@@ -170,7 +170,7 @@ static void do_copy(struct model *m, struct model_folder *from, struct model_fol
     uint32_t end = from->uidnext;
     if (to->uidnext + n >= MESSAGES_MAX)
         return;
-    assert_int_equal(store_copy(m->f->store, from->id, uids, n, to->id, move, &m->f->arena, &from_uids,
+    assert_int_equal(store_copy(m->f->store, from->id, uids, n, to->id, move, NULL, &m->f->arena, &from_uids,
                                 &to_uids, &count, &uidvalidity, &m->f->e),
                      STORE_OK);
     for (size_t i = 0; i < n; i++) {

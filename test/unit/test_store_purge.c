@@ -29,9 +29,9 @@ static void what_is_left_of_no_message_goes(void **state)
     assert_int_equal(store_append(f->store, items, N, &f->e), STORE_OK);
     uint32_t kept[] = {7, 2400}, *from, *to, *gone, uidvalidity;
     size_t n;
-    assert_int_equal(
-        store_copy(f->store, inbox, kept, 2, trash, false, &f->arena, &from, &to, &n, &uidvalidity, &f->e),
-        STORE_OK);
+    assert_int_equal(store_copy(f->store, inbox, kept, 2, trash, false, NULL, &f->arena, &from, &to, &n,
+                                &uidvalidity, &f->e),
+                     STORE_OK);
     assert_int_equal(store_expunge(f->store, inbox, NULL, 0, true, &f->arena, &gone, &n, &f->e), STORE_OK);
     assert_int_equal(n, N);
 
@@ -60,9 +60,9 @@ static void a_body_stays_for_what_was_expunged_later(void **state)
     int64_t inbox = id_of(f, "INBOX"), trash = id_of(f, "Trash");
     uint32_t uid = append(f, inbox, STR("x"), 0, ""), *from, *to, *gone, uidvalidity;
     size_t n;
-    assert_int_equal(
-        store_copy(f->store, inbox, &uid, 1, trash, true, &f->arena, &from, &to, &n, &uidvalidity, &f->e),
-        STORE_OK);
+    assert_int_equal(store_copy(f->store, inbox, &uid, 1, trash, true, NULL, &f->arena, &from, &to, &n,
+                                &uidvalidity, &f->e),
+                     STORE_OK);
     char path[220];
     snprintf(path, sizeof path, "%s/mail.db", f->path);
     struct sql *db = sql_open(path, NULL, &f->e);

@@ -43,7 +43,7 @@ static enum store_result copy_all(struct fixture *f, const char *from, const cha
 {
     uint32_t *a, *b, uidvalidity;
     size_t n;
-    return store_copy(f->store, id_of(f, from), NULL, 0, id_of(f, to), move, &f->arena, &a, &b, &n,
+    return store_copy(f->store, id_of(f, from), NULL, 0, id_of(f, to), move, NULL, &f->arena, &a, &b, &n,
                       &uidvalidity, &f->e);
 }
 

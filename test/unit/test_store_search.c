@@ -190,9 +190,9 @@ static void dates_and_ids_answer(void **state)
     /* A copy is the same body and is saved now. */
     uint32_t *from, *to, two = 2, uidvalidity;
     size_t n;
-    assert_int_equal(
-        store_copy(f->store, inbox, &two, 1, inbox, false, &f->arena, &from, &to, &n, &uidvalidity, &f->e),
-        STORE_OK);
+    assert_int_equal(store_copy(f->store, inbox, &two, 1, inbox, false, NULL, &f->arena, &from, &to, &n,
+                                &uidvalidity, &f->e),
+                     STORE_OK);
     assert_int_equal(FIND(SEARCH_EMAILID, .number = body), 24);
     assert_true(message_at(f, inbox, 4).saved >= now);
 }
