@@ -1,5 +1,6 @@
 /* Commands that need no mailbox: CAPABILITY, NOOP (and CHECK), LOGOUT, ID, NAMESPACE. */
 #include "base/log.h"
+#include "config/config.h"
 #include "imap/capability.h"
 #include "imap/session.h"
 
@@ -13,7 +14,7 @@ enum imap_status imap_do_capability(struct imap_session *s, struct imap_cursor *
         return imap_bad_syntax(s, c);
     CLEAN_BUF struct buf capabilities;
     buf_init(&capabilities, IMAP_LINE_MAX);
-    imap_add_capability_after_login(&capabilities);
+    imap_add_capability_after_login(&capabilities, s->host->config->message_size_max);
     stream_writef(s->stream, "* CAPABILITY %.*s\r\n", STR_ARGS(buf_str(&capabilities)));
     return imap_ok(s, "That is what I can do");
 }

@@ -1,4 +1,5 @@
 /* Arguments that mean something only in a session: messages of the selected mailbox, names of mailboxes. */
+#include "imap/objectid.h"
 #include "imap/saved.h"
 #include "imap/session.h"
 #include "message/decode.h"
@@ -66,4 +67,14 @@ void imap_add_mailbox(const struct imap_session *s, struct buf *out, struct str 
     buf_init(&sent, BUF_MAX_DEFAULT);
     encode_mutf7(utf8_name, &sent);
     imap_add_astring(out, buf_str(&sent));
+}
+
+struct str imap_mailbox_id_code(struct imap_session *s, int64_t mailbox)
+{
+    CLEAN_BUF struct buf code;
+    buf_init(&code, IMAP_LINE_MAX);
+    buf_add(&code, STR("MAILBOXID ("));
+    imap_add_objectid(&code, IMAP_OBJECT_MAILBOX, mailbox);
+    buf_add_byte(&code, ')');
+    return arena_copy(&s->arena, buf_str(&code));
 }

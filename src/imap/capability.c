@@ -41,6 +41,9 @@ static const struct {
     {"UIDONLY", AFTER},            /* RFC 9586 */
     {"UIDBATCHES", AFTER},         /* draft-ietf-mailmaint-imap-uidbatches */
     {"COMPRESS=DEFLATE", AFTER},   /* RFC 4978 */
+    {"PREVIEW", AFTER},            /* RFC 8970 */
+    {"SAVEDATE", AFTER},           /* RFC 8514 */
+    {"OBJECTID", AFTER},           /* RFC 8474 */
     {"ESEARCH", AFTER},            /* RFC 4731 */
     {"SEARCHRES", AFTER},          /* RFC 5182 */
     {"WITHIN", AFTER},             /* RFC 5032 */
@@ -93,7 +96,8 @@ void imap_add_capability_before_login(struct buf *out, const struct imap_offer *
     sasl_add_names(out, "AUTH=", " ", offer->bindings);
 }
 
-void imap_add_capability_after_login(struct buf *out)
+void imap_add_capability_after_login(struct buf *out, uint64_t append_limit)
 {
     add(out, NULL);
+    buf_addf(out, " APPENDLIMIT=%llu", (unsigned long long)append_limit);
 }

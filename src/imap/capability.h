@@ -13,7 +13,7 @@ struct imap_offer {
 /* "IMAP4rev1 SASL-IR ..." for the greeting, CAPABILITY and after STARTTLS. */
 void imap_add_capability_before_login(struct buf *out, const struct imap_offer *offer);
 
-/* The same once somebody is logged in. */
-void imap_add_capability_after_login(struct buf *out);
+/* The same once somebody is logged in, with APPENDLIMIT (RFC 7889): bytes of a message at most. */
+void imap_add_capability_after_login(struct buf *out, uint64_t append_limit);
 
 #endif

@@ -110,8 +110,10 @@ static void add_message(struct fetch *f, size_t row, bool becomes_seen)
     imap_view_add_start(&f->session->view, row, &f->out);
     f->has_item = false;
     add_from_view(f, row, becomes_seen);
-    if (f->row)
+    if (f->row) {
         add_from_row(f);
+        fetch_add_extensions(f);
+    }
     if (f->request->section_count > 0 && !f->is_lost) {
         arena_reset(&f->message);
         fetch_add_sections(f);
@@ -208,6 +210,8 @@ static unsigned wants_of(const struct fetch_request *q)
         wants |= WANT_ENVELOPE;
     if (q->items & (FETCH_BODYSTRUCTURE | FETCH_BODY))
         wants |= WANT_STRUCTURE;
+    if (q->items & FETCH_PREVIEW)
+        wants |= WANT_PREVIEW;
     for (size_t i = 0; i < q->section_count; i++)
         if (section_needs_parts(&q->sections[i]))
             wants |= WANT_PARTS;

@@ -38,6 +38,8 @@ bool fetch_read(struct fetch *f, uint64_t at, uint64_t n, struct buf *out);
 /* BINARY and BINARY.SIZE of the row under way. False: the connection is lost. */
 struct section_extent;
 bool fetch_add_binary(struct fetch *f, const struct fetch_section *s, const struct section_extent *e);
+/* PREVIEW, SAVEDATE, EMAILID and THREADID of the row under way. */
+void fetch_add_extensions(struct fetch *f);
 /* The sections of the row under way. False: the connection is lost. */
 bool fetch_add_sections(struct fetch *f);
 

@@ -1,4 +1,5 @@
 /* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS (RFC 3501 section 6.3). */
+#include "config/config.h"
 #include "imap/rights.h"
 #include "imap/roles.h"
 #include "mailbox/search.h"
@@ -51,10 +52,15 @@ enum imap_status imap_do_create(struct imap_session *s, struct imap_cursor *c)
     }
     if (!is_known)
         return imap_no(s, "[USEATTR] A mailbox for that use cannot be made, or there is one already");
+    struct mailbox made;
     enum store_result r = imap_may_create(s, name, &e);
     if (r == STORE_OK)
         r = store_mailbox_create(s->store, name, role, &e);
-    return r == STORE_OK ? imap_ok(s, "Mailbox created") : imap_no_store(s, r, &e);
+    if (r == STORE_OK)
+        r = store_mailbox_find(s->store, name, &s->arena, &made, &e);
+    if (r != STORE_OK)
+        return imap_no_store(s, r, &e);
+    return imap_ok(s, "[%.*s] Mailbox created", STR_ARGS(imap_mailbox_id_code(s, made.id)));
 }
 
 /* --- the others --- */
@@ -124,13 +130,16 @@ enum status_item {
     STATUS_UIDNEXT,
     STATUS_UIDVALIDITY,
     STATUS_UNSEEN,
+    STATUS_APPENDLIMIT, /* RFC 7889 section 2 */
+    STATUS_MAILBOXID,   /* RFC 8474 section 4.3 */
     STATUS_COUNT
 };
 
 static const struct str STATUS_NAMES[STATUS_COUNT] = {
-    [STATUS_MESSAGES] = STR_INIT("MESSAGES"), [STATUS_RECENT] = STR_INIT("RECENT"),
-    [STATUS_UIDNEXT] = STR_INIT("UIDNEXT"),   [STATUS_UIDVALIDITY] = STR_INIT("UIDVALIDITY"),
-    [STATUS_UNSEEN] = STR_INIT("UNSEEN"),
+    [STATUS_MESSAGES] = STR_INIT("MESSAGES"),   [STATUS_RECENT] = STR_INIT("RECENT"),
+    [STATUS_UIDNEXT] = STR_INIT("UIDNEXT"),     [STATUS_UIDVALIDITY] = STR_INIT("UIDVALIDITY"),
+    [STATUS_UNSEEN] = STR_INIT("UNSEEN"),       [STATUS_APPENDLIMIT] = STR_INIT("APPENDLIMIT"),
+    [STATUS_MAILBOXID] = STR_INIT("MAILBOXID"),
 };
 
 /* "(" status-att *(SP status-att) ")" as bits 1 << item. */
@@ -144,7 +153,7 @@ static bool take_status_items(struct imap_cursor *c, unsigned *items)
         while (item < STATUS_COUNT && !imap_take_word(c, STATUS_NAMES[item]))
             item++;
         if (item == STATUS_COUNT) {
-            c->problem = "expected MESSAGES, RECENT, UIDNEXT, UIDVALIDITY or UNSEEN";
+            c->problem = "expected MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, APPENDLIMIT or MAILBOXID";
             return false;
         }
         *items |= 1u << item;
@@ -167,8 +176,9 @@ static enum store_result count_recent(struct imap_session *s, const struct mailb
 static void tell_status(struct imap_session *s, const struct mailbox *m, unsigned items, size_t recent)
 {
     const uint64_t values[STATUS_COUNT] = {
-        [STATUS_MESSAGES] = m->messages,       [STATUS_RECENT] = recent,    [STATUS_UIDNEXT] = m->uidnext,
-        [STATUS_UIDVALIDITY] = m->uidvalidity, [STATUS_UNSEEN] = m->unseen,
+        [STATUS_MESSAGES] = m->messages, [STATUS_RECENT] = recent,
+        [STATUS_UIDNEXT] = m->uidnext,   [STATUS_UIDVALIDITY] = m->uidvalidity,
+        [STATUS_UNSEEN] = m->unseen,     [STATUS_APPENDLIMIT] = s->host->config->message_size_max,
     };
     CLEAN_BUF struct buf out;
     buf_init(&out, BUF_MAX_DEFAULT);
@@ -179,10 +189,14 @@ static void tell_status(struct imap_session *s, const struct mailbox *m, unsigne
         if (!(items & 1u << i))
             continue;
         buf_add_c(&out, separator);
+        separator = " ";
+        if (i == STATUS_MAILBOXID) {
+            buf_add(&out, imap_mailbox_id_code(s, m->id));
+            continue;
+        }
         buf_add(&out, STATUS_NAMES[i]);
         buf_add_byte(&out, ' ');
         buf_add_u64(&out, values[i]);
-        separator = " ";
     }
     buf_add(&out, STR(")\r\n"));
     stream_write(s->stream, buf_str(&out));

@@ -53,6 +53,9 @@ static void tell_mailbox(struct imap_session *s, const struct mailbox *m, struct
                   m->uidvalidity, uidnext_of(s, m));
     stream_writef(out, "* OK [HIGHESTMODSEQ %llu] The highest mod-sequence\r\n",
                   (unsigned long long)imap_view_modseq(v));
+    stream_write(out, STR("* OK ["));
+    stream_write(out, imap_mailbox_id_code(s, m->id));
+    stream_write(out, STR("] Its id, which stays\r\n"));
     if (rev2)
         tell_list(s, m, asked);
 }

@@ -1,6 +1,7 @@
 #include "imap/session.h"
 
 #include "base/log.h"
+#include "config/config.h"
 #include "imap/capability.h"
 #include "imap/context.h"
 #include "imap/rights.h"
@@ -293,7 +294,7 @@ static void greet(struct imap_session *s)
 {
     CLEAN_BUF struct buf capabilities;
     buf_init(&capabilities, IMAP_LINE_MAX);
-    imap_add_capability_after_login(&capabilities);
+    imap_add_capability_after_login(&capabilities, s->host->config->message_size_max);
     s->answer = arena_printf(&s->arena, "[CAPABILITY %.*s] Logged in", STR_ARGS(buf_str(&capabilities)));
     keep_tag(s, s->host->tag);
     answer(s, IMAP_OK);

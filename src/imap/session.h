@@ -93,6 +93,9 @@ bool imap_decode_mailbox(const struct imap_session *s, struct str sent, struct b
 bool imap_take_mailbox(struct imap_session *s, struct imap_cursor *c, struct str *name);
 void imap_add_mailbox(const struct imap_session *s, struct buf *out, struct str utf8_name);
 
+/* "MAILBOXID (F7)", the response code and the item of STATUS (RFC 8474 section 4), in the arena. */
+struct str imap_mailbox_id_code(struct imap_session *s, int64_t mailbox);
+
 /* The handlers: arguments from behind the command's name to the end. */
 typedef enum imap_status imap_handler(struct imap_session *s, struct imap_cursor *c);
 imap_handler imap_do_capability, imap_do_noop, imap_do_logout, imap_do_id, imap_do_enable, imap_do_namespace;

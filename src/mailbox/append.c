@@ -5,6 +5,7 @@
 #include "message/header.h"
 #include "message/imap_form.h"
 #include "message/parts.h"
+#include "message/preview.h"
 
 /* How long an attempt to deliver may be told apart from a new message: as long as a body stays after its
  * message was expunged, and longer than any queue tries (RFC 5321 section 4.5.4.1: 4-5 days). */
@@ -13,8 +14,8 @@
 #define PREFIX_MAX            (BODY_CHUNK / 4)
 
 MAIL_STATEMENT(INSERT_BODY,
-               "INSERT INTO body(id, message, arrived, delivery, sent, parts, structure, envelope)"
-               " VALUES($1, $2, $3, $4, $5, $6, $7, $8)");
+               "INSERT INTO body(id, message, arrived, delivery, sent, parts, structure, envelope, preview)"
+               " VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9)");
 MAIL_STATEMENT(INSERT_MESSAGE,
                "INSERT INTO message(id, flags, modseq, keywords, received, zone, size, body, saved)"
                " VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9)");
@@ -23,8 +24,8 @@ MAIL_STATEMENT(UIDVALIDITY, "SELECT uidvalidity FROM mailbox WHERE id = $1");
 
 /* What is stored beside the bytes of one message. */
 struct digest {
-    struct buf texts;                  /* parts, structure and envelope, one after the other */
-    size_t parts, structure, envelope; /* bytes of each */
+    struct buf texts; /* envelope, structure, preview and parts, one after the other */
+    size_t envelope, structure, preview, parts; /* bytes of each */
     struct str keywords;
     int64_t sent; /* or SENT_UNKNOWN */
 };
@@ -68,9 +69,11 @@ static void digest_message(struct digest *d, const struct store_append *item)
     d->envelope = d->texts.n;
     imap_form_structure(item->bytes, root, &d->texts);
     d->structure = d->texts.n - d->envelope;
+    preview_make(item->bytes, root, &d->texts);
+    d->preview = d->texts.n - d->structure - d->envelope;
     move_message(root, item->prefix.n);
     parts_pack(root, &d->texts);
-    d->parts = d->texts.n - d->structure - d->envelope;
+    d->parts = d->texts.n - d->preview - d->structure - d->envelope;
     d->sent = sent_day(item->bytes);
 }
 
@@ -127,9 +130,10 @@ static bool insert(struct change *ch, struct store_append *item, struct digest *
     struct sql_value sent = d->sent != SENT_UNKNOWN ? sql_int(d->sent) : sql_null();
     if (!sql_exec(ch->db, &INSERT_BODY,
                   SQL(sql_int(body), sql_int(id), sql_int(saved), delivery, sent,
-                      sql_blob(str_slice(texts, d->envelope + d->structure, d->parts)),
+                      sql_blob(str_slice(texts, d->envelope + d->structure + d->preview, d->parts)),
                       sql_blob(str_slice(texts, d->envelope, d->structure)),
-                      sql_blob(str_slice(texts, 0, d->envelope))),
+                      sql_blob(str_slice(texts, 0, d->envelope)),
+                      sql_text(str_slice(texts, d->envelope + d->structure, d->preview))),
                   NULL, e))
         return false;
     return body_write(ch->connection, body, item->prefix, item->bytes, e) &&

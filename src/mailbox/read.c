@@ -4,13 +4,14 @@
 #define ROWS_START 4  /* most readers want one row or all */
 #define RUN_GAP    64 /* uids to step over inside one query: cheaper than starting another */
 
-/* Texts only where $3 to $6 ask for them: a column that nobody touches is not decoded. */
+/* Texts only where $3 to $7 ask for them: a column that nobody touches is not decoded. */
 #define ROW_COLUMNS "m.id, m.flags, m.modseq, m.keywords, m.received, m.zone, m.size, m.body, m.saved"
 MAIL_STATEMENT(ROWS, "SELECT " ROW_COLUMNS " FROM message m WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id");
 MAIL_STATEMENT(ROWS_WITH_BODY,
                "SELECT " ROW_COLUMNS ","
                " CASE WHEN $3 = 1 THEN b.envelope END, CASE WHEN $4 = 1 THEN b.structure END,"
-               " CASE WHEN $5 = 1 THEN b.parts END, CASE WHEN $6 = 1 THEN b.sent END"
+               " CASE WHEN $5 = 1 THEN b.parts END, CASE WHEN $6 = 1 THEN b.sent END,"
+               " CASE WHEN $7 = 1 THEN b.preview END"
                " FROM message m JOIN body b ON b.id = m.body WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id");
 
 MAIL_STATEMENT(
@@ -115,6 +116,8 @@ static void read_row(struct reader *r, const struct sql_rows *rows, struct read_
     row->fetch.structure = r->want & WANT_STRUCTURE ? kept(r, rows, 10) : STR("");
     row->fetch.parts = r->want & WANT_PARTS ? kept(r, rows, 11) : STR("");
     row->sent = r->want & WANT_SENT && !sql_get_null(rows, 12) ? sql_get_int(rows, 12) : SENT_UNKNOWN;
+    row->fetch.has_preview = r->want & WANT_PREVIEW && !sql_get_null(rows, 13);
+    row->fetch.preview = row->fetch.has_preview ? kept(r, rows, 13) : STR("");
 }
 
 static struct read_row *next_row(struct reader *r)
@@ -143,7 +146,7 @@ static bool start(struct reader *r, struct sql *db, struct uid_range range, stru
     return sql_query(db, &ROWS_WITH_BODY,
                      SQL(from, to, sql_int(!!(r->want & WANT_ENVELOPE)),
                          sql_int(!!(r->want & WANT_STRUCTURE)), sql_int(!!(r->want & WANT_PARTS)),
-                         sql_int(!!(r->want & WANT_SENT))),
+                         sql_int(!!(r->want & WANT_SENT)), sql_int(!!(r->want & WANT_PREVIEW))),
                      rows, e);
 }
 

@@ -128,6 +128,9 @@ static const struct sql_migration MIGRATIONS[] = {
         " work INTEGER PRIMARY KEY,"      /* enum catch_up_work */
         " version INTEGER NOT NULL,"      /* of the program's way to do it */
         " body INTEGER NOT NULL) STRICT;" /* the last that is done */
+
+        /* message/preview.h */
+        "ALTER TABLE body ADD COLUMN preview TEXT;" /* NULL: from before there were any, not asked for yet */
     },
 };
 

@@ -293,10 +293,13 @@ enum fetch_want {
     WANT_ENVELOPE = 1 << 0,  /* the three texts are computed once, on arrival, and stored ready to send */
     WANT_STRUCTURE = 1 << 1, /* BODYSTRUCTURE, with extension data */
     WANT_PARTS = 1 << 2,     /* the packed part table of message/parts.h: where each part's bytes lie */
+    WANT_PREVIEW = 1 << 3,   /* message/preview.h; of what came before there were previews: not there yet */
 };
 struct fetch_row {
     struct message_row row;
     struct str envelope, structure, parts; /* as wanted; valid until the next row */
+    struct str preview;                    /* empty: there is no text */
+    bool has_preview;                      /* false: ask store_fetch_preview */
 };
 /* Reads rows in order of uid, a batch at a time; no database connection is held in between, so a slow client
  * may be answered from the loop, and a row that is expunged meanwhile may be passed over. `uids` (copied) as
@@ -311,6 +314,10 @@ enum store_result store_fetch_close(struct store_fetch *f,
  * chunks that hold them are read. */
 enum store_result store_fetch_body(struct store_fetch *f, uint64_t offset, uint64_t n, struct buf *out,
                                    struct err *e);
+
+/* The current row's preview (with WANT_PREVIEW), worked out now and kept where it is not there. Valid until
+ * the next row. */
+enum store_result store_fetch_preview(struct store_fetch *f, struct str *preview, struct err *e);
 
 /* The one message as a row (STORE_NONE if it is not there). */
 enum store_result store_message(struct store *s, int64_t mailbox, uint32_t uid, struct arena *a,

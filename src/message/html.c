@@ -115,8 +115,30 @@ static bool is_name_byte(char c)
     return ascii_is_alpha(c) || ascii_is_digit(c) || c == ':';
 }
 
-/* Steps over what begins with "<": a comment, a declaration, a tag, and the content of script and style. */
-static void take_tag(struct str *in, bool *no_more_quotes, struct buf *text)
+struct page {
+    struct buf *text;
+    bool no_more_quotes; /* of attributes: see tag_length */
+    bool own_only;
+    size_t depth; /* with own_only: of the blockquotes that are open */
+};
+
+/* Those whose content is no text, and the title, which is none of the page's own. */
+static bool hides_content(const struct page *p, struct str name)
+{
+    return str_eq_nocase(name, STR("script")) || str_eq_nocase(name, STR("style")) ||
+           (p->own_only && str_eq_nocase(name, STR("title")));
+}
+
+static void enter_or_leave_quote(struct page *p, bool enters)
+{
+    if (enters && p->depth++ == 0)
+        buf_add(p->text, STR("\n>\n"));
+    else if (!enters && p->depth > 0)
+        p->depth--;
+}
+
+/* Steps over what begins with "<": a comment, a declaration, a tag, and content that is no text. */
+static void take_tag(struct str *in, struct page *p)
 {
     if (str_starts(*in, STR("<!--"))) {
         size_t end = str_find(str_from_offset(*in, 4), STR("-->"));
@@ -130,29 +152,48 @@ static void take_tag(struct str *in, bool *no_more_quotes, struct buf *text)
     struct str name = str_slice(*in, at, n);
     bool is_declaration = at < in->n && (in->p[at] == '!' || in->p[at] == '?');
     if (n == 0 && !is_declaration) { /* "a < b", "I <3 mail" */
-        buf_add_byte(text, '<');
+        if (p->depth == 0)
+            buf_add_byte(p->text, '<');
         *in = str_from_offset(*in, 1);
         return;
     }
-    *in = str_from_offset(*in, tag_length(*in, no_more_quotes));
-    if (at == 1 && (str_eq_nocase(name, STR("script")) || str_eq_nocase(name, STR("style"))))
+    *in = str_from_offset(*in, tag_length(*in, &p->no_more_quotes));
+    if (at == 1 && hides_content(p, name))
         *in = str_from_offset(*in, find_closing_tag(*in, name));
-    if (!is_inline(name))
-        buf_add_byte(text, '\n');
+    if (p->own_only && str_eq_nocase(name, STR("blockquote")))
+        enter_or_leave_quote(p, at == 1);
+    if (!is_inline(name) && p->depth == 0)
+        buf_add_byte(p->text, '\n');
 }
 
-void html_to_text(struct str html, struct buf *text)
+static void read_page(struct str html, struct page *p)
 {
-    bool no_more_quotes = false;
     while (html.n > 0) {
         size_t plain = 0;
         while (plain < html.n && html.p[plain] != '<' && html.p[plain] != '&')
             plain++;
-        buf_add(text, str_slice(html, 0, plain));
+        if (p->depth == 0)
+            buf_add(p->text, str_slice(html, 0, plain));
         html = str_from_offset(html, plain);
-        if (html.n > 0 && html.p[0] == '<')
-            take_tag(&html, &no_more_quotes, text);
-        else if (html.n > 0)
-            take_entity(&html, text);
+        if (html.n == 0)
+            break;
+        if (html.p[0] == '<')
+            take_tag(&html, p);
+        else if (p->depth == 0)
+            take_entity(&html, p->text);
+        else
+            html = str_from_offset(html, 1);
     }
+}
+
+void html_to_text(struct str html, struct buf *text)
+{
+    struct page p = {.text = text};
+    read_page(html, &p);
+}
+
+void html_to_own_text(struct str html, struct buf *text)
+{
+    struct page p = {.text = text, .own_only = true};
+    read_page(html, &p);
 }

@@ -6,7 +6,7 @@
 #define SELECT(n)                                                                               \
     "C: s SELECT INBOX", "S: * FLAGS ...", "S: * OK [PERMANENTFLAGS ...", "S: * " #n " EXISTS", \
         "S: * " #n " RECENT", "S: * OK [UNSEEN 1] ...", "S: * OK [UIDVALIDITY ~] ...",          \
-        "S: * OK [UIDNEXT ~] ...", "S: * OK [HIGHESTMODSEQ ~] ...", "S: s OK ..."
+        "S: * OK [UIDNEXT ~] ...", "S: * OK [HIGHESTMODSEQ ~] ...", "S: * OK [MAILBOXID ...", "S: s OK ..."
 
 /* A client's line and the answers to it stand together. */
 // clang-format off
@@ -71,7 +71,7 @@ static const struct imap_script SCRIPTS[] = {
      "C: g SEARCH RETURN (SAVE) ALL", "S: g OK ...",
      "C: h CLOSE", "S: h OK ...",
      "C: i EXAMINE INBOX", "S: * FLAGS ...", "S: * OK ...", "S: * 1 EXISTS", "S: * 0 RECENT", "S: * OK ...",
-         "S: * OK ...", "S: * OK ...", "S: * OK ...", "S: i OK ...",
+         "S: * OK ...", "S: * OK ...", "S: * OK ...", "S: * OK [MAILBOXID ...", "S: i OK ...",
      "C: j SEARCH $", "S: * SEARCH", "S: j OK ...", NULL}},
     {"5182 2.1 a NO empties $, a BAD leaves it", 3, {
      SELECT(3),
@@ -99,7 +99,7 @@ static const struct imap_script SCRIPTS[] = {
      SELECT(3),
      "C: a SEARCH RETURN (SAVE) ALL", "S: a OK ...",
      "C2: a SELECT INBOX", "S2: * FLAGS ...", "S2: * OK ...", "S2: * 3 EXISTS", "S2: * 0 RECENT", "S2: * OK ...",
-         "S2: * OK ...", "S2: * OK ...", "S2: * OK ...", "S2: a OK ...",
+         "S2: * OK ...", "S2: * OK ...", "S2: * OK ...", "S2: * OK [MAILBOXID ...", "S2: a OK ...",
      "C2: b STORE 2 +FLAGS.SILENT \\Deleted", "S2: b OK ...",
      "C2: c EXPUNGE", "S2: * 2 EXPUNGE", "S2: c OK ...",
      "C: b FETCH $ UID", "S: * 1 FETCH (UID 1)", "S: * 3 FETCH (UID 3)", "S: b OK ...",
@@ -174,7 +174,7 @@ static const struct imap_script SCRIPTS[] = {
      "C: DONE", "S: f OK ...",
      "C: g UNSELECT", "S: g OK ...",
      "C: h SELECT Trash", "S: * FLAGS ...", "S: * OK ...", "S: * 2 EXISTS", "S: * 2 RECENT", "S: * OK ...",
-         "S: * OK ...", "S: * OK ...", "S: * OK ...", "S: h OK ...",
+         "S: * OK ...", "S: * OK ...", "S: * OK ...", "S: * OK [MAILBOXID ...", "S: h OK ...",
      "C: c SEARCH RETURN (UPDATE COUNT) ALL", "S: * ESEARCH (TAG \"c\") COUNT 2", "S: c OK ...", NULL}},
     {"5267 3 ESORT, 4.3 UPDATE of a sorted list", 5, {
      SELECT(5),

@@ -15,8 +15,8 @@
 // clang-format off
 static const struct imap_script SCRIPTS[] = {
     {"7162 3.1.2.1 HIGHESTMODSEQ on SELECT", 2, {
-     "C: s SELECT INBOX", "S> * OK [HIGHESTMODSEQ 3] ...", "S: s OK ...",
-     "C: s EXAMINE Trash", "S: * OK [CLOSED] ...", "S> * OK [HIGHESTMODSEQ 1] ...", "S: s OK [READ-ONLY] ...", NULL}},
+     "C: s SELECT INBOX", "S> * OK [HIGHESTMODSEQ 3] ...", "S: * OK [MAILBOXID ...", "S: s OK ...",
+     "C: s EXAMINE Trash", "S: * OK [CLOSED] ...", "S> * OK [HIGHESTMODSEQ 1] ...", "S: * OK [MAILBOXID ...", "S: s OK [READ-ONLY] ...", NULL}},
     {"7162 3.1 what enables CONDSTORE tells where one stands", 1, {
      "C: s SELECT INBOX", "S> s OK ...",
      "C: a ENABLE CONDSTORE", "S: * OK [HIGHESTMODSEQ 2] ...", "S: * ENABLED CONDSTORE", "S: a OK ...",
@@ -83,7 +83,7 @@ static const struct imap_script SCRIPTS[] = {
      "C: a NOOP", "S: a OK ...", NULL}},
     {"7162 3.2.3 QRESYNC brings CONDSTORE, VANISHED and UIDs", 5, {
      "C: a ENABLE QRESYNC", "S: * ENABLED QRESYNC", "S: a OK ...",
-     "C: s SELECT INBOX", "S> * OK [HIGHESTMODSEQ 6] ...", "S: s OK ...",
+     "C: s SELECT INBOX", "S> * OK [HIGHESTMODSEQ 6] ...", "S: * OK [MAILBOXID ...", "S: s OK ...",
      "C: a STORE 2:4 +FLAGS.SILENT (\\Deleted)", "S: * 2 FETCH (UID 2 MODSEQ (7))",
          "S: * 3 FETCH (UID 3 MODSEQ (7))", "S: * 4 FETCH (UID 4 MODSEQ (7))", "S: a OK ...",
      "C: a UID EXPUNGE 3", "S: * VANISHED 3", "S: a OK [HIGHESTMODSEQ 8] ...",
@@ -94,7 +94,7 @@ static const struct imap_script SCRIPTS[] = {
     {"7162 3.2.5 QRESYNC must be enabled first", 1, {
      "C: a SELECT INBOX (QRESYNC (1 1))", "S: a BAD ...",
      "C: a ENABLE QRESYNC", "S: * ENABLED QRESYNC", "S: a OK ...",
-     "C: a SELECT INBOX (QRESYNC (1 0))", "S> * OK [HIGHESTMODSEQ 2] ...", "S: a OK ...", /* another UIDVALIDITY */
+     "C: a SELECT INBOX (QRESYNC (1 0))", "S> * OK [HIGHESTMODSEQ 2] ...", "S: * OK [MAILBOXID ...", "S: a OK ...", /* another UIDVALIDITY */
      "C: a SELECT INBOX (QRESYNC (0 1))", "S: a BAD ...",
      "C: a SELECT INBOX (QRESYNC (1 1 1:*))", "S: a BAD ...",
      "C: a SELECT INBOX (QRESYNC (1 1 1:9 (1 1,2)))", "S: a BAD ...",
@@ -104,19 +104,19 @@ static const struct imap_script SCRIPTS[] = {
      "C: a SELECT INBOX ()", "S: a BAD ...", NULL}},
     {"7162 3.2.5.1 what happened since", 6, {
      "C: a ENABLE QRESYNC", "S: * ENABLED QRESYNC", "S: a OK ...",
-     "C: s SELECT INBOX", "S> * OK [HIGHESTMODSEQ 7] ...", "S: s OK ...",
+     "C: s SELECT INBOX", "S> * OK [HIGHESTMODSEQ 7] ...", "S: * OK [MAILBOXID ...", "S: s OK ...",
      "C: a UID STORE 2,4,5 FLAGS.SILENT (\\Deleted)", "S> a OK ...",
      "C: a EXPUNGE", "S: * VANISHED 2,4:5", "S: a OK [HIGHESTMODSEQ 9] ...",
      "C: a UID STORE 3 FLAGS.SILENT (\\Seen)", "S> a OK ...",
-     "C: s SELECT INBOX (QRESYNC ($UIDVALIDITY 7))", "S: * OK [CLOSED] ...", "S> * OK [HIGHESTMODSEQ 10] ...",
+     "C: s SELECT INBOX (QRESYNC ($UIDVALIDITY 7))", "S: * OK [CLOSED] ...", "S> * OK [HIGHESTMODSEQ 10] ...", "S: * OK [MAILBOXID ...",
          "S: * VANISHED (EARLIER) 2,4:5", "S: * 2 FETCH (UID 3 FLAGS (\\Seen) MODSEQ (10))", "S: s OK ...",
-     "C: s SELECT INBOX (QRESYNC ($UIDVALIDITY 9))", "S> * OK [HIGHESTMODSEQ 10] ...",
+     "C: s SELECT INBOX (QRESYNC ($UIDVALIDITY 9))", "S> * OK [HIGHESTMODSEQ 10] ...", "S: * OK [MAILBOXID ...",
          "S: * 2 FETCH (UID 3 FLAGS (\\Seen) MODSEQ (10))", "S: s OK ...",
-     "C: s SELECT INBOX (QRESYNC ($UIDVALIDITY 7 1:2,5 (1,2 1,2)))", "S> * OK [HIGHESTMODSEQ 10] ...",
+     "C: s SELECT INBOX (QRESYNC ($UIDVALIDITY 7 1:2,5 (1,2 1,2)))", "S> * OK [HIGHESTMODSEQ 10] ...", "S: * OK [MAILBOXID ...",
          "S: * VANISHED (EARLIER) 2,5", "S: s OK ...",
-     "C: s EXAMINE INBOX (CONDSTORE QRESYNC ($UIDVALIDITY 1 4:6))", "S> * OK [HIGHESTMODSEQ 10] ...",
+     "C: s EXAMINE INBOX (CONDSTORE QRESYNC ($UIDVALIDITY 1 4:6))", "S> * OK [HIGHESTMODSEQ 10] ...", "S: * OK [MAILBOXID ...",
          "S: * VANISHED (EARLIER) 4:5", "S: * 3 FETCH (UID 6 FLAGS () MODSEQ (7))", "S: s OK ...",
-     "C: s SELECT INBOX (QRESYNC ($UIDVALIDITY 10))", "S> * OK [HIGHESTMODSEQ 10] ...", "S: s OK ...", NULL}},
+     "C: s SELECT INBOX (QRESYNC ($UIDVALIDITY 10))", "S> * OK [HIGHESTMODSEQ 10] ...", "S: * OK [MAILBOXID ...", "S: s OK ...", NULL}},
     {"7162 3.2.6 UID FETCH with VANISHED", 6, {
      "C: s SELECT INBOX", "S> s OK ...",
      "C: a UID FETCH 1:* (FLAGS) (CHANGEDSINCE 7 VANISHED)", "S: a BAD ...",
@@ -196,9 +196,10 @@ static void purged_messages_vanish_too(void **state)
         "C: s SELECT INBOX (QRESYNC ($UIDVALIDITY 10 (1:4 1,3,6:7)))", "S> * VANISHED (EARLIER) 8",
         "S: s OK ...",
         /* the client was there when they went */
-        "C: s SELECT INBOX (QRESYNC ($UIDVALIDITY 11))", "S> * OK [HIGHESTMODSEQ 11] ...", "S: s OK ...",
-        "C: a UID FETCH 1:100 (FLAGS) (CHANGEDSINCE 10 VANISHED)", "S: * VANISHED (EARLIER) 2,4:5,8",
-        "S: a OK ...", "C: a UID FETCH 6:* (FLAGS) (CHANGEDSINCE 10 VANISHED)", "S: a OK ...", NULL};
+        "C: s SELECT INBOX (QRESYNC ($UIDVALIDITY 11))", "S> * OK [HIGHESTMODSEQ 11] ...",
+        "S: * OK [MAILBOXID ...", "S: s OK ...", "C: a UID FETCH 1:100 (FLAGS) (CHANGEDSINCE 10 VANISHED)",
+        "S: * VANISHED (EARLIER) 2,4:5,8", "S: a OK ...",
+        "C: a UID FETCH 6:* (FLAGS) (CHANGEDSINCE 10 VANISHED)", "S: a OK ...", NULL};
     struct imap_fixture f;
     imap_open_fixture(&f);
     for (int i = 0; i < 8; i++)

@@ -383,7 +383,7 @@ static void capabilities_depend_on_the_moment(void **state)
         CLEAN_BUF struct buf out;
         buf_init(&out, 1000);
         if (CASES[i].logged_in)
-            imap_add_capability_after_login(&out);
+            imap_add_capability_after_login(&out, 1000);
         else
             imap_add_capability_before_login(
                 &out, &(struct imap_offer){CASES[i].can_starttls, CASES[i].can_login, CASES[i].bindings});
