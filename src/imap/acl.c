@@ -160,6 +160,18 @@ enum imap_status imap_do_listrights(struct imap_session *s, struct imap_cursor *
     return imap_ok(s, "Rights listed");
 }
 
+void imap_tell_myrights(struct imap_session *s, struct str name, unsigned rights)
+{
+    CLEAN_BUF struct buf out;
+    buf_init(&out, BUF_MAX_DEFAULT);
+    buf_add(&out, STR("* MYRIGHTS "));
+    imap_add_mailbox(s, &out, name);
+    buf_add_byte(&out, ' ');
+    imap_add_rights(&out, rights);
+    buf_add(&out, STR("\r\n"));
+    stream_write(s->stream, buf_str(&out));
+}
+
 enum imap_status imap_do_myrights(struct imap_session *s, struct imap_cursor *c)
 {
     struct acl_request q;
@@ -173,13 +185,6 @@ enum imap_status imap_do_myrights(struct imap_session *s, struct imap_cursor *c)
         r = STORE_NONE;
     if (r != STORE_OK)
         return imap_no_store(s, r, &e);
-    CLEAN_BUF struct buf out;
-    buf_init(&out, BUF_MAX_DEFAULT);
-    buf_add(&out, STR("* MYRIGHTS "));
-    imap_add_mailbox(s, &out, m.name);
-    buf_add_byte(&out, ' ');
-    imap_add_rights(&out, rights);
-    buf_add(&out, STR("\r\n"));
-    stream_write(s->stream, buf_str(&out));
+    imap_tell_myrights(s, m.name, rights);
     return imap_ok(s, "Rights told");
 }

@@ -27,6 +27,10 @@ static const struct {
     {"CHILDREN", AFTER},           /* RFC 3348 */
     {"SPECIAL-USE", AFTER},        /* RFC 6154 */
     {"CREATE-SPECIAL-USE", AFTER}, /* RFC 6154 section 3 */
+    {"LIST-EXTENDED", AFTER},      /* RFC 5258 */
+    {"LIST-STATUS", AFTER},        /* RFC 5819 */
+    {"LIST-MYRIGHTS", AFTER},      /* RFC 8440 */
+    {"STATUS=SIZE", AFTER},        /* RFC 8438 */
     {"ACL", AFTER},                /* RFC 4314 */
     {"RIGHTS=texk", AFTER},        /* its section 5.1.1 */
     {"UNSELECT", AFTER},           /* RFC 3691 */

@@ -1,214 +1,322 @@
-/* LIST and LSUB (RFC 3501 sections 6.3.8 and 6.3.9) with the attributes of CHILDREN (RFC 3348) and
- * SPECIAL-USE (RFC 6154), whose RETURN options of LIST are taken too. */
+/* LIST (RFC 9051 section 6.3.9, RFC 5258) with what it can tell beside (RFC 5819, RFC 8440), and LSUB (RFC
+ * 3501 section 6.3.9), which is LIST (SUBSCRIBED RECURSIVEMATCH) in the words of its time. */
+#include "imap/list_parse.h"
 #include "imap/pattern.h"
 #include "imap/rights.h"
 #include "imap/roles.h"
+#include "imap/status.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-struct list_request {
-    struct str pattern; /* UTF-8, the reference in front */
-    bool is_empty;      /* LIST "" "": only the delimiter is asked for */
-    bool only_special;  /* LIST (SPECIAL-USE) ... */
-    bool returns_subscribed;
+/* A name that may be told: of a mailbox, of a subscription, or a level above one of these. */
+struct name {
+    struct str text;
+    const struct mailbox *m; /* NULL: there is none that the user may know of */
+    unsigned rights;
+    bool is_subscribed;
+    bool is_level;     /* it is here only for what is below it */
+    bool is_selected;  /* by the selection options */
+    bool is_matched;   /* by a pattern */
+    bool has_children; /* mailboxes below it */
+    bool has_selected; /* something below it is selected */
+    bool has_hidden;   /* and some of that is matched by no pattern */
 };
 
-/* A valid pattern in the store's spelling. One that is not valid matches nothing: LIST has no error for
- * that. */
-static struct str to_utf8(struct imap_session *s, struct str pattern)
+struct listing {
+    struct imap_session *session;
+    const struct list_request *request;
+    bool is_lsub;
+    struct imap_pattern *patterns;
+    size_t pattern_count;
+    bool wants_levels;  /* a pattern ends in "%" */
+    struct name *names; /* in the order of their bytes */
+    size_t n, cap;
+    unsigned status; /* items; 0: not asked for */
+};
+
+/* --- which names there are --- */
+
+static int by_text(const void *a, const void *b)
 {
-    CLEAN_BUF struct buf utf8;
-    buf_init(&utf8, IMAP_COMMAND_MAX);
-    if (!imap_decode_mailbox(s, pattern, &utf8))
-        return STR("\n");
-    return arena_copy(&s->arena, buf_str(&utf8));
+    return str_compare(((const struct name *)a)->text, ((const struct name *)b)->text);
 }
 
-/* reference SP pattern */
-static bool take_pattern(struct imap_session *s, struct imap_cursor *c, struct list_request *out)
+static struct name *add_name(struct listing *l, struct str text)
 {
-    struct str reference, pattern;
-    if (!imap_take_astring(c, &s->arena, &reference) || !imap_take_space(c) ||
-        !imap_take_list_mailbox(c, &s->arena, &pattern))
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 64;
+        struct name *v = ARENA_ARRAY(&l->session->arena, struct name, cap);
+        if (l->n > 0)
+            memcpy(v, l->names, l->n * sizeof *v);
+        l->names = v;
+        l->cap = cap;
+    }
+    l->names[l->n] = (struct name){.text = text};
+    return &l->names[l->n++];
+}
+
+static struct name *find_name(const struct listing *l, size_t n, struct str text)
+{
+    const struct name key = {.text = text};
+    return n > 0 ? bsearch(&key, l->names, n, sizeof key, by_text) : NULL;
+}
+
+static void sort_names(struct listing *l)
+{
+    if (l->n > 0)
+        qsort(l->names, l->n, sizeof *l->names, by_text);
+}
+
+static enum store_result add_mailboxes(struct listing *l, struct err *e)
+{
+    struct imap_mailboxes list;
+    enum store_result r = imap_list_mailboxes(l->session, &list, e);
+    for (size_t i = 0; r == STORE_OK && i < list.n; i++) {
+        struct name *name = add_name(l, list.v[i].name);
+        name->m = &list.v[i];
+        name->rights = list.rights[i];
+        name->is_subscribed = list.v[i].subscribed && l->session->is_owner;
+        name->has_children = list.v[i].has_children;
+    }
+    sort_names(l);
+    return r;
+}
+
+/* Those that are no mailboxes. Subscriptions are the owner's. */
+static enum store_result add_subscriptions(struct listing *l, struct err *e)
+{
+    struct imap_session *s = l->session;
+    struct str *v;
+    size_t n, mailboxes = l->n;
+    if (!s->is_owner)
+        return STORE_OK;
+    enum store_result r = store_subscriptions(s->store, &s->arena, &v, &n, e);
+    for (size_t i = 0; r == STORE_OK && i < n; i++)
+        if (!find_name(l, mailboxes, v[i]))
+            add_name(l, v[i])->is_subscribed = true;
+    sort_names(l);
+    return r;
+}
+
+/* The levels above `name` that are names themselves, the nearest first; *at is where the last was cut. */
+static bool next_level(struct str name, size_t *at, struct str *level)
+{
+    while (*at > 0 && name.p[*at - 1] != MAILBOX_DELIMITER)
+        --*at;
+    if (*at <= 1)
         return false;
-    out->is_empty = pattern.n == 0;
-    struct str whole = arena_printf(&s->arena, "%.*s%.*s", STR_ARGS(reference), STR_ARGS(pattern));
-    out->pattern = to_utf8(s, whole);
+    --*at;
+    *level = str_slice(name, 0, *at);
     return true;
 }
 
-static bool take_selection(struct imap_cursor *c, struct list_request *out)
+/* Levels that are neither mailboxes nor subscribed. Every level above a mailbox is one, but a user may be
+ * allowed to look up less than that. */
+static void add_levels(struct listing *l)
 {
-    out->only_special = true;
-    return imap_take_byte(c, '(') && imap_take_word(c, STR("SPECIAL-USE")) && imap_take_byte(c, ')') &&
-           imap_take_space(c);
-}
-
-/* RETURN "(" option *(SP option) ")". SPECIAL-USE and CHILDREN come unasked too. */
-static bool take_return(struct imap_cursor *c, struct list_request *out)
-{
-    if (!imap_take_word(c, STR("RETURN")) || !imap_take_space(c) || !imap_take_byte(c, '('))
-        return false;
-    while (imap_peek(c) != ')') {
-        if (imap_take_word(c, STR("SUBSCRIBED")))
-            out->returns_subscribed = true;
-        else if (!imap_take_word(c, STR("SPECIAL-USE")) && !imap_take_word(c, STR("CHILDREN")))
-            return false;
-        if (imap_peek(c) != ')' && !imap_take_space(c))
-            return false;
+    size_t known = l->n, kept = 0;
+    for (size_t i = 0; i < known; i++) {
+        struct str level;
+        for (size_t at = l->names[i].text.n; next_level(l->names[i].text, &at, &level);)
+            if (!find_name(l, known, level))
+                add_name(l, level)->is_level = true;
     }
-    return imap_take_byte(c, ')');
+    if (l->n == known)
+        return;
+    sort_names(l);
+    for (size_t i = 0; i < l->n; i++)
+        if (kept == 0 || !str_eq(l->names[kept - 1].text, l->names[i].text))
+            l->names[kept++] = l->names[i];
+    l->n = kept;
 }
 
-static bool take_list(struct imap_session *s, struct imap_cursor *c, struct list_request *out)
+/* --- which of them are told --- */
+
+static bool matches_any(struct listing *l, struct str name)
 {
-    *out = (struct list_request){0};
-    if (!imap_take_space(c))
-        return false;
-    if (imap_peek(c) == '(' && !take_selection(c, out))
-        return false;
-    if (!take_pattern(s, c, out))
-        return false;
-    if (imap_peek(c) == ' ' && (!imap_take_space(c) || !take_return(c, out)))
-        return false;
-    return imap_take_end(c);
+    for (size_t i = 0; i < l->pattern_count; i++)
+        if (imap_pattern_matches(&l->patterns[i], name))
+            return true;
+    return false;
 }
 
-static void tell(struct imap_session *s, struct str command, struct str attributes, struct str name)
+static bool is_selected(const struct listing *l, const struct name *name)
+{
+    unsigned selects = l->request->selects;
+    if (name->is_level || (selects & LIST_SUBSCRIBED && !name->is_subscribed) ||
+        (!(selects & LIST_SUBSCRIBED) && !name->m))
+        return false;
+    return !(selects & LIST_SPECIAL_USE) || (name->m && imap_use_of_role(name->m->role).n > 0);
+}
+
+static void judge(struct listing *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        l->names[i].is_selected = is_selected(l, &l->names[i]);
+        l->names[i].is_matched = matches_any(l, l->names[i].text);
+    }
+    for (size_t i = 0; i < l->n; i++) {
+        const struct name *name = &l->names[i];
+        struct str level;
+        for (size_t at = name->text.n; next_level(name->text, &at, &level);) {
+            struct name *above = find_name(l, l->n, level);
+            if (!above)
+                continue;
+            above->has_children |= name->m != NULL;
+            above->has_selected |= name->is_selected;
+            above->has_hidden |= name->is_selected && !name->is_matched;
+        }
+    }
+}
+
+/* A name that is not selected itself is told for what is below it: with RECURSIVEMATCH, unless all of that is
+ * told too (RFC 5258 section 5, example 9); for "%" where it is a level and no mailbox (RFC 3501 section
+ * 6.3.8). */
+static bool is_told(const struct listing *l, const struct name *name)
+{
+    if (!name->is_matched || name->is_selected)
+        return name->is_matched;
+    if (l->request->selects & LIST_RECURSIVEMATCH)
+        return name->has_hidden;
+    return name->is_level && l->wants_levels && name->has_selected;
+}
+
+/* --- telling --- */
+
+static void add_attribute(struct buf *out, struct str attribute)
+{
+    if (out->n > 0 && out->p[out->n - 1] != '(')
+        buf_add_byte(out, ' ');
+    buf_add(out, attribute);
+}
+
+/* \NonExistent is of RFC 5258; who speaks RFC 3501 knows \Noselect. */
+static void add_attributes(const struct listing *l, const struct name *name, struct buf *out)
+{
+    bool is_rev2 = l->request->is_extended || l->session->enabled & ENABLED_IMAP4REV2;
+    if (l->is_lsub && !name->is_selected) {
+        add_attribute(out, STR("\\Noselect"));
+        return;
+    }
+    if (l->is_lsub && !name->m)
+        return;
+    add_attribute(out, name->has_children ? STR("\\HasChildren") : STR("\\HasNoChildren"));
+    if (!name->m)
+        add_attribute(out, is_rev2 ? STR("\\NonExistent") : STR("\\Noselect"));
+    else if (!name->m->selectable)
+        add_attribute(out, STR("\\Noselect"));
+    struct str use = name->m ? imap_use_of_role(name->m->role) : STR("");
+    if (use.n > 0)
+        add_attribute(out, use);
+    if (name->is_subscribed && l->request->returns & LIST_RETURN_SUBSCRIBED)
+        add_attribute(out, STR("\\Subscribed"));
+}
+
+static void tell_line(const struct listing *l, const struct name *name)
 {
     CLEAN_BUF struct buf line;
     buf_init(&line, BUF_MAX_DEFAULT);
-    buf_addf(&line, "* %.*s (%.*s) \"%c\" ", STR_ARGS(command), STR_ARGS(attributes), MAILBOX_DELIMITER);
-    imap_add_mailbox(s, &line, name);
+    buf_addf(&line, "* %s (", l->is_lsub ? "LSUB" : "LIST");
+    add_attributes(l, name, &line);
+    buf_addf(&line, ") \"%c\" ", MAILBOX_DELIMITER);
+    imap_add_mailbox(l->session, &line, name->text);
+    if (!l->is_lsub && l->request->selects & LIST_RECURSIVEMATCH && name->has_selected)
+        buf_add(&line, STR(" (\"CHILDINFO\" (\"SUBSCRIBED\"))"));
     buf_add(&line, STR("\r\n"));
-    stream_write(s->stream, buf_str(&line));
+    stream_write(l->session->stream, buf_str(&line));
 }
 
-static struct str attributes_of(const struct mailbox *m, bool subscribed, struct arena *a)
+/* Of a mailbox that is told for itself. What its rights do not let one see is left out, as is what cannot be
+ * had just now (RFC 5819 section 2). */
+static void tell_more(const struct listing *l, const struct name *name)
 {
-    CLEAN_BUF struct buf text;
-    buf_init(&text, BUF_MAX_DEFAULT);
-    buf_add_c(&text, m->has_children ? "\\HasChildren" : "\\HasNoChildren");
-    if (!m->selectable)
-        buf_add(&text, STR(" \\Noselect"));
-    struct str use = imap_use_of_role(m->role);
-    if (use.n > 0) {
-        buf_add_byte(&text, ' ');
-        buf_add(&text, use);
+    struct err e = ERR_INIT;
+    if (!name->m || !name->is_selected)
+        return;
+    if (l->request->returns & LIST_RETURN_MYRIGHTS)
+        imap_tell_myrights(l->session, name->text, name->rights);
+    if (l->status && name->m->selectable && name->rights & RIGHT_READ)
+        imap_tell_status(l->session, name->m, l->status, &e);
+}
+
+/* INBOX first, as most clients show it. */
+static void tell_all(const struct listing *l)
+{
+    const struct name *inbox = find_name(l, l->n, STR("INBOX"));
+    if (inbox && is_told(l, inbox)) {
+        tell_line(l, inbox);
+        tell_more(l, inbox);
     }
-    if (subscribed && m->subscribed)
-        buf_add(&text, STR(" \\Subscribed"));
-    return arena_copy(a, buf_str(&text));
+    for (size_t i = 0; i < l->n; i++) {
+        if (&l->names[i] == inbox || !is_told(l, &l->names[i]))
+            continue;
+        tell_line(l, &l->names[i]);
+        tell_more(l, &l->names[i]);
+    }
+}
+
+/* --- the commands --- */
+
+/* A pattern that is not valid, or longer than any name, matches nothing: LIST has no error for that. */
+static void make_patterns(struct listing *l)
+{
+    struct imap_session *s = l->session;
+    const struct list_request *q = l->request;
+    l->patterns = ARENA_ARRAY(&s->arena, struct imap_pattern, q->pattern_count);
+    for (size_t i = 0; i < q->pattern_count; i++) {
+        CLEAN_BUF struct buf utf8;
+        buf_init(&utf8, IMAP_COMMAND_MAX);
+        struct imap_pattern *made = &l->patterns[l->pattern_count];
+        if (imap_decode_mailbox(s, q->patterns[i], &utf8) &&
+            imap_pattern_make(made, arena_copy(&s->arena, buf_str(&utf8)), &s->arena))
+            l->pattern_count++;
+        l->wants_levels |= str_ends(q->patterns[i], STR("%"));
+    }
+}
+
+static enum imap_status list(struct listing *l)
+{
+    struct err e = ERR_INIT;
+    make_patterns(l);
+    enum store_result r = imap_enable_for_status(l->session, l->status, &e);
+    if (r == STORE_OK)
+        r = add_mailboxes(l, &e);
+    if (r == STORE_OK && l->request->selects & LIST_SUBSCRIBED)
+        r = add_subscriptions(l, &e);
+    if (r != STORE_OK)
+        return imap_no_store(l->session, r, &e);
+    if (l->wants_levels || l->request->selects & LIST_RECURSIVEMATCH)
+        add_levels(l);
+    judge(l);
+    tell_all(l);
+    return imap_ok(l->session, "Listed");
 }
 
 enum imap_status imap_do_list(struct imap_session *s, struct imap_cursor *c)
 {
     struct list_request q;
-    if (!take_list(s, c, &q))
+    struct listing l = {.session = s, .request = &q};
+    if (!imap_take_list_request(c, &s->arena, &q))
         return imap_bad_syntax(s, c);
+    struct imap_cursor items = {.in = q.status};
+    if (q.status.n > 0 && !imap_take_status_items(&items, &l.status))
+        return imap_bad_syntax(s, &items);
     if (q.is_empty) {
-        tell(s, STR("LIST"), STR("\\Noselect"), STR(""));
+        stream_writef(s->stream, "* LIST (\\Noselect) \"%c\" \"\"\r\n", MAILBOX_DELIMITER);
         return imap_ok(s, "Listed");
     }
-    struct imap_pattern pattern;
-    struct imap_mailboxes list;
-    struct err e = ERR_INIT;
-    enum store_result r = imap_list_mailboxes(s, &list, &e);
-    if (r != STORE_OK)
-        return imap_no_store(s, r, &e);
-    if (!imap_pattern_make(&pattern, q.pattern, &s->arena))
-        return imap_ok(s, "Listed");
-    for (size_t i = 0; i < list.n; i++) {
-        const struct mailbox *m = &list.v[i];
-        if (q.only_special && imap_use_of_role(m->role).n == 0)
-            continue;
-        if (imap_pattern_matches(&pattern, m->name))
-            tell(s, STR("LIST"), attributes_of(m, q.returns_subscribed, &s->arena), m->name);
-    }
-    return imap_ok(s, "Listed");
-}
-
-/* --- LSUB --- */
-
-static int by_name(const void *a, const void *b)
-{
-    return str_compare(*(const struct str *)a, *(const struct str *)b);
-}
-
-static int mailbox_by_name(const void *a, const void *b)
-{
-    return str_compare(((const struct mailbox *)a)->name, ((const struct mailbox *)b)->name);
-}
-
-struct subscriptions {
-    struct str *names;
-    size_t n;
-    struct imap_mailboxes mailboxes; /* both by name */
-    struct str told_above;           /* the last level told for mailboxes below it */
-};
-
-static enum store_result load_subscriptions(struct imap_session *s, struct subscriptions *out, struct err *e)
-{
-    *out = (struct subscriptions){.told_above = STR("")};
-    enum store_result r = STORE_OK;
-    if (s->is_owner) /* see SUBSCRIBE */
-        r = store_subscriptions(s->store, &s->arena, &out->names, &out->n, e);
-    if (r == STORE_OK)
-        r = imap_list_mailboxes(s, &out->mailboxes, e);
-    if (r != STORE_OK)
-        return r;
-    if (out->n > 0)
-        qsort(out->names, out->n, sizeof *out->names, by_name);
-    if (out->mailboxes.n > 0)
-        qsort(out->mailboxes.v, out->mailboxes.n, sizeof *out->mailboxes.v, mailbox_by_name);
-    return STORE_OK;
-}
-
-/* A subscribed mailbox that the pattern does not reach, but a level above it (section 6.3.9): "foo" for
- * "foo/bar" and "%". Names come in order, so all below one level come together: it is told for the first. */
-static void tell_level_above(struct imap_session *s, struct imap_pattern *pattern, struct str name,
-                             struct subscriptions *all)
-{
-    for (size_t at = 1; at < name.n; at++) {
-        struct str above = str_slice(name, 0, at);
-        if (name.p[at] != MAILBOX_DELIMITER || !imap_pattern_matches(pattern, above))
-            continue;
-        bool is_told = str_eq(above, all->told_above) ||
-                       bsearch(&above, all->names, all->n, sizeof *all->names, by_name) != NULL;
-        if (!is_told)
-            tell(s, STR("LSUB"), STR("\\Noselect"), above);
-        all->told_above = above;
-        return;
-    }
-}
-
-static void tell_subscribed(struct imap_session *s, struct str name, const struct imap_mailboxes *mailboxes)
-{
-    const struct mailbox key = {.name = name};
-    const struct mailbox *m = NULL;
-    if (mailboxes->n > 0)
-        m = bsearch(&key, mailboxes->v, mailboxes->n, sizeof key, mailbox_by_name);
-    tell(s, STR("LSUB"), m ? attributes_of(m, false, &s->arena) : STR(""), name);
+    return list(&l);
 }
 
 enum imap_status imap_do_lsub(struct imap_session *s, struct imap_cursor *c)
 {
-    struct list_request q = {0};
-    if (!imap_take_space(c) || !take_pattern(s, c, &q) || !imap_take_end(c))
+    struct list_request q;
+    struct listing l = {.session = s, .request = &q, .is_lsub = true};
+    if (!imap_take_list_request(c, &s->arena, &q))
         return imap_bad_syntax(s, c);
-    struct imap_pattern pattern;
-    struct subscriptions all;
-    struct err e = ERR_INIT;
-    enum store_result r = load_subscriptions(s, &all, &e);
-    if (r != STORE_OK)
-        return imap_no_store(s, r, &e);
-    if (!imap_pattern_make(&pattern, q.pattern, &s->arena))
-        return imap_ok(s, "Listed");
-    for (size_t i = 0; i < all.n; i++) {
-        if (imap_pattern_matches(&pattern, all.names[i]))
-            tell_subscribed(s, all.names[i], &all.mailboxes);
-        else
-            tell_level_above(s, &pattern, all.names[i], &all);
-    }
-    return imap_ok(s, "Listed");
+    if (q.is_extended)
+        return imap_bad(s, "LSUB has no options; use LIST (SUBSCRIBED)");
+    q.selects = LIST_SUBSCRIBED | LIST_RECURSIVEMATCH;
+    return list(&l);
 }

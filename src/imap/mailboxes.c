@@ -1,8 +1,6 @@
-/* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS (RFC 3501 section 6.3). */
-#include "config/config.h"
+/* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501 section 6.3). */
 #include "imap/rights.h"
 #include "imap/roles.h"
-#include "mailbox/search.h"
 
 /* --- CREATE, with the use of RFC 6154 section 3 --- */
 
@@ -120,105 +118,4 @@ enum imap_status imap_do_subscribe(struct imap_session *s, struct imap_cursor *c
 enum imap_status imap_do_unsubscribe(struct imap_session *s, struct imap_cursor *c)
 {
     return subscribe(s, c, false);
-}
-
-/* --- STATUS --- */
-
-enum status_item {
-    STATUS_MESSAGES,
-    STATUS_RECENT,
-    STATUS_UIDNEXT,
-    STATUS_UIDVALIDITY,
-    STATUS_UNSEEN,
-    STATUS_APPENDLIMIT, /* RFC 7889 section 2 */
-    STATUS_MAILBOXID,   /* RFC 8474 section 4.3 */
-    STATUS_COUNT
-};
-
-static const struct str STATUS_NAMES[STATUS_COUNT] = {
-    [STATUS_MESSAGES] = STR_INIT("MESSAGES"),   [STATUS_RECENT] = STR_INIT("RECENT"),
-    [STATUS_UIDNEXT] = STR_INIT("UIDNEXT"),     [STATUS_UIDVALIDITY] = STR_INIT("UIDVALIDITY"),
-    [STATUS_UNSEEN] = STR_INIT("UNSEEN"),       [STATUS_APPENDLIMIT] = STR_INIT("APPENDLIMIT"),
-    [STATUS_MAILBOXID] = STR_INIT("MAILBOXID"),
-};
-
-/* "(" status-att *(SP status-att) ")" as bits 1 << item. */
-static bool take_status_items(struct imap_cursor *c, unsigned *items)
-{
-    *items = 0;
-    if (!imap_take_byte(c, '('))
-        return false;
-    do {
-        int item = 0;
-        while (item < STATUS_COUNT && !imap_take_word(c, STATUS_NAMES[item]))
-            item++;
-        if (item == STATUS_COUNT) {
-            c->problem = "expected MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, APPENDLIMIT or MAILBOXID";
-            return false;
-        }
-        *items |= 1u << item;
-    } while (imap_peek(c) == ' ' && imap_take_space(c));
-    return imap_take_byte(c, ')');
-}
-
-static enum store_result count_recent(struct imap_session *s, const struct mailbox *m, size_t *n,
-                                      struct err *e)
-{
-    struct uid_range newer = {m->first_recent, UINT32_MAX};
-    const struct search_node tree = {.kind = SEARCH_UIDS, .ranges = &newer, .range_count = 1};
-    uint32_t *uids;
-    *n = 0;
-    if (m->first_recent >= m->uidnext)
-        return STORE_OK;
-    return store_search(s->store, m->id, &tree, &s->arena, &uids, n, NULL, NULL, e);
-}
-
-static void tell_status(struct imap_session *s, const struct mailbox *m, unsigned items, size_t recent)
-{
-    const uint64_t values[STATUS_COUNT] = {
-        [STATUS_MESSAGES] = m->messages, [STATUS_RECENT] = recent,
-        [STATUS_UIDNEXT] = m->uidnext,   [STATUS_UIDVALIDITY] = m->uidvalidity,
-        [STATUS_UNSEEN] = m->unseen,     [STATUS_APPENDLIMIT] = s->host->config->message_size_max,
-    };
-    CLEAN_BUF struct buf out;
-    buf_init(&out, BUF_MAX_DEFAULT);
-    buf_add(&out, STR("* STATUS "));
-    imap_add_mailbox(s, &out, m->name);
-    const char *separator = " (";
-    for (int i = 0; i < STATUS_COUNT; i++) {
-        if (!(items & 1u << i))
-            continue;
-        buf_add_c(&out, separator);
-        separator = " ";
-        if (i == STATUS_MAILBOXID) {
-            buf_add(&out, imap_mailbox_id_code(s, m->id));
-            continue;
-        }
-        buf_add(&out, STATUS_NAMES[i]);
-        buf_add_byte(&out, ' ');
-        buf_add_u64(&out, values[i]);
-    }
-    buf_add(&out, STR(")\r\n"));
-    stream_write(s->stream, buf_str(&out));
-}
-
-enum imap_status imap_do_status(struct imap_session *s, struct imap_cursor *c)
-{
-    struct str name;
-    unsigned items;
-    if (!imap_take_space(c) || !imap_take_mailbox(s, c, &name) || !imap_take_space(c) ||
-        !take_status_items(c, &items) || !imap_take_end(c))
-        return imap_bad_syntax(s, c);
-    struct mailbox m;
-    struct err e = ERR_INIT;
-    size_t recent = 0;
-    enum store_result r = imap_find(s, name, RIGHT_READ, &m, NULL, &e);
-    if (r == STORE_OK && !m.selectable)
-        return imap_no(s, "[CANNOT] That name holds other mailboxes, but no messages");
-    if (r == STORE_OK && items & 1u << STATUS_RECENT)
-        r = count_recent(s, &m, &recent, &e);
-    if (r != STORE_OK)
-        return imap_no_store(s, r, &e);
-    tell_status(s, &m, items, recent);
-    return imap_ok(s, "Done");
 }

@@ -2,14 +2,9 @@
  * the rights that it needs; what works on the selected one asks imap_may. */
 #ifndef IMAP_RIGHTS_H
 #define IMAP_RIGHTS_H
+#include "imap/rights_text.h"
 #include "imap/session.h"
 #include "mailbox/rights.h"
-
-/* Rights as they are written: "lrswipkxctea" with the virtual rights of RFC 2086, "c" for "kx" and "d" for
- * "te", where they have any of those (RFC 4314 section 2.1.1). Reading takes "+" or "-" in front; false: a
- * character is no right. */
-void imap_add_rights(struct buf *out, unsigned rights);
-bool imap_read_rights(struct str text, enum rights_change *how, unsigned *rights);
 
 /* The user's rights on a mailbox. */
 enum store_result imap_rights(struct imap_session *s, int64_t mailbox, unsigned *rights, struct err *e);
@@ -22,6 +17,9 @@ enum store_result imap_find(struct imap_session *s, struct str name, unsigned ne
 /* Whether a mailbox of that name may be made, or something be renamed to it: RIGHT_CREATE on the nearest
  * mailbox above it; on the top level, the owner may. */
 enum store_result imap_may_create(struct imap_session *s, struct str name, struct err *e);
+
+/* "* MYRIGHTS name lr". */
+void imap_tell_myrights(struct imap_session *s, struct str name, unsigned rights);
 
 /* All mailboxes that the user may look up, in the order of store_mailbox_list; has_children is about those.
  * rights[i] is of v[i]. */
