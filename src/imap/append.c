@@ -278,6 +278,7 @@ bool append_store(struct append *a, const struct store_replaced *replaced, struc
     imap_add_set(&set, numbers, a->n);
     *uids = arena_copy(arena, buf_str(&set));
     *uidvalidity = items[0].uidvalidity;
+    imap_note_own(a->session, items[0].mailbox, items[0].uid, items[a->n - 1].uid);
     return true;
 }
 

@@ -62,6 +62,7 @@ static const struct {
     {"PARTIAL", AFTER},      /* RFC 9394 */
     {"SEARCH=FUZZY", AFTER}, /* RFC 6203 */
     {"MULTISEARCH", AFTER},  /* RFC 7377 */
+    {"NOTIFY", AFTER},       /* RFC 5465 */
     {"I18NLEVEL=1", AFTER},  /* RFC 5255: i;unicode-casemap in SEARCH, SORT and THREAD */
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "imap/fetch.h"
 
 #include <string.h>
 
@@ -16,6 +17,8 @@ struct imap_context {
     size_t criteria_count;
     uint32_t *uids; /* of the messages that it holds, in the order asked for */
     size_t n;
+    struct fetch_request update; /* of messages that are new in the mailbox; nothing asked for: empty */
+    uint32_t last_uid;           /* messages behind it are new */
 };
 
 static int by_uid(const void *a, const void *b)
@@ -118,6 +121,10 @@ void imap_context_add(struct imap_session *s, bool are_uids, const struct search
     x->n = n;
     if (n > 0)
         memcpy(x->uids, uids, n * sizeof *uids);
+    struct imap_cursor c = {.in = arena_copy(&x->arena, q->update_attributes)};
+    if (c.in.n > 0 && imap_take_fetch_request(&c, &x->arena, &x->update))
+        x->update.sets_seen = false;
+    x->last_uid = imap_view_last_uid(&s->view);
     if (!s->contexts)
         s->contexts_seen = s->view.rows.modseq;
     x->next = s->contexts;
@@ -350,6 +357,21 @@ static uint32_t *known_uids(struct imap_session *s, const struct view_changes *c
     return uids;
 }
 
+/* Those that are new in the mailbox too are described before the list tells of them (RFC 5465 section 7). */
+static bool describe(struct imap_session *s, struct imap_context *x, const uint32_t *new, size_t n,
+                     struct err *e)
+{
+    uint32_t *uids = ARENA_ARRAY(&s->arena, uint32_t, n + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        if (new[i] > x->last_uid)
+            uids[count++] = new[i];
+    x->last_uid = imap_view_last_uid(&s->view);
+    if (count == 0 || (x->update.items == 0 && x->update.section_count == 0))
+        return true;
+    return imap_fetch_told(s, &x->update, uids, count, e) == STORE_OK;
+}
+
 static bool update(struct imap_session *s, struct imap_context *x, const uint32_t *changed, size_t n,
                    struct err *e)
 {
@@ -368,7 +390,7 @@ static bool update(struct imap_session *s, struct imap_context *x, const uint32_
     CLEAN_BUF struct buf out;
     buf_init(&out, BUF_MAX_DEFAULT);
     remove_messages(s, x, leaves, &out);
-    bool good = add_messages(s, x, new, new_count, &out, e);
+    bool good = add_messages(s, x, new, new_count, &out, e) && describe(s, x, new, new_count, e);
     send_answer(s, &out);
     return good;
 }

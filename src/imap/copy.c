@@ -48,6 +48,7 @@ static enum imap_status copy_or_move(struct imap_session *s, struct imap_cursor 
         return imap_no_store(s, r, &e);
     if (count == 0)
         return imap_ok(s, "There was nothing to do");
+    imap_note_own(s, to.id, to_uids[0], to_uids[count - 1]);
     struct str code = copyuid(s, uidvalidity, from_uids, to_uids, count);
     if (!moves)
         return imap_ok(s, "[%.*s] Copied", STR_ARGS(code));

@@ -282,6 +282,21 @@ static enum store_result begin(struct fetch *f, const struct imap_set *set)
     return r;
 }
 
+enum store_result imap_fetch_told(struct imap_session *s, const struct fetch_request *q, uint32_t *uids,
+                                  size_t n, struct err *e)
+{
+    struct fetch f = {.session = s, .request = q, .wants = wants_of(q), .uids = uids, .n = n};
+    buf_init(&f.out, BUF_MAX_DEFAULT);
+    buf_init(&f.header, BUF_MAX_DEFAULT);
+    open_and_fetch(&f);
+    buf_free(&f.out);
+    buf_free(&f.header);
+    arena_free(&f.message);
+    s->is_ending |= f.is_lost;
+    *e = f.err;
+    return f.result;
+}
+
 static bool take_request(struct imap_session *s, struct imap_cursor *c, struct imap_set *set,
                          struct fetch_request *out)
 {

@@ -28,6 +28,10 @@ struct fetch {
     struct err err;
 };
 
+/* FETCH of messages that nobody has asked for in a command: they are there, or passed over. */
+enum store_result imap_fetch_told(struct imap_session *s, const struct fetch_request *q, uint32_t *uids,
+                                  size_t n, struct err *e);
+
 /* Sends what has been gathered. */
 void fetch_send(struct fetch *f);
 /* The separator, and the name of an item with the space behind it. */

@@ -1,5 +1,5 @@
 /* IDLE (RFC 2177): tells what happens in the selected mailbox as it happens, until DONE. */
-#include "imap/session.h"
+#include "imap/notify.h"
 
 /* "* OK" now and then: middleboxes forget connections that are quiet for five minutes or more, and a client
  * that is gone is noticed. */
@@ -29,6 +29,7 @@ static enum imap_status idle(struct imap_session *s)
         /* First cleared, then looked: what is committed in between wakes us again. */
         imap_clear_wake(s);
         imap_sync(s, true);
+        imap_notify_others(s);
         arena_free(&s->arena);
         if (atomic_load(s->host->stopping))
             imap_bye(s, "The server is going down, connect again in a moment");

@@ -1,5 +1,6 @@
 #include "imap/search_parse.h"
 
+#include "imap/fetch_parse.h"
 #include "message/decode.h"
 
 static bool fail(struct imap_cursor *c, const char *problem)
@@ -25,7 +26,23 @@ static const struct {
     {STR_INIT("RELEVANCY"), RETURN_RELEVANCY},
 };
 
-static bool take_return(struct imap_cursor *c, struct search_request *out)
+/* ["(" fetch-att *(SP fetch-att) ")"]; the RFC's examples have a space in front, its grammar has none. */
+static bool take_update_attributes(struct imap_cursor *c, struct arena *a, struct search_request *out)
+{
+    struct imap_cursor ahead = *c;
+    struct fetch_request q;
+    imap_take_space(&ahead);
+    if (imap_peek(&ahead) != '(')
+        return true;
+    size_t start = ahead.at;
+    c->at = start;
+    if (!imap_take_fetch_request(c, a, &q))
+        return false;
+    out->update_attributes = str_slice(c->in, start, c->at - start);
+    return true;
+}
+
+static bool take_return(struct imap_cursor *c, struct arena *a, struct search_request *out)
 {
     for (size_t i = 0; i < sizeof RETURNS / sizeof *RETURNS; i++) {
         if (!imap_take_word(c, RETURNS[i].name))
@@ -35,14 +52,16 @@ static bool take_return(struct imap_cursor *c, struct search_request *out)
         if (bit & (RETURN_PARTIAL | RETURN_ALL) && out->returns & (RETURN_PARTIAL | RETURN_ALL))
             return fail(c, "one PARTIAL or one ALL is all that may be asked for");
         out->returns |= bit;
-        return bit != RETURN_PARTIAL || (imap_take_space(c) && imap_take_partial(c, &out->partial));
+        if (bit == RETURN_PARTIAL)
+            return imap_take_space(c) && imap_take_partial(c, &out->partial);
+        return bit != RETURN_UPDATE || take_update_attributes(c, a, out);
     }
     return fail(c, "expected MIN, MAX, ALL, COUNT, SAVE, PARTIAL, CONTEXT, UPDATE or RELEVANCY");
 }
 
 /* [SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"]. An empty list asks for ALL (RFC 4731
  * section 3.1). */
-static bool take_returns(struct imap_cursor *c, struct search_request *out)
+static bool take_returns(struct imap_cursor *c, struct arena *a, struct search_request *out)
 {
     struct imap_cursor ahead = *c;
     if (!imap_take_space(&ahead) || !imap_take_word(&ahead, STR("RETURN")))
@@ -52,7 +71,7 @@ static bool take_returns(struct imap_cursor *c, struct search_request *out)
     if (!imap_take_space(c) || !imap_take_byte(c, '('))
         return false;
     for (size_t n = 0; imap_peek(c) != ')'; n++)
-        if ((n > 0 && !imap_take_space(c)) || !take_return(c, out))
+        if ((n > 0 && !imap_take_space(c)) || !take_return(c, a, out))
             return false;
     if (out->returns == 0)
         out->returns = RETURN_ALL;
@@ -161,7 +180,7 @@ enum search_parse_result imap_take_search(struct imap_cursor *c, const struct se
                                           struct arena *a, struct search_request *out)
 {
     *out = (struct search_request){.charset = STR("")};
-    if (!take_returns(c, out))
+    if (!take_returns(c, a, out))
         return SEARCH_SYNTAX;
     struct imap_cursor ahead = *c;
     out->has_charset = imap_take_space(&ahead) && imap_take_word(&ahead, STR("CHARSET"));
@@ -184,7 +203,7 @@ enum search_parse_result imap_take_sort(struct imap_cursor *c, const struct sear
                                         struct arena *a, struct search_request *out)
 {
     *out = (struct search_request){.charset = STR("")};
-    if (!take_returns(c, out) || !take_criteria(c, a, out) || !take_charset(c, a, out))
+    if (!take_returns(c, a, out) || !take_criteria(c, a, out) || !take_charset(c, a, out))
         return SEARCH_SYNTAX;
     return take_program(c, scope, a, out);
 }

@@ -25,6 +25,7 @@ struct search_request {
     bool is_extended; /* RETURN was there: the answer is ESEARCH */
     unsigned returns; /* of enum search_return */
     struct imap_partial partial;
+    struct str update_attributes;    /* "(UID ...)" behind UPDATE (RFC 5465 section 7); empty: none */
     struct sort_criterion *criteria; /* of SORT */
     size_t criteria_count;
     enum thread_algorithm algorithm; /* of THREAD */

@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "imap/capability.h"
 #include "imap/context.h"
+#include "imap/notify.h"
 #include "imap/rights.h"
 #include "imap/saved.h"
 
@@ -63,6 +64,7 @@ static const struct command {
     {STR_INIT("THREAD"), SELECTED, BOTH, NO_EXPUNGE, imap_do_thread},
     {STR_INIT("CANCELUPDATE"), SELECTED, PLAIN, ALL, imap_do_cancelupdate}, /* RFC 5267 */
     {STR_INIT("ESEARCH"), ALWAYS, PLAIN, ALL, imap_do_esearch},             /* RFC 7377 */
+    {STR_INIT("NOTIFY"), ALWAYS, PLAIN, NOTHING, imap_do_notify},           /* RFC 5465 */
     /* ACL, RFC 4314 */
     {STR_INIT("GETACL"), ALWAYS, PLAIN, ALL, imap_do_getacl},
     {STR_INIT("SETACL"), ALWAYS, PLAIN, ALL, imap_do_setacl},
@@ -76,6 +78,11 @@ static const struct command {
 static bool uses_numbers(const struct command *known, bool by_uid)
 {
     return known->form == BOTH && !by_uid && known->run != imap_do_expunge;
+}
+
+static bool expunges(const struct command *known)
+{
+    return known->run == imap_do_expunge || known->run == imap_do_move || known->run == imap_do_replace;
 }
 
 static const struct command *find_command(struct str name)
@@ -102,22 +109,48 @@ static void before_expunge(void *session)
     imap_contexts_before_expunge(session);
 }
 
+void imap_note_own(struct imap_session *s, int64_t mailbox, uint32_t first_uid, uint32_t last_uid)
+{
+    if (s->is_selected && s->mailbox == mailbox)
+        s->own = (struct imap_range){first_uid, last_uid};
+}
+
+/* Messages behind `last_uid`, which EXISTS has just told of, but for those that the client added itself. */
+static void describe_new(struct imap_session *s, uint32_t last_uid)
+{
+    const struct view *rows = &s->view.rows;
+    size_t first = last_uid < UINT32_MAX ? view_place(rows, last_uid + 1) : rows->n, n = 0;
+    if (!s->notify || first == rows->n)
+        return;
+    uint32_t *uids = ARENA_ARRAY(&s->arena, uint32_t, rows->n - first);
+    for (size_t i = first; i < rows->n; i++)
+        if (rows->v[i].uid < s->own.from || rows->v[i].uid > s->own.to)
+            uids[n++] = rows->v[i].uid;
+    imap_notify_new(s, uids, n);
+}
+
 void imap_sync(struct imap_session *s, bool may_expunge)
 {
+    unsigned events = imap_notify_selected(s);
     if (!s->is_selected || s->is_ending)
         return;
     imap_sync_rights(s);
-    if (s->is_ending)
+    /* Who has asked by NOTIFY for nothing sees the mailbox as it was (RFC 5465 section 5). */
+    if (s->is_ending || (!(events & NOTIFY_NEW) && !s->must_tell))
         return;
     struct err e = ERR_INIT;
+    uint32_t last_uid = imap_view_last_uid(&s->view);
     s->view.before_expunge = before_expunge;
     s->view.context = s;
+    s->view.hides_flags = !(events & NOTIFY_FLAGS);
+    s->view.tells_uid = s->notify != NULL;
     enum store_result r = imap_view_sync(&s->view, s->store, s->mailbox, may_expunge, !s->is_read_only,
                                          &s->arena, s->stream, &e);
-    if (r == STORE_OK)
-        imap_contexts_after_sync(s);
-    if (r == STORE_OK)
+    if (r == STORE_OK) {
+        describe_new(s, last_uid);
+        imap_contexts_after_sync(s); /* behind the FETCH: RFC 5465 section 7 */
         return;
+    }
     if (r == STORE_NONE) { /* deleted by another session: RFC 2180 section 3.3 */
         imap_bye(s, "The selected mailbox was deleted");
         return;
@@ -208,6 +241,7 @@ static void serve(struct imap_session *s, enum imap_read_result got)
     bool is_command = imap_parse_command(buf_str(&s->reader.command), &command);
     keep_tag(s, command.tag);
     s->answers_modseq = false;
+    s->own = (struct imap_range){0};
     const struct command *known = is_command ? find_command(command.name) : NULL;
     enum imap_status status;
     if (got == IMAP_READ_BARE_LF)
@@ -220,7 +254,9 @@ static void serve(struct imap_session *s, enum imap_read_result got)
         status = run(s, &command, known);
     status = drop_unread(s, status);
     if (known && status != IMAP_LOST && known->tells != NOTHING) {
+        s->must_tell = expunges(known);
         imap_sync(s, known->tells == ALL || command.by_uid);
+        s->must_tell = false;
         tell_late_expunges(s);
     }
     answer(s, status);
@@ -280,7 +316,13 @@ static bool wait_for_command(struct imap_session *s)
         }
         switch (stream_wait(s->stream, s->host->wake_fd, d)) {
         case STREAM_OK: return true;
-        case STREAM_WOKEN: imap_clear_wake(s); break; /* stopping */
+        case STREAM_WOKEN: /* stopping, or what NOTIFY asks for */
+            imap_clear_wake(s);
+            imap_notify_tell(s);
+            arena_free(&s->arena);
+            if (s->is_ending)
+                return false;
+            break;
         case STREAM_TIMEOUT: imap_bye(s, "Nothing was heard from you for 30 minutes"); return false;
         case STREAM_EOF:
         case STREAM_ERROR:
@@ -318,6 +360,7 @@ void imap_session_run(struct account_session *host)
              F_INT("commands", s.commands), F_INT("received", s.stream->received),
              F_INT("sent", s.stream->sent));
     imap_deselect(&s);
+    imap_notify_end(&s);
     imap_reader_free(&s.reader);
     arena_free(&s.arena);
 }

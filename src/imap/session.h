@@ -48,6 +48,9 @@ struct imap_session {
     struct imap_set saved;         /* "$", see imap/saved.h */
     struct imap_context *contexts; /* see imap/context.h */
     uint64_t contexts_seen;        /* the modseq up to which they are right */
+    struct imap_notify *notify;    /* see imap/notify.h; NULL: NOTIFY was not used */
+    bool must_tell;        /* the command under way expunges: what came of it is told, whatever NOTIFY says */
+    struct imap_range own; /* uids that the command under way has added to the selected mailbox */
 
     bool starts_deflate; /* once the command under way is answered */
     bool is_ending;      /* LOGOUT, or BYE was said */
@@ -73,6 +76,9 @@ void imap_bye(struct imap_session *s, const char *words);
 /* Tells what has happened in the selected mailbox; ends the session with BYE when it was deleted. */
 void imap_sync(struct imap_session *s, bool may_expunge);
 void imap_deselect(struct imap_session *s);
+/* The command under way has added these to a mailbox: if it is the selected one, NOTIFY need not describe
+ * them (RFC 5465 section 5.2). */
+void imap_note_own(struct imap_session *s, int64_t mailbox, uint32_t first_uid, uint32_t last_uid);
 /* Switches on what ENABLE or a command asks for, and what it implies; tells HIGHESTMODSEQ when it must (RFC
  * 7162 section 3.1). */
 enum store_result imap_enable(struct imap_session *s, unsigned what, struct err *e);
@@ -105,6 +111,7 @@ imap_handler imap_do_status, imap_do_list, imap_do_lsub;
 imap_handler imap_do_idle;
 imap_handler imap_do_fetch, imap_do_store;
 imap_handler imap_do_search, imap_do_sort, imap_do_thread, imap_do_esearch, imap_do_cancelupdate;
+imap_handler imap_do_notify;
 imap_handler imap_do_getacl, imap_do_setacl, imap_do_deleteacl, imap_do_listrights, imap_do_myrights;
 imap_handler imap_do_copy, imap_do_move, imap_do_expunge;
 imap_handler imap_do_uidbatches;

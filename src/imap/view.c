@@ -213,8 +213,8 @@ static void take_changed(struct imap_view *v, const struct changed_row *changed,
     bool is_other = v->rows.modseqs && changed->modseq > v->rows.modseqs[row];
     is_other |= view_change(&v->rows, (size_t)row, changed);
     imap_view_learn(v, out);
-    if (is_other && !(v->rows.v[row].flags & VIEW_GONE))
-        imap_view_tell_row(v, (size_t)row, false, out);
+    if (is_other && !(v->rows.v[row].flags & VIEW_GONE) && !v->hides_flags)
+        imap_view_tell_row(v, (size_t)row, v->tells_uid, out);
 }
 
 static void take_expunged(struct imap_view *v, uint32_t uid)

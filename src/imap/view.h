@@ -28,7 +28,9 @@ struct imap_view {
     /* Called before EXPUNGE is told, while the numbers of the rows that are gone are still valid; NULL: not
      */
     void (*before_expunge)(void *context);
-    void *context; /* of that */
+    void *context;    /* of that */
+    bool hides_flags; /* changed flags are taken over and not told */
+    bool tells_uid;   /* with changed flags, always */
 };
 
 /* Rows from `first_recent` on are \Recent (UINT32_MAX: none). */

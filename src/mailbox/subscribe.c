@@ -12,6 +12,7 @@ static enum store_result subscribe(struct change *ch, struct str name, bool subs
     if (!sql_exec(ch->db, subscribed ? &ADD : &REMOVE, SQL(sql_text(name)), &changed, e) ||
         sql_one_int(ch->db, &COUNT, SQL_NONE, &count, e) < 0)
         return STORE_FAILED;
+    ch->is_visible |= changed != 0; /* whoever watches is told; it has no modseq */
     if (changed && subscribed && count > MAILBOX_COUNT_MAX) {
         err_set(e, ERR_PERMANENT, "an account has at most %d subscriptions", MAILBOX_COUNT_MAX);
         return STORE_LIMIT;
