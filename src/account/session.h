@@ -21,6 +21,8 @@ struct account_session {
     int wake_fd;    /* eventfd: readable when the server goes down. A session that wants to know of commits at
                        once has    the store write to it too (store_watch), for as long as it wants */
     atomic_bool *stopping; /* the server is going down: say goodbye at the next command boundary */
+    char *unauthenticated; /* IMAP: set by the session when it ends in UNAUTHENTICATE: that command's tag,
+                              malloc'd. The connection then goes back to login, which answers */
     bool *pop3_locked; /* POP3: set by the host when another POP3 session holds the maildrop (RFC 1939 section
                           8) */
 };

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "keeper/keeper.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -15,6 +16,7 @@
 /* A POP3 client that comes back at once after QUIT must find its maildrop unlocked; the end of the session
  * before is under way. */
 #define POP3_LOCK_MS  2000
+#define GIVE_BACK_MS  1000 /* keeper reads at once */
 #define LAST_FLUSH_MS 5000 /* for a client that takes its goodbye */
 #define TAG_BYTES_MAX 1024 /* login allows fewer */
 
@@ -68,8 +70,22 @@ static void session_free(struct session *s)
     if (s->s.wake_fd >= 0)
         close(s->s.wake_fd);
     free((void *)(uintptr_t)s->already.p);
+    free(s->s.unauthenticated);
     free(s->tag);
     free(s);
+}
+
+/* The connection of one that is nobody's any more, to login. A keeper that does not take it is gone. */
+static void give_back(struct session *s)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, ACCOUNT_FRAME_UNAUTHENTICATED);
+    ipc_put_str(&f, str_from_c(s->s.unauthenticated));
+    ipc_put_str(&f, s->already);
+    connection_put(&f, &s->s.connection);
+    if (ipc_send(s->all->host->start->control, &f, deadline_in(GIVE_BACK_MS)) != IPC_OK)
+        LOG_ERROR("session.lost", F_C("address", s->all->host->start->address), F_C("why", "keeper is gone"));
+    close(s->s.connection.fd);
 }
 
 /* In the main thread: it has ended. */
@@ -81,8 +97,20 @@ static void session_over(void *context)
     if (s->next)
         s->next->back = s->back;
     all->count--;
+    if (s->s.unauthenticated)
+        give_back(s);
     session_free(s);
     host_touch(all->host);
+}
+
+/* Its stream ends and the connection stays, with what the client has sent already. */
+static void keep_connection(struct session *s)
+{
+    struct str rest = stream_buffered(&s->s.stream);
+    free((void *)(uintptr_t)s->already.p);
+    s->already = str_from(mem_copy_c(rest.p, rest.n), rest.n);
+    s->s.stream.fd = -1;
+    stream_close(&s->s.stream);
 }
 
 static void run(void *context)
@@ -99,7 +127,10 @@ static void run(void *context)
     } else {
         imap_session_run(&s->s);
     }
-    stream_hang_up(&s->s.stream, deadline_in(LAST_FLUSH_MS));
+    if (s->s.unauthenticated)
+        keep_connection(s);
+    else
+        stream_hang_up(&s->s.stream, deadline_in(LAST_FLUSH_MS));
     loop_post(all->host->loop, session_over, s);
 }
 

@@ -75,6 +75,9 @@ void connection_put(struct ipc_frame *f, const struct connection *c)
     ipc_put_str(f, str_from_c(c->local));
     ipc_put_u32(f, c->local_port);
     tls_info_put(f, &c->tls);
+    ipc_put_u8(f, c->has_voucher);
+    if (c->has_voucher)
+        ipc_put_str(f, str_from(c->voucher, sizeof c->voucher));
     ipc_put_fd(f, c->fd);
 }
 
@@ -90,6 +93,19 @@ static bool get_endpoint(struct ipc_reader *r, char *address, uint16_t *port)
     return !r->bad && number <= UINT16_MAX;
 }
 
+static bool get_voucher(struct ipc_reader *r, struct connection *c)
+{
+    if (!get_bool(r, &c->has_voucher))
+        return false;
+    if (!c->has_voucher)
+        return true;
+    struct str voucher = ipc_get_str(r);
+    if (voucher.n != sizeof c->voucher)
+        return false;
+    memcpy(c->voucher, voucher.p, voucher.n);
+    return true;
+}
+
 bool connection_get(struct ipc_frame *f, struct ipc_reader *r, struct connection *c)
 {
     *c = (struct connection){.fd = -1};
@@ -98,7 +114,7 @@ bool connection_get(struct ipc_frame *f, struct ipc_reader *r, struct connection
         return false;
     c->service = (enum service)service;
     if (!get_endpoint(r, c->peer, &c->peer_port) || !get_endpoint(r, c->local, &c->local_port) ||
-        !tls_info_get(r, &c->tls))
+        !tls_info_get(r, &c->tls) || !get_voucher(r, c))
         return false;
     c->fd = ipc_frame_take_fd(f, 0);
     return c->fd >= 0;

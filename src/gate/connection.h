@@ -8,6 +8,7 @@
 
 #define CONNECTION_ADDRESS_MAX 46 /* INET6_ADDRSTRLEN */
 #define TLS_NAME_MAX           40
+#define VOUCHER_BYTES          32
 
 struct tls_info {
     bool on;
@@ -24,6 +25,10 @@ struct connection {
     char local[CONNECTION_ADDRESS_MAX];
     uint16_t local_port;
     struct tls_info tls;
+    /* login's word for the above: an account that gives the connection back (UNAUTHENTICATE) returns it, and
+     * cannot make another up. */
+    unsigned char voucher[VOUCHER_BYTES];
+    bool has_voucher;
 };
 
 /* Frames on the channels gate -> smtp and gate -> login. */

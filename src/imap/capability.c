@@ -42,6 +42,7 @@ static const struct {
     {"URL-PARTIAL", AFTER},        /* RFC 5550 section 5 */
     {"REPLACE", AFTER},            /* RFC 8508 */
     {"INPROGRESS", AFTER},         /* RFC 9585 */
+    {"UNAUTHENTICATE", AFTER},     /* RFC 8437 */
     {"UIDONLY", AFTER},            /* RFC 9586 */
     {"UIDBATCHES", AFTER},         /* draft-ietf-mailmaint-imap-uidbatches */
     {"COMPRESS=DEFLATE", AFTER},   /* RFC 4978 */

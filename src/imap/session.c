@@ -60,7 +60,8 @@ static const struct command {
     {STR_INIT("COMPRESS"), ALWAYS, PLAIN, NOTHING, imap_do_compress},   /* RFC 4978 */
     {STR_INIT("REPLACE"), SELECTED, BOTH, ALL, imap_do_replace},        /* RFC 8508 */
     {STR_INIT("UIDBATCHES"), SELECTED, PLAIN, ALL, imap_do_uidbatches},
-    {STR_INIT("SORT"), SELECTED, BOTH, NO_EXPUNGE, imap_do_sort}, /* RFC 5256 */
+    {STR_INIT("UNAUTHENTICATE"), ALWAYS, PLAIN, NOTHING, imap_do_unauthenticate}, /* RFC 8437 */
+    {STR_INIT("SORT"), SELECTED, BOTH, NO_EXPUNGE, imap_do_sort},                 /* RFC 5256 */
     {STR_INIT("THREAD"), SELECTED, BOTH, NO_EXPUNGE, imap_do_thread},
     {STR_INIT("CANCELUPDATE"), SELECTED, PLAIN, ALL, imap_do_cancelupdate}, /* RFC 5267 */
     {STR_INIT("ESEARCH"), ALWAYS, PLAIN, ALL, imap_do_esearch},             /* RFC 7377 */

@@ -114,7 +114,7 @@ imap_handler imap_do_search, imap_do_sort, imap_do_thread, imap_do_esearch, imap
 imap_handler imap_do_notify;
 imap_handler imap_do_getacl, imap_do_setacl, imap_do_deleteacl, imap_do_listrights, imap_do_myrights;
 imap_handler imap_do_copy, imap_do_move, imap_do_expunge;
-imap_handler imap_do_uidbatches;
+imap_handler imap_do_uidbatches, imap_do_unauthenticate;
 
 /* APPEND and REPLACE take their messages from the stream themselves. imap_append_is_due: what has been read
  * so far is one of them up to a literal that is a message or a piece of one; the handler then does the rest.

@@ -50,6 +50,8 @@ struct awake {
     const struct sandbox_filter *filter;
     void (*gone)(void *context);
     void *context;
+    void (*unauthenticated)(void *context, struct ipc_frame *f);
+    void *unauthenticated_context;
     bool stopping;
     size_t count; /* processes */
     struct account *buckets[BUCKETS];
@@ -240,6 +242,10 @@ static bool wake(struct account *a, struct err *e)
 static void control_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
 {
     struct account *a = context;
+    if (f->type == ACCOUNT_FRAME_UNAUTHENTICATED) {
+        a->all->unauthenticated(a->all->unauthenticated_context, f);
+        return;
+    }
     struct ipc_reader in = ipc_read(f);
     uint64_t seen = ipc_get_u64(&in);
     (void)c;
@@ -348,6 +354,13 @@ struct awake *awake_new(struct role *r, struct loop *l, const char *dir, const s
     *all =
         (struct awake){.role = r, .loop = l, .dir = dir, .filter = filter, .gone = gone, .context = context};
     return all;
+}
+
+void awake_on_unauthenticated(struct awake *all, void (*take)(void *context, struct ipc_frame *f),
+                              void *context)
+{
+    all->unauthenticated = take;
+    all->unauthenticated_context = context;
 }
 
 size_t awake_count(const struct awake *all)

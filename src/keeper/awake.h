@@ -33,6 +33,10 @@ struct sandbox_filter;
 struct awake *awake_new(struct role *r, struct loop *l, const char *dir, const struct sandbox_filter *filter,
                         void (*gone)(void *context), void *context);
 
+/* What is done with an ACCOUNT_FRAME_UNAUTHENTICATED. */
+void awake_on_unauthenticated(struct awake *a, void (*take)(void *context, struct ipc_frame *f),
+                              void *context);
+
 /* Takes the errand over: it is carried out, or refused, now or before its deadline. */
 void awake_hand(struct awake *a, int64_t account, struct errand *errand);
 

@@ -24,6 +24,7 @@
 
 struct keeper_role {
     struct role *role;
+    int login; /* channel; -1: none yet, or it broke */
     struct loop *loop;
     struct awake *awake;
     size_t senders; /* channels of smtp: while there are any, messages may still come */
@@ -124,6 +125,46 @@ static void client_frame(void *context, struct loop_channel *c, struct ipc_frame
         reject(client, c, "not a frame for keeper from this role");
 }
 
+/* --- what accounts give back --- */
+
+/* login answers at once that it is there; its socket has room, or it is stuck. */
+#define GIVE_BACK_MS 1000
+
+static bool send_to_login(struct keeper_role *k, const struct ipc_frame *f)
+{
+    if (k->login < 0)
+        k->login = role_connect(k->role, ROLE_LOGIN, ROLE_ANY, deadline_in(GIVE_BACK_MS));
+    if (k->login >= 0 && ipc_send(k->login, f, deadline_in(GIVE_BACK_MS)) == IPC_OK)
+        return true;
+    mem_clean_close(&k->login);
+    k->login = -1;
+    return false;
+}
+
+/* Passes a connection that is nobody's any more on to login, which knows by its voucher whether it was one of
+ * its own. Where that fails the client sees the connection end. */
+static void give_back(void *context, struct ipc_frame *f)
+{
+    struct keeper_role *k = context;
+    struct ipc_reader in = ipc_read(f);
+    struct str tag = ipc_get_str(&in), buffered = ipc_get_str(&in);
+    struct connection c;
+    if (buffered.n > KEEPER_BUFFERED_MAX || !connection_get(f, &in, &c)) {
+        LOG_ERROR("account.bad-frame", F_INT("type", f->type));
+        return;
+    }
+    CLEAN_CLOSE int fd = c.fd;
+    CLEAN_FRAME struct ipc_frame out;
+    ipc_frame_init(&out, KEEPER_FRAME_UNAUTHENTICATED);
+    ipc_put_str(&out, tag);
+    ipc_put_str(&out, buffered);
+    connection_put(&out, &c);
+    /* Twice: login may have been restarted since. */
+    if (!k->stopping && !send_to_login(k, &out) && !send_to_login(k, &out))
+        LOG_ERROR("keeper.no-login", F_C("peer", c.peer),
+                  F_C("why", "login does not take a connection back"));
+}
+
 /* --- coming and going --- */
 
 /* Messages that smtp has been sent are still delivered while the server stops. Logins are not; and queue,
@@ -219,8 +260,9 @@ int keeper_main(struct role *r)
     struct sandbox_filter *filter = prepare(r, &dir, &e);
     if (!filter)
         log_die("keeper.start", "%s", e.text);
-    struct keeper_role k = {.role = r, .loop = loop_new()};
+    struct keeper_role k = {.role = r, .login = -1, .loop = loop_new()};
     k.awake = awake_new(r, k.loop, dir, filter, stop_if_done, &k);
+    awake_on_unauthenticated(k.awake, give_back, &k);
     role_attach(r, k.loop, &(struct role_handlers){.channel = new_client, .stop = stop}, &k);
     loop_run(k.loop);
     loop_free(k.loop);

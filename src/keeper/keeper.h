@@ -37,6 +37,8 @@ enum keeper_frame {
     KEEPER_FRAME_LOGIN, /* u64 account, str address, u8 is_pop3, str tag, str buffered, connection, fd */
     KEEPER_FRAME_DONE,
     KEEPER_FRAME_FAILED,
+    KEEPER_FRAME_UNAUTHENTICATED, /* keeper to login, on a channel of keeper's making: a connection that an
+                                     account gives back: str tag, str buffered, connection, fd */
 };
 
 /* Frames keeper <-> account on the account's control socket. */
@@ -44,8 +46,10 @@ enum keeper_account_frame {
     ACCOUNT_FRAME_DELIVERY = 1, /* fd: a delivery channel */
     ACCOUNT_FRAME_SESSION,      /* as KEEPER_FRAME_LOGIN without account and address; fd */
     ACCOUNT_FRAME_IDLE, /* account: nothing to do for a while; u64: how many things keeper has handed to it */
-    ACCOUNT_FRAME_LEAVE, /* keeper: that number is right, exit */
-    ACCOUNT_FRAME_STOP,  /* keeper: the server is going down */
+    ACCOUNT_FRAME_LEAVE,           /* keeper: that number is right, exit */
+    ACCOUNT_FRAME_STOP,            /* keeper: the server is going down */
+    ACCOUNT_FRAME_UNAUTHENTICATED, /* account: a connection that is nobody's again, for login: str tag, str
+                                      buffered, connection, fd */
 };
 
 #endif

@@ -214,13 +214,19 @@ static void serve_one(struct imap_login *i)
     arena_reset(&i->arena);
 }
 
+/* A new connection, or one whose UNAUTHENTICATE is to be answered (RFC 8437 section 2). */
 static void greet(struct imap_login *i)
 {
     CLEAN_BUF struct buf text;
     buf_init(&text, 1024);
     add_capabilities(i, &text);
-    stream_writef(i->stream, "* OK [CAPABILITY %.*s] %.*s golub is ready\r\n", STR_ARGS(buf_str(&text)),
-                  STR_ARGS(i->s->config->hostname));
+    struct str tag = i->s->unauthenticated;
+    if (tag.n > 0)
+        stream_writef(i->stream, "%.*s OK [CAPABILITY %.*s] You are nobody again\r\n", STR_ARGS(tag),
+                      STR_ARGS(buf_str(&text)));
+    else
+        stream_writef(i->stream, "* OK [CAPABILITY %.*s] %.*s golub is ready\r\n", STR_ARGS(buf_str(&text)),
+                      STR_ARGS(i->s->config->hostname));
 }
 
 void login_imap(struct login_session *s)

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "login/voucher.h"
 #include "role/role.h"
 
 #include <poll.h>
@@ -51,6 +52,7 @@ static struct login_answer hand_over(struct login_session *s, struct str user,
                                      const struct directory_login *who, struct str tag)
 {
     struct err e = ERR_INIT;
+    voucher_put(&s->connection, s->voucher_key);
     struct keeper_login l = {.connection = &s->connection,
                              .is_pop3 = login_is_pop3(s),
                              .account = who->account,

@@ -21,8 +21,10 @@ struct login_session {
     struct directory *directory;
     struct keeper *keeper;
     struct login_delays *delays;
-    int gate; /* channel to the gate that it came from; lent */
-    int stop; /* readable once the server is going down; lent */
+    int gate;                         /* channel to the gate that it came from; lent */
+    int stop;                         /* readable once the server is going down; lent */
+    const unsigned char *voucher_key; /* VOUCHER_KEY_BYTES; lent */
+    struct str unauthenticated; /* IMAP: the tag of the UNAUTHENTICATE that brought it back; "": a new one */
     struct connection connection;
     struct stream stream; /* over connection.fd, which it closes */
     struct deadline until;

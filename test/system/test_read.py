@@ -263,3 +263,37 @@ def test_messages_come_back_the_same_by_imap_and_pop3(golub, carla):
     by_pop = b"\r\n".join(p.retr(1)[1]) + b"\r\n"
     p.quit()
     assert by_imap == by_pop and by_imap.startswith(b"Return-Path: <sender@remote.test>\r\n")
+
+
+@pytest.mark.parametrize("secured", ["starttls", "tls"])
+def test_unauthenticate_over_tls_and_somebody_else_logs_in(golub, carla, secured):
+    """RFC 8437: one connection serves two people in turn, in the same TLS; what one enabled the other has not."""
+    context = golub.tls()
+    if secured == "tls":
+        c = imaplib.IMAP4_SSL("localhost", golub.port("imaps"), ssl_context=context)
+    else:
+        c = imaplib.IMAP4("localhost", golub.port("imap"))
+        c.starttls(context)
+    dora = golub.account(f"dora-{secured}", "dora's password")
+    carla = f"{carla}@{golub.domain}"
+
+    def command(line):
+        tag = c._new_tag()
+        c.send(tag + b" " + line.encode() + b"\r\n")
+        lines = []
+        while not lines or not lines[-1].startswith(tag):
+            lines.append(c.readline())
+        return lines
+
+    for address, password in ((carla, "carla's password"), (dora, "dora's password"), (carla, "carla's password")):
+        assert b" OK " in command(f'LOGIN {address} "{password}"')[-1]
+        assert b" OK " in command("ENABLE QRESYNC")[-1]
+        assert b" OK " in command(f"CREATE of-{address.split('@')[0]}")[-1] or address == carla
+        listed = b"".join(command('LIST "" of-*'))
+        assert f"of-{address.split('@')[0]}".encode() in listed and listed.count(b"* LIST") == 1
+        assert b" OK " in command("SELECT INBOX")[-1]
+        said = command("UNAUTHENTICATE")
+        assert b" OK [CAPABILITY IMAP4rev1" in said[-1] and b"STARTTLS" not in said[-1] and len(said) == 1
+        assert b" BAD " in command("SELECT INBOX")[-1]
+    command("LOGOUT")
+    c.shutdown()

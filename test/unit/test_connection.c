@@ -42,6 +42,8 @@ static void a_connection_comes_back(void **state)
         c.tls.bindings.v[BINDING_TLS_EXPORTER].n = tls > 1 ? 32 : 0;
         memset(c.tls.bindings.v[BINDING_TLS_EXPORTER].bytes, 7, 32);
         c.tls.bindings.v[BINDING_TLS_SERVER_END_POINT].n = CHANNEL_BINDING_BYTES_MAX;
+        c.has_voucher = tls > 1;
+        memset(c.voucher, 9, sizeof c.voucher);
         struct ipc_frame f;
         ipc_frame_init(&f, GATE_FRAME_CONNECTION);
         connection_put(&f, &c);
@@ -58,6 +60,8 @@ static void a_connection_comes_back(void **state)
         assert_string_equal(back.local, c.local);
         assert_int_equal(back.local_port, 993);
         assert_int_equal(back.tls.on, tls > 0);
+        assert_int_equal(back.has_voucher, tls > 1);
+        assert_int_equal(back.voucher[VOUCHER_BYTES - 1], tls > 1 ? 9 : 0);
         assert_string_equal(back.tls.cipher, tls ? c.tls.cipher : "");
         assert_int_equal(back.tls.bindings.v[BINDING_TLS_EXPORTER].n, tls > 1 ? 32 : 0);
         assert_int_equal(back.tls.bindings.v[BINDING_TLS_EXPORTER].bytes[31], tls > 1 ? 7 : 0);
@@ -120,6 +124,7 @@ static void hostile_frames_are_refused(void **state)
         struct ipc_frame f;
         ipc_frame_init(&f, GATE_FRAME_CONNECTION);
         put_example(&f, CASES[i].service, CASES[i].peer, CASES[i].port, CASES[i].tls);
+        ipc_put_u8(&f, 0); /* no voucher */
         assert_int_equal(accepted(&f, CASES[i].with_fd), CASES[i].good);
     }
 }
@@ -148,6 +153,30 @@ static void hostile_tls_is_refused(void **state)
         ipc_put_str(&f, STR("AES"));
         for (unsigned n = 0; n < CASES[i].bindings; n++)
             ipc_put_str(&f, CASES[i].binding);
+        ipc_put_u8(&f, 0); /* no voucher */
+        assert_int_equal(accepted(&f, true), CASES[i].good);
+    }
+}
+
+static void hostile_vouchers_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t has;
+        struct str voucher;
+        bool good;
+    } CASES[] = {
+        {1, STR_INIT("0123456789abcdef0123456789abcdef"), true},
+        {1, STR_INIT("0123456789abcdef0123456789abcde"), false},
+        {1, STR_INIT("0123456789abcdef0123456789abcdef+"), false},
+        {2, STR_INIT("0123456789abcdef0123456789abcdef"), false},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct ipc_frame f;
+        ipc_frame_init(&f, GATE_FRAME_CONNECTION);
+        put_example(&f, SERVICE_IMAP, STR("192.0.2.7"), 1, 0);
+        ipc_put_u8(&f, CASES[i].has);
+        ipc_put_str(&f, CASES[i].voucher);
         assert_int_equal(accepted(&f, true), CASES[i].good);
     }
 }
@@ -188,9 +217,9 @@ static void one_address_has_its_share(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_connection_comes_back),   cmocka_unit_test(hostile_frames_are_refused),
-        cmocka_unit_test(hostile_tls_is_refused),    cmocka_unit_test(loopback_is_known),
-        cmocka_unit_test(one_address_has_its_share),
+        cmocka_unit_test(a_connection_comes_back), cmocka_unit_test(hostile_frames_are_refused),
+        cmocka_unit_test(hostile_tls_is_refused),  cmocka_unit_test(hostile_vouchers_are_refused),
+        cmocka_unit_test(loopback_is_known),       cmocka_unit_test(one_address_has_its_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include "keeper/keeper.h"
 #include "login/delay.h"
 #include "login/login.h"
+#include "login/voucher.h"
 #include "roles.h"
 
 #include <poll.h>
@@ -153,6 +154,91 @@ static void imap_authenticate(void **state)
     hear(fd, "a OK");
     say(fd, "b LOGOUT\r\n");
     hear_the_end(fd);
+}
+
+/* RFC 8437: as somebody, as nobody, as somebody again; what was enabled is not. */
+static void imap_unauthenticate(void **state)
+{
+    struct here *h = *state;
+    int fd = dial(h, SERVICE_IMAP, "127.0.0.1");
+    hear(fd, "\r\n");
+    for (int i = 0; i < 3; i++) {
+        say(fd, "a LOGIN ana@example.org {13+}\r\ncorrect horse\r\nb ENABLE CONDSTORE\r\nc SELECT INBOX\r\n");
+        hear(fd, "c OK");
+        say(fd, "d UNAUTHENTICATE x\r\n");
+        hear(fd, "d BAD");
+        say(fd, "e UNAUTHENTICATE\r\n");
+        const char *nobody = hear(fd, "\r\n");
+        assert_non_null(strstr(nobody, "e OK [CAPABILITY IMAP4rev1"));
+        assert_non_null(strstr(nobody, "STARTTLS"));
+        assert_null(strstr(nobody, "UNAUTHENTICATE"));
+        say(fd, "f SELECT INBOX\r\ng UNAUTHENTICATE\r\n");
+        assert_non_null(strstr(hear(fd, "g BAD"), "f BAD"));
+        say(fd, "h LOGIN ana@example.org wrong\r\n");
+        hear(fd, "h NO [AUTHENTICATIONFAILED]");
+    }
+    /* What is sent behind it goes along. */
+    say(fd, "a LOGIN ana@example.org {13+}\r\ncorrect horse\r\nb UNAUTHENTICATE\r\nc NOOP\r\nd LOGOUT\r\n");
+    assert_non_null(strstr(hear(fd, "d OK"), "c OK NOOP completed"));
+    hear_the_end(fd);
+}
+
+static void give_back(int channel, const struct connection *c)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, KEEPER_FRAME_UNAUTHENTICATED);
+    ipc_put_str(&f, STR("tag"));
+    ipc_put_str(&f, STR(""));
+    connection_put(&f, c);
+    assert_int_equal(ipc_send(channel, &f, deadline_in(1000)), IPC_OK);
+}
+
+/* An account that was taken over cannot come to login as somebody from elsewhere, or with a TLS that is not.
+ */
+static void what_login_did_not_vouch_for_is_not_taken(void **state)
+{
+    struct here *h = *state;
+    int keeper = tree_connect(&h->tree, ROLE_KEEPER, ROLE_LOGIN);
+    for (int forged = 0; forged < 2; forged++) {
+        int ends[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        struct connection c = {.fd = ends[1],
+                               .service = SERVICE_IMAP,
+                               .peer = "192.0.2.1",
+                               .local = "127.0.0.1",
+                               .has_voucher = forged};
+        give_back(keeper, &c);
+        close(ends[1]);
+        hear_the_end(ends[0]);
+    }
+    close(keeper);
+}
+
+static void vouchers(void **state)
+{
+    (void)state;
+    unsigned char key[VOUCHER_KEY_BYTES], other[VOUCHER_KEY_BYTES];
+    voucher_make_key(key);
+    voucher_make_key(other);
+    struct connection c = {.fd = -1,
+                           .service = SERVICE_IMAPS,
+                           .peer = "192.0.2.1",
+                           .peer_port = 1,
+                           .tls = {.on = true, .version = "TLSv1.3"}};
+    assert_false(voucher_is_good(&c, key));
+    voucher_put(&c, key);
+    assert_true(voucher_is_good(&c, key));
+    assert_false(voucher_is_good(&c, other));
+    voucher_put(&c, key); /* one that came back and goes again */
+    assert_true(voucher_is_good(&c, key));
+    struct connection changed[5] = {c, c, c, c, c};
+    changed[0].peer[0] = '2';
+    changed[1].peer_port++;
+    changed[2].tls.on = false;
+    changed[3].service = SERVICE_IMAP;
+    changed[4].voucher[VOUCHER_BYTES - 1] ^= 1;
+    for (size_t i = 0; i < 5; i++)
+        assert_false(voucher_is_good(&changed[i], key));
 }
 
 static void pop3_from_greeting_to_session(void **state)
@@ -317,6 +403,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(imap_from_greeting_to_session),
         cmocka_unit_test(imap_authenticate),
+        cmocka_unit_test(imap_unauthenticate),
+        cmocka_unit_test(what_login_did_not_vouch_for_is_not_taken),
+        cmocka_unit_test(vouchers),
         cmocka_unit_test(pop3_from_greeting_to_session),
         cmocka_unit_test(login_delays_are_kept),
         cmocka_unit_test(no_password_without_tls_from_elsewhere),
