@@ -9,11 +9,13 @@ struct account_start {
     int64_t id;
     const char *address; /* canonical, for the title, the log and the sessions */
     const char *dir;     /* its folder; made if missing */
-    int control;         /* to keeper: frames of enum keeper_account_frame */
+    int store; /* a channel to the store role, where that keeps the mail; then there is no folder. Else -1 */
+    int control; /* to keeper: frames of enum keeper_account_frame */
     const struct config *config;
     const struct sandbox_filter *filter; /* of ACCOUNT_RIGHTS, compiled once by keeper */
 };
-#define ACCOUNT_RIGHTS SANDBOX_FILES
+#define ACCOUNT_RIGHTS            SANDBOX_FILES
+#define ACCOUNT_RIGHTS_WITH_STORE 0u
 
 /* Runs until keeper says leave, or is gone. Returns the exit code. Call in a fresh process with one thread.
  */

@@ -6,6 +6,7 @@
 #include "account/sessions.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sql_remote.h"
 #include "base/thread.h"
 #include "keeper/keeper.h"
 #include "role/role.h"
@@ -40,13 +41,38 @@ struct account {
     bool is_purging, has_purged; /* in this process */
 };
 
+/* One more channel to the store role; it knows whose. */
+static int connect_store(void *context, struct deadline d)
+{
+    struct host *h = context;
+    pthread_mutex_lock(&h->store_channel);
+    int channel = sql_remote_more(h->start->store, d);
+    pthread_mutex_unlock(&h->store_channel);
+    return channel;
+}
+
+static struct store *open_store(struct host *h, struct err *e)
+{
+    struct sql_source remote = {.kind = SQL_REMOTE, .connect = connect_store, .context = h};
+    return h->start->store < 0 ? store_open(h->start->dir, e) : store_open_at(&remote, e);
+}
+
+/* store went down, and with it who it knew us as: keeper introduces the next process of this account. */
+static void store_gone(void *context, uint32_t events)
+{
+    struct host *h = context;
+    (void)events;
+    LOG_ERROR("account.store", F_C("address", h->start->address), F_C("error", "the store role is gone"));
+    loop_stop(h->loop);
+}
+
 struct store *host_store(struct host *h, struct err *e)
 {
     if (h->store)
         return h->store;
     if (h->store_error.kind == ERR_NONE || clock_ms() - h->store_failed_ms >= STORE_RETRY_MS) {
         h->store_error = (struct err)ERR_INIT;
-        h->store = store_open(h->start->dir, &h->store_error);
+        h->store = open_store(h, &h->store_error);
         h->store_failed_ms = clock_ms();
         if (!h->store)
             LOG_ERROR("account.store", F_C("address", h->start->address), F_C("error", h->store_error.text));
@@ -154,11 +180,13 @@ static void control_closed(void *context, struct loop_channel *c)
 
 static bool enter(const struct account_start *start, struct err *e)
 {
-    if (mkdir(start->dir, 0700) < 0 && errno != EEXIST) /* Landlock is about a folder that is there */
+    bool has_folder = start->store < 0;
+    if (has_folder && mkdir(start->dir, 0700) < 0 &&
+        errno != EEXIST) /* Landlock is about a folder that is there */
         return err_set(e, ERR_TEMPORARY, "cannot make %s: %s", start->dir, strerror(errno));
     struct sandbox_profile profile = {.name = "account",
-                                      .rights = ACCOUNT_RIGHTS,
-                                      .write_dirs = {start->dir},
+                                      .rights = has_folder ? ACCOUNT_RIGHTS : ACCOUNT_RIGHTS_WITH_STORE,
+                                      .write_dirs = {has_folder ? start->dir : NULL},
                                       .memory_max = ACCOUNT_MEMORY_MAX,
                                       .files_max = ACCOUNT_FILES_MAX,
                                       .landlock_required = start->config->sandbox_required};
@@ -175,6 +203,9 @@ int account_main(const struct account_start *start)
         log_die("account.start", "%s", e.text);
     role_try_escape(ROLE_ACCOUNT);
     struct account a = {.host = {.start = start, .loop = loop_new()}};
+    pthread_mutex_init(&a.host.store_channel, NULL);
+    if (start->store >= 0)
+        loop_watch(a.host.loop, start->store, 0, store_gone, &a.host); /* answers are read by who asked */
     a.intake = intake_new(&a.host);
     a.sessions = sessions_new(&a.host);
     a.control = loop_channel(a.host.loop, start->control, control_frame, control_closed, &a);

@@ -5,13 +5,16 @@
 #include "base/loop.h"
 #include "mailbox/store.h"
 
+#include <pthread.h>
+
 struct host {
     const struct account_start *start;
     struct loop *loop;
     uint64_t received; /* things that keeper has handed to this process */
     bool stopping;     /* the server is going down */
     struct loop_timer *linger;
-    struct store *store; /* NULL until it is needed, or while it cannot be opened */
+    pthread_mutex_t store_channel; /* over start->store, on which further channels are asked for */
+    struct store *store;           /* NULL until it is needed, or while it cannot be opened */
     int64_t store_failed_ms;
     struct err store_error;
 };

@@ -10,10 +10,11 @@
 #include <sys/types.h>
 
 enum sandbox_right {
-    SANDBOX_ACCEPT = 1 << 0,  /* accept4 on listening sockets that it was given */
-    SANDBOX_CONNECT = 1 << 1, /* open and connect IPv4/IPv6 sockets (dns, relay) */
-    SANDBOX_FILES = 1 << 2,   /* open, write, lock, remove files; Landlock limits where (SQLite) */
-    SANDBOX_FORK = 1 << 3,    /* fork without exec, wait, signal children, enter a further sandbox (keeper) */
+    SANDBOX_ACCEPT = 1 << 0,       /* accept4 on listening sockets that it was given */
+    SANDBOX_CONNECT = 1 << 1,      /* open and connect IPv4/IPv6 sockets (dns, relay) */
+    SANDBOX_FILES = 1 << 2,        /* open, write, lock, remove files; Landlock limits where (SQLite) */
+    SANDBOX_CONNECT_UNIX = 1 << 4, /* open and connect unix stream sockets (store) */
+    SANDBOX_FORK = 1 << 3, /* fork without exec, wait, signal children, enter a further sandbox (keeper) */
 };
 
 #define SANDBOX_DIRS_MAX 4

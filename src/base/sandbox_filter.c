@@ -176,6 +176,7 @@ static const struct argument_rule BY_ARGUMENT[] = {
     /* A datagram pair could send to any datagram socket of the machine. */
     {0, SCMP_SYS(socketpair), 0, ON(AF_UNIX), 1, SOCK_STREAM},
     {0, SCMP_SYS(socketpair), 0, ON(AF_UNIX), 1, SOCK_SEQPACKET},
+    {SANDBOX_CONNECT_UNIX, SCMP_SYS(socket), 0, ON(AF_UNIX), 1, SOCK_STREAM},
     {SANDBOX_CONNECT, SCMP_SYS(socket), 0, ON(AF_INET), 1, SOCK_STREAM},
     {SANDBOX_CONNECT, SCMP_SYS(socket), 0, ON(AF_INET), 1, SOCK_DGRAM},
     {SANDBOX_CONNECT, SCMP_SYS(socket), 0, ON(AF_INET6), 1, SOCK_STREAM},
@@ -249,6 +250,8 @@ static int add_rules(scmp_filter_ctx c, unsigned rights)
         add_all(c, &failed, SCMP_ACT_ALLOW, FOR_ACCEPT, COUNT(FOR_ACCEPT));
     if (rights & SANDBOX_CONNECT)
         add_all(c, &failed, SCMP_ACT_ALLOW, FOR_CONNECT, COUNT(FOR_CONNECT));
+    if (rights & SANDBOX_CONNECT_UNIX)
+        add(c, &failed, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0, NULL);
     if (rights & SANDBOX_FILES)
         add_all(c, &failed, SCMP_ACT_ALLOW, FOR_FILES, COUNT(FOR_FILES));
     if (rights & SANDBOX_FORK)

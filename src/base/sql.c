@@ -1,7 +1,9 @@
 /* What all engines have in common: values, and the way to the engine that a connection is of. */
 #include "base/sql.h"
 
+#include "base/pgsql.h"
 #include "base/sql_engine.h"
+#include "base/sql_remote.h"
 
 #include <string.h>
 
@@ -58,6 +60,17 @@ bool sql_refuse_newer(const char *where, const struct sql_schema *schema, size_t
     return err_set(e, ERR_INTERNAL,
                    "%s: its %s schema is number %zu and this golub knows up to %zu; install the newer golub",
                    where, schema->name, version, schema->count);
+}
+
+struct sql *sql_open_at(const struct sql_source *source, const struct sql_schema *schema, bool is_up_to_date,
+                        struct err *e)
+{
+    switch (source->kind) {
+    case SQL_SQLITE: return sql_open(source->where, is_up_to_date ? NULL : schema, e);
+    case SQL_PGSQL: return pgsql_open(source, schema, is_up_to_date, e);
+    case SQL_REMOTE: return sql_remote_open(source);
+    }
+    return NULL;
 }
 
 void sql_close(struct sql *db)

@@ -58,9 +58,10 @@ struct sql_migration {
 };
 
 struct sql_schema {
-    const char *name; /* "mail", "directory", "queue": for messages */
+    const char *name; /* "mail", "directory", "queue" */
     const struct sql_migration *migrations;
     size_t count;
+    const char *owner; /* the column that leads the keys in PostgreSQL: whose row it is. NULL: everybody's */
 };
 
 struct sql;
@@ -69,6 +70,26 @@ struct sql;
  * schema is refused with a clear error. `schema` NULL: a further connection to a database that is up to date.
  */
 struct sql *sql_open(const char *path, const struct sql_schema *schema, struct err *e);
+
+/* Where a database is, whichever engine it is of. */
+struct deadline;
+struct sql_source {
+    enum sql_kind {
+        SQL_SQLITE,
+        SQL_PGSQL,  /* spoken to by this process: base/pgsql.h */
+        SQL_REMOTE, /* by the store role for this process: base/sql_remote.h */
+    } kind;
+    const char *where; /* SQLITE: path of the file; PGSQL: libpq's conninfo */
+    const char
+        *owner;     /* PGSQL: whose rows, in a schema that has owners; NULL: nobody's. REMOTE: store knows */
+    bool is_beside; /* PGSQL: a command beside the server, whose sql_data_version is to change */
+    int (*connect)(void *context, struct deadline d); /* REMOTE: a channel to store, or -1 */
+    void *context;
+};
+/* As sql_open. `is_up_to_date`: the schema is not looked at (a further connection, or store did it). Strings
+ * are copied; `context` must live as long as the connection. */
+struct sql *sql_open_at(const struct sql_source *source, const struct sql_schema *schema, bool is_up_to_date,
+                        struct err *e);
 void sql_close(struct sql *db);
 #define CLEAN_SQL __attribute__((cleanup(sql_clean_close)))
 void sql_clean_close(struct sql **db);

@@ -15,6 +15,8 @@ struct sql_engine {
     int64_t (*get_int)(const struct sql_rows *rows, int column);
     struct str (*get_str)(const struct sql_rows *rows, int column);
     bool (*get_null)(const struct sql_rows *rows, int column);
+    int (*columns)(const struct sql_rows *rows);
+    struct sql_value (*get_value)(const struct sql_rows *rows, int column);
 
     bool (*begin)(struct sql *db, bool write, struct err *e);
     bool (*commit)(struct sql *db, struct err *e);

@@ -173,6 +173,21 @@ static bool get_null(const struct sql_rows *rows, int column)
     return sqlite3_column_type(rows->handle, column) == SQLITE_NULL;
 }
 
+static int columns(const struct sql_rows *rows)
+{
+    return sqlite3_column_count(rows->handle);
+}
+
+static struct sql_value get_value(const struct sql_rows *rows, int column)
+{
+    switch (sqlite3_column_type(rows->handle, column)) {
+    case SQLITE_NULL: return sql_null();
+    case SQLITE_INTEGER: return sql_int(get_int(rows, column));
+    case SQLITE_TEXT: return sql_text(get_str(rows, column));
+    default: return sql_blob(get_str(rows, column));
+    }
+}
+
 static const struct sql_statement BEGIN_READ = {"BEGIN"};
 static const struct sql_statement BEGIN_WRITE = {"BEGIN IMMEDIATE"};
 static const struct sql_statement COMMIT = {"COMMIT"};
@@ -252,6 +267,8 @@ const struct sql_engine SQLITE_ENGINE = {
     .get_int = get_int,
     .get_str = get_str,
     .get_null = get_null,
+    .columns = columns,
+    .get_value = get_value,
     .begin = begin,
     .commit = commit,
     .rollback = rollback,

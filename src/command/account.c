@@ -1,6 +1,8 @@
 /* golub account ... */
 #include "command/parts.h"
 #include "directory/password.h"
+#include "mailbox/store.h"
+#include "storage/source.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -108,8 +110,12 @@ static int delete_one(const char *path, const struct stat *st, int type, struct 
 
 /* Renamed first: an account process that still runs finds its folder gone at once, and a deletion that is
  * interrupted leaves nothing that looks like a mailbox. */
-static bool delete_mailbox(struct str data, int64_t id, struct arena *a, struct err *e)
+static bool delete_mailbox(const struct config *c, int64_t id, struct arena *a, struct err *e)
 {
+    struct str data = c->data;
+    struct sql_source source = source_of_command(c, NULL, source_account(id, a), a);
+    if (source.kind != SQL_SQLITE)
+        return store_remove_at(&source, e) || err_prefix(e, "the account is removed, but not its mail");
     const char *folder = arena_printf(a, "%.*s/account/%lld", STR_ARGS(data), (long long)id).p;
     const char *removed = arena_printf(a, "%s.removed", folder).p;
     if (rename(folder, removed) != 0)
@@ -142,7 +148,7 @@ int run_account_remove(struct command_run *r)
         fprintf(stderr, "golub: nothing is removed\n");
         return COMMAND_FAILED;
     }
-    if (!directory_account_remove(db, address, &id, &e) || !delete_mailbox(r->config->data, id, &a, &e))
+    if (!directory_account_remove(db, address, &id, &e) || !delete_mailbox(r->config, id, &a, &e))
         return command_fail(&e);
     printf("removed %s and its mail\n", canonical);
     return COMMAND_DONE;

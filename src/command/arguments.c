@@ -1,6 +1,7 @@
 /* Arguments and options of commands, and small things that they print. */
 #include "command/parts.h"
 #include "message/address.h"
+#include "storage/source.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,7 +76,9 @@ const char *command_time(int64_t at, char out[20])
 
 struct directory_db *command_open_directory(const struct command_run *r, struct err *e)
 {
-    return directory_db_open(r->config->data, r->config->tag_separator, e);
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct sql_source source = source_of_command(r->config, directory_db_path(r->config->data, &a), NULL, &a);
+    return directory_db_open_at(&source, r->config->tag_separator, e);
 }
 
 bool command_confirm(const char *question, const char *expected)

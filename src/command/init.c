@@ -5,6 +5,7 @@
 #include "command/records.h"
 #include "directory/address.h"
 #include "queue/db.h"
+#include "storage/source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,8 @@
 struct init {
     const char *dir; /* absolute */
     struct str domain, hostname;
-    const char *port_base; /* NULL: the well-known ports on all addresses */
+    const char *postgresql; /* NULL: in files */
+    const char *port_base;  /* NULL: the well-known ports on all addresses */
     struct arena arena;
 };
 
@@ -40,6 +42,7 @@ static int read_arguments(struct init *init, struct command_run *r)
     const char *domain = command_take_value(r, "--domain", &bad);
     const char *hostname = command_take_value(r, "--hostname", &bad);
     init->port_base = command_take_value(r, "--port-base", &bad);
+    init->postgresql = command_take_value(r, "--postgresql", &bad);
     if (bad)
         return command_misuse(r, "an option lacks its value");
     if (!command_has_arguments(r, 1, 1))
@@ -91,12 +94,26 @@ static bool make_keys(struct init *init, struct err *e)
            certificate_make_dkim_key(below(init, "dkim/" DKIM_SELECTOR ".key"), e);
 }
 
-static bool make_data(struct init *init, struct err *e)
+/* A further server over the same PostgreSQL finds the domain there. */
+static bool has_domain(struct init *init, struct directory_db *db, bool *has, struct err *e)
 {
-    struct directory_db *db = directory_db_open(str_from_c(init->dir), '+', e);
-    bool good = db && directory_domain_add(db, init->domain, e);
-    directory_db_close(db);
-    return good && make_folder(below(init, "account"), false, e);
+    struct directory_domain *v;
+    size_t n;
+    *has = false;
+    if (!directory_domain_list(db, &init->arena, &v, &n, e))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        *has |= str_eq(v[i].name, init->domain);
+    return true;
+}
+
+static bool make_directory(struct init *init, const struct config *c, struct err *e)
+{
+    const char *path = directory_db_path(c->data, &init->arena);
+    struct sql_source source = source_of_command(c, path, NULL, &init->arena);
+    CLEAN_DIRECTORY_DB struct directory_db *db = directory_db_open_at(&source, c->tag_separator, e);
+    bool has;
+    return db && has_domain(init, db, &has, e) && (has || directory_domain_add(db, init->domain, e));
 }
 
 static bool write_config(struct init *init, struct err *e)
@@ -121,17 +138,20 @@ static bool write_config(struct init *init, struct err *e)
             "\n[tls]\n"
             "certificate = tls/server.pem    # from the private CA tls/ca.pem; or your public certificate\n"
             "key = tls/server.key\n");
+    if (init->postgresql)
+        fprintf(f, "\n[storage]\npostgresql = %s\n", init->postgresql);
     bool good = fflush(f) == 0 && fsync(fd) == 0;
     good = fclose(f) == 0 && good;
     return good || err_set(e, ERR_TEMPORARY, "writing %s: %s", path, strerror(errno));
 }
 
-/* Reads the config back as the server will, for what needs one. */
-static bool make_queue(struct init *init, struct err *e)
+/* Reads the config back as the server will: where the databases are stands in it. */
+static bool make_data(struct init *init, struct err *e)
 {
     const struct config *c = config_load(below(init, "golub.conf"), e);
-    struct sql *queue = c ? queue_db_open(c, true, e) : NULL;
-    bool good = queue != NULL;
+    struct sql *queue = NULL;
+    bool good = c && make_directory(init, c, e) && make_folder(below(init, "account"), false, e) &&
+                (queue = queue_db_open(c, true, e));
     sql_close(queue);
     if (c)
         config_free(c);
@@ -174,8 +194,7 @@ static bool make_server(struct init *init, struct err *e)
     init->dir = arena_copy_c(&init->arena, str_from_c(full));
     if (!is_free(init, e))
         return false;
-    if (make_keys(init, e) && make_data(init, e) && write_config(init, e) && make_queue(init, e) &&
-        give_away(init, e))
+    if (make_keys(init, e) && write_config(init, e) && make_data(init, e) && give_away(init, e))
         return true;
     return err_prefix(e, "%s is not complete, remove it before trying again", init->dir);
 }

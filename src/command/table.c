@@ -8,7 +8,8 @@
     "A password is never an argument: every user of the machine could see it in ps.\n"
 
 const struct command COMMANDS[] = {
-    {"init", "DIR --domain DOMAIN [--hostname NAME] [--port-base N]", "make a new server in DIR",
+    {"init", "DIR --domain DOMAIN [--hostname NAME] [--port-base N] [--postgresql CONNINFO]",
+     "make a new server in DIR",
      "Writes DIR/golub.conf, the databases, a private CA with a certificate (DIR/tls/ca.pem is what a mail\n"
      "client must trust until you have a public certificate) and a DKIM key, and prints the DNS records to\n"
      "publish. Nothing that exists is overwritten. Started by root where a user golub exists, everything\n"
@@ -16,7 +17,9 @@ const struct command COMMANDS[] = {
      "  --domain      the first mail domain, the part behind the @\n"
      "  --hostname    the server's own name in DNS; default mail.DOMAIN\n"
      "  --port-base   listen on 127.0.0.1 only, at N plus the usual number: 20000 gives SMTP on 20025.\n"
-     "                For trying it out without root\n",
+     "                For trying it out without root\n"
+     "  --postgresql  keep mail, directory and queue in PostgreSQL; where, as libpq takes it:\n"
+     "                'host=/run/postgresql dbname=golub'. See golub.conf(5)\n",
      NEEDS_NOTHING, run_init},
     {"serve", "", "run the server in the foreground",
      "Logs to standard error, a line an event. Says ready (and tells systemd so) once every part of it "

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "base/pgsql.h"
 #include "config/ini.h"
 
 #include <arpa/inet.h>
@@ -115,6 +116,31 @@ static bool take_workers(struct reading *r, void *to, struct str value, struct e
     (void)r;
     if (!str_to_u32(value, &n) || n == 0 || n > CONFIG_WORKERS_MAX)
         return err_set(e, ERR_PERMANENT, "it is a number from 1 to %d", CONFIG_WORKERS_MAX);
+    *(unsigned *)to = n;
+    return true;
+}
+
+/* Every role reads the config, and only store may know the password. */
+static bool take_postgresql(struct reading *r, void *to, struct str value, struct err *e)
+{
+    struct pgsql_uses uses = {0};
+    CLEAN_FREE char *conninfo = mem_copy_c(value.p, value.n);
+    bool good = pgsql_uses(conninfo, &uses, e);
+    bool has_password = uses.has_password;
+    pgsql_uses_free(&uses);
+    if (good && has_password)
+        return err_set(e, ERR_PERMANENT,
+                       "no password here: name a file that holds it, passfile=PATH (libpq's manual, \"The "
+                       "Password File\")");
+    return good && take_text(r, to, value, e);
+}
+
+static bool take_connections(struct reading *r, void *to, struct str value, struct err *e)
+{
+    uint32_t n;
+    (void)r;
+    if (!str_to_u32(value, &n) || n == 0 || n > CONFIG_CONNECTIONS_MAX)
+        return err_set(e, ERR_PERMANENT, "it is a number from 1 to %d", CONFIG_CONNECTIONS_MAX);
     *(unsigned *)to = n;
     return true;
 }
@@ -303,6 +329,8 @@ static const struct setting SETTINGS[] = {
     {"listen", "port_base", take_port_base, 0},
     {"tls", "certificate", take_path, IN_CONFIG(tls_certificate)},
     {"tls", "key", take_path, IN_CONFIG(tls_key)},
+    {"storage", "postgresql", take_postgresql, IN_CONFIG(storage_postgresql)},
+    {"storage", "connections", take_connections, IN_CONFIG(storage_connections)},
     {"login", "plain_on_loopback", take_yes, IN_CONFIG(plain_on_loopback)},
     {"login", "failures", take_count, IN_CONFIG(failures_before_wait)},
     {"pop3", "expire", take_expire, IN_CONFIG(pop3_expire_days)},
@@ -448,6 +476,8 @@ const struct config *config_parse(struct str text, const char *where, struct err
     *c = (struct config){
         .user = STR("golub"),
         .workers = cores(),
+        .storage_connections =
+            8, /* a write of a commit each on the way; PostgreSQL has 100 in all as a rule */
         .failures_before_wait = 5,
         .data = r.folder,
         .message_size_max = (uint64_t)50 << 20, /* what Gmail and Outlook.com take, doubled for base64 */

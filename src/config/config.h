@@ -52,6 +52,9 @@ struct config {
 
     struct str tls_certificate, tls_key; /* PEM paths, absolute */
 
+    struct str storage_postgresql; /* [storage] postgresql = libpq's conninfo; "" = SQLite */
+    unsigned storage_connections;  /* [storage] connections (default 8): for the mail of all accounts */
+
     bool plain_on_loopback;        /* [login] plain_on_loopback = yes */
     unsigned failures_before_wait; /* [login] failures = N (default 5): failed passwords of one address before
                                       it waits */
@@ -84,7 +87,8 @@ struct config {
     struct str text; /* the file's text, to be sent to the roles */
 };
 
-#define CONFIG_WORKERS_MAX 16
+#define CONFIG_WORKERS_MAX     16
+#define CONFIG_CONNECTIONS_MAX 200 /* each is a process of PostgreSQL and a thread of store */
 
 /* Parses the text of a config file (pure: no files; `where` names it in messages). NULL: *e says which line,
  * which key, and what would be right. Unknown keys and sections are errors. */

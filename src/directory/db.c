@@ -37,7 +37,8 @@ static const struct sql_migration MIGRATIONS[] = {
      " key TEXT NOT NULL,"
      " target TEXT NOT NULL,"
      " PRIMARY KEY (alias, key));"
-     "CREATE INDEX alias_target_key ON alias_target (key);"},
+     "CREATE INDEX alias_target_key ON alias_target (key);",
+     DIRECTORY_PGSQL_1},
     /* account.scram: directory/scram.h, '' for none yet; always of the password beside it. A quota is in
      * bytes and messages: 0 is none; NULL is the domain's, and there none. */
     {"ALTER TABLE account ADD COLUMN scram TEXT NOT NULL DEFAULT '';"
@@ -47,9 +48,11 @@ static const struct sql_migration MIGRATIONS[] = {
      "ALTER TABLE domain ADD COLUMN quota_messages INTEGER;"
      "CREATE TABLE secret ("
      " name TEXT NOT NULL PRIMARY KEY,"
-     " value BLOB NOT NULL);"},
+     " value BLOB NOT NULL);",
+     DIRECTORY_PGSQL_2},
 };
-static const struct sql_schema SCHEMA = {"directory", MIGRATIONS, sizeof MIGRATIONS / sizeof MIGRATIONS[0]};
+const struct sql_schema DIRECTORY_SCHEMA = {"directory", MIGRATIONS, sizeof MIGRATIONS / sizeof MIGRATIONS[0],
+                                            NULL};
 
 DIRECTORY_INSERT(DOMAIN_INSERT, "INSERT INTO domain (name, created) VALUES ($1, $2) ON CONFLICT DO NOTHING");
 DIRECTORY_STATEMENT(DOMAIN_DELETE, "DELETE FROM domain WHERE id = $1");
@@ -86,15 +89,32 @@ const char *directory_db_folder(struct str data, struct arena *a)
     return arena_printf(a, "%.*s/directory", STR_ARGS(data)).p;
 }
 
+const char *directory_db_path(struct str data, struct arena *a)
+{
+    return arena_printf(a, "%s/directory.db", directory_db_folder(data, a)).p;
+}
+
+static bool make_folder(const char *file, struct err *e)
+{
+    struct str path = str_from_c(file);
+    CLEAN_FREE char *folder = mem_copy_c(file, str_rfind_byte(path, '/'));
+    if (mkdir(folder, 0700) == 0 || errno == EEXIST)
+        return true;
+    return err_set(e, ERR_TEMPORARY, "making the folder %s: %s", folder, strerror(errno));
+}
+
 struct directory_db *directory_db_open(struct str data, char separator, struct err *e)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
-    const char *folder = directory_db_folder(data, &a);
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
-        err_set(e, ERR_TEMPORARY, "making the folder %s: %s", folder, strerror(errno));
+    struct sql_source file = {.kind = SQL_SQLITE, .where = directory_db_path(data, &a)};
+    return directory_db_open_at(&file, separator, e);
+}
+
+struct directory_db *directory_db_open_at(const struct sql_source *source, char separator, struct err *e)
+{
+    if (source->kind == SQL_SQLITE && !make_folder(source->where, e))
         return NULL;
-    }
-    struct sql *sql = sql_open(arena_printf(&a, "%s/directory.db", folder).p, &SCHEMA, e);
+    struct sql *sql = sql_open_at(source, &DIRECTORY_SCHEMA, false, e);
     if (!sql)
         return NULL;
     struct directory_db *db = MEM_NEW(struct directory_db);

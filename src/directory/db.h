@@ -12,6 +12,8 @@
 #include "directory/directory.h"
 #include "directory/scram.h"
 
+extern const struct sql_schema DIRECTORY_SCHEMA;
+
 struct directory_db {
     struct sql *sql;
     char separator; /* of foo+tag@; 0: none */
@@ -23,6 +25,9 @@ const char *directory_db_folder(struct str data, struct arena *a);
 
 /* Opens or makes it (folder 0700) below the data directory `data`. */
 struct directory_db *directory_db_open(struct str data, char separator, struct err *e);
+/* The same, wherever it is. The file: */
+const char *directory_db_path(struct str data, struct arena *a);
+struct directory_db *directory_db_open_at(const struct sql_source *source, char separator, struct err *e);
 void directory_db_close(struct directory_db *db);
 void directory_db_clean(struct directory_db **db);
 #define CLEAN_DIRECTORY_DB __attribute__((cleanup(directory_db_clean)))

@@ -13,6 +13,7 @@
 #include "directory/service.h"
 #include "role/role.h"
 #include "sasl/prepare.h"
+#include "storage/source.h"
 
 #include <sodium.h>
 
@@ -131,7 +132,7 @@ static bool enter_sandbox(struct role *r, const char *folder, struct err *e)
 {
     const struct sandbox_profile profile = {
         .name = "directory",
-        .rights = SANDBOX_FILES,
+        .rights = folder ? SANDBOX_FILES : 0u,
         .write_dirs = {folder},
         .memory_max = MEMORY_MAX,
         .files_max = FILES_MAX,
@@ -152,8 +153,10 @@ static bool start(struct directory_service *s, struct err *e)
     if (!role_drop_user(s->role, e))
         return false;
     /* The folder must be there for the sandbox to name it, and what is made in it must be ours. */
-    s->db = directory_db_open(config->data, config->tag_separator, e);
-    if (!s->db || !enter_sandbox(s->role, directory_db_folder(config->data, &a), e))
+    struct sql_source source = source_of_role(s->role, directory_db_path(config->data, &a), &s->store);
+    s->db = directory_db_open_at(&source, config->tag_separator, e);
+    bool has_files = source.kind == SQL_SQLITE;
+    if (!s->db || !enter_sandbox(s->role, has_files ? directory_db_folder(config->data, &a) : NULL, e))
         return false;
     password_generate(nobodys);
     if (!directory_scram_key(s->db, s->salt_key, e) ||

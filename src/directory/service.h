@@ -19,6 +19,7 @@ struct client {
 struct directory_service {
     struct role *role;
     struct loop *loop;
+    struct role_target store; /* where db leads, with PostgreSQL */
     struct directory_db *db;
     struct throttle *throttle;
     struct verified *verified;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "keeper/keeper.h"
+#include "storage/source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 #define FREE_DEATHS    2 /* at once, before there are pauses: chance, not a fault that stays */
 #define PAUSE_FIRST_MS 200
 #define PAUSE_MAX_MS   (30 * (int64_t)1000)
+#define STORE_MS       1000 /* for the supervisor's answer, and for room in store's channel */
 #define BUCKETS        1024 /* a quarter of AWAKE_MAX: chains stay short */
 
 enum state { ASLEEP, AWAKE, LEAVING };
@@ -53,6 +55,7 @@ struct awake {
     void (*unauthenticated)(void *context, struct ipc_frame *f);
     void *unauthenticated_context;
     bool stopping;
+    int store;    /* a channel to the role of that name, if there is one; -1: not open */
     size_t count; /* processes */
     struct account *buckets[BUCKETS];
 };
@@ -174,10 +177,11 @@ static void forget_if_asleep(struct account *a)
 
 /* --- the process --- */
 
-enum { CONTROL_FD = 3, FIRST_FREE_FD = 4 }; /* of an account; 0 and 1 are /dev/null, 2 is the log */
+/* Of an account; 0 and 1 are /dev/null, 2 is the log. */
+enum { CONTROL_FD = 3, STORE_FD = 4, FIRST_FREE_FD = 5 };
 
 /* In the child: drops what belongs to keeper and to other accounts, then is the account. */
-static _Noreturn void become_account(struct account *a, pid_t keeper, int control)
+static _Noreturn void become_account(struct account *a, pid_t keeper, int control, int store)
 {
     struct awake *all = a->all;
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* so that a new keeper never meets a process of the old one */
@@ -188,7 +192,8 @@ static _Noreturn void become_account(struct account *a, pid_t keeper, int contro
         for (struct account *other = all->buckets[i]; other; other = other->next)
             while (other->first)
                 errand_free(take_first(other)); /* the bytes of others' sessions */
-    if (dup3(control, CONTROL_FD, O_CLOEXEC) < 0 || close_range(FIRST_FREE_FD, ~0u, 0) < 0)
+    if (dup3(control, CONTROL_FD, O_CLOEXEC) < 0 || (store >= 0 && dup3(store, STORE_FD, O_CLOEXEC) < 0) ||
+        close_range(store >= 0 ? FIRST_FREE_FD : STORE_FD, ~0u, 0) < 0)
         log_die("account.start", "cannot arrange descriptors: %s", strerror(errno));
     char dir[4096];
     if (snprintf(dir, sizeof dir, "%s/%lld", all->dir, (long long)a->id) >= (int)sizeof dir)
@@ -196,6 +201,7 @@ static _Noreturn void become_account(struct account *a, pid_t keeper, int contro
     struct account_start start = {.id = a->id,
                                   .address = address,
                                   .dir = dir,
+                                  .store = store >= 0 ? STORE_FD : -1,
                                   .control = CONTROL_FD,
                                   .config = all->role->config,
                                   .filter = all->filter};
@@ -212,16 +218,53 @@ static bool tell(struct account *a, enum keeper_account_frame what)
     return ipc_send(loop_channel_fd(a->control), &f, deadline_in(0)) == IPC_OK;
 }
 
+static bool introduce(struct awake *all, int64_t account, int channel)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, STORE_FRAME_ACCOUNT);
+    ipc_put_u64(&f, (uint64_t)account);
+    ipc_put_fd(&f, channel);
+    return all->store >= 0 && ipc_send(all->store, &f, deadline_in(STORE_MS)) == IPC_OK;
+}
+
+/* Tells store whose rows whoever has the other end may reach. *channel is that end, or -1 where the mail is
+ * in files. */
+static bool open_store(struct account *a, int *channel, struct err *e)
+{
+    struct awake *all = a->all;
+    int ends[2];
+    *channel = -1;
+    if (!source_is_postgresql(all->role->config))
+        return true;
+    if (!ipc_pair(ends))
+        return err_set(e, ERR_TEMPORARY, "no socketpair: %s", strerror(errno));
+    bool good = introduce(all, a->id, ends[0]);
+    if (!good) { /* the first, or store was restarted */
+        mem_clean_close(&all->store);
+        all->store = role_connect(all->role, ROLE_STORE, ROLE_ANY, deadline_in(STORE_MS));
+        good = introduce(all, a->id, ends[0]);
+    }
+    close(ends[0]);
+    if (good)
+        *channel = ends[1];
+    else
+        close(ends[1]);
+    return good || err_set(e, ERR_TEMPORARY, "store does not answer");
+}
+
 static bool wake(struct account *a, struct err *e)
 {
     int ends[2];
+    CLEAN_CLOSE int store = -1;
     if (a->all->count >= AWAKE_MAX)
         return err_set(e, ERR_TEMPORARY, "%d accounts are awake already", AWAKE_MAX);
+    if (!open_store(a, &store, e))
+        return false;
     if (!ipc_pair(ends))
         return err_set(e, ERR_TEMPORARY, "no socketpair: %s", strerror(errno));
     pid_t keeper = getpid(), pid = fork();
     if (pid == 0)
-        become_account(a, keeper, ends[1]);
+        become_account(a, keeper, ends[1], store);
     close(ends[1]);
     if (pid < 0) {
         close(ends[0]);
@@ -351,8 +394,8 @@ struct awake *awake_new(struct role *r, struct loop *l, const char *dir, const s
                         void (*gone)(void *context), void *context)
 {
     struct awake *all = MEM_NEW(struct awake);
-    *all =
-        (struct awake){.role = r, .loop = l, .dir = dir, .filter = filter, .gone = gone, .context = context};
+    *all = (struct awake){
+        .role = r, .loop = l, .dir = dir, .filter = filter, .gone = gone, .context = context, .store = -1};
     return all;
 }
 

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "directory/address.h"
 #include "keeper/awake.h"
+#include "storage/source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -241,12 +242,14 @@ static const char *accounts_dir(const struct role *r, struct err *e)
 
 static struct sandbox_filter *prepare(struct role *r, const char **dir, struct err *e)
 {
+    bool has_files = !source_is_postgresql(r->config);
     if (!role_drop_user(r, e) || !(*dir = accounts_dir(r, e)))
         return NULL;
-    struct sandbox_filter *filter = sandbox_compile(ACCOUNT_RIGHTS, e);
+    struct sandbox_filter *filter =
+        sandbox_compile(has_files ? ACCOUNT_RIGHTS : ACCOUNT_RIGHTS_WITH_STORE, e);
     struct sandbox_profile profile = {.name = "keeper",
-                                      .rights = SANDBOX_FORK | SANDBOX_FILES,
-                                      .write_dirs = {*dir},
+                                      .rights = SANDBOX_FORK | (has_files ? SANDBOX_FILES : 0u),
+                                      .write_dirs = {has_files ? *dir : NULL},
                                       .files_max = KEEPER_FILES_MAX,
                                       .landlock_required = r->config->sandbox_required};
     return filter && sandbox_enter(&profile, NULL, e) ? filter : NULL;

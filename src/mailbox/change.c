@@ -66,7 +66,8 @@ enum store_result change_open(struct store *s, struct change *ch, struct err *e)
             return STORE_OK;
         }
         if (found == 0)
-            err_set(e, ERR_INTERNAL, "%s: the account's own counters are missing", s->path);
+            err_set(e, ERR_INTERNAL, "%s: the account's own counters are missing",
+                    s->path ? s->path : "the database");
     }
     change_cancel(ch);
     return STORE_FAILED;

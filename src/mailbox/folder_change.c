@@ -16,9 +16,8 @@ MAIL_STATEMENT(DELETE, "DELETE FROM mailbox WHERE id = $1");
 MAIL_STATEMENT(HAS_CHILDREN, "SELECT 1 FROM mailbox WHERE name > $1 || '/' AND name < $1 || '0' LIMIT 1");
 MAIL_STATEMENT(CHILD_NAMES, "SELECT name FROM mailbox WHERE name > $1 || '/' AND name < $1 || '0'");
 MAIL_STATEMENT(RENAME, "UPDATE mailbox SET name = $2 WHERE name = $1");
-MAIL_STATEMENT(
-    RENAME_CHILDREN,
-    "UPDATE mailbox SET name = $2 || substr(name, $3) WHERE name > $1 || '/' AND name < $1 || '0'");
+MAIL_STATEMENT(RENAME_CHILDREN, "UPDATE mailbox SET name = $2 || substr(name, CAST($3 AS INTEGER)) WHERE "
+                                "name > $1 || '/' AND name < $1 || '0'");
 
 static const struct str INBOX = STR_INIT("INBOX");
 

@@ -34,17 +34,20 @@ struct connection {
 };
 
 struct pool {
-    const char *path;
+    const struct sql_source *source;
     pthread_mutex_t mutex;
     pthread_cond_t given_back;
     struct connection v[STORE_CONNECTIONS_MAX];
 };
 
 /* Opens the first connection and brings the schema up to date. */
-bool pool_open(struct pool *p, const char *path, struct err *e);
+bool pool_open(struct pool *p, const struct sql_source *source, struct err *e);
 void pool_close(struct pool *p);
 struct connection *pool_take(struct pool *p, struct err *e); /* waits; NULL: it could not be opened */
 void pool_give(struct pool *p, struct connection *c);
+
+/* --- seed.c --- an account of an engine that keeps many: its first rows, if they are not there. */
+bool seed_account(struct sql *db, struct err *e);
 
 /* --- watch.c --- who is told of commits, and what they may know without asking the database. */
 struct seen_modseq {
@@ -74,7 +77,8 @@ struct store {
     pthread_mutex_t catching_up; /* one at a time works behind delivery (catch_up.c); taken before `writer` */
     _Atomic uint64_t rights_version; /* rights.c */
     atomic_bool near_quota;          /* as of the last commit that asked (quota.c) */
-    char *path;
+    struct sql_source source;        /* of these: */
+    char *path, *owner;
 };
 
 /* --- change.c --- a write transaction. Everything that it changes gets the same new modseq; the counters of

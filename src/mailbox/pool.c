@@ -3,13 +3,13 @@
  * page cache stays warm. */
 #include "mailbox/internal.h"
 
-bool pool_open(struct pool *p, const char *path, struct err *e)
+bool pool_open(struct pool *p, const struct sql_source *source, struct err *e)
 {
-    *p = (struct pool){.path = path};
+    *p = (struct pool){.source = source};
     pthread_mutex_init(&p->mutex, NULL);
     pthread_cond_init(&p->given_back, NULL);
-    p->v[0].db = sql_open(path, &MAIL_SCHEMA, e);
-    return p->v[0].db != NULL;
+    p->v[0].db = sql_open_at(source, &MAIL_SCHEMA, false, e);
+    return p->v[0].db && (source->kind == SQL_SQLITE || seed_account(p->v[0].db, e));
 }
 
 static void close_one(struct connection *c)
@@ -44,7 +44,7 @@ struct connection *pool_take(struct pool *p, struct err *e)
     c->taken = true;
     pthread_mutex_unlock(&p->mutex);
     if (!c->db)
-        c->db = sql_open(p->path, NULL, e);
+        c->db = sql_open_at(p->source, &MAIL_SCHEMA, true, e);
     if (c->db)
         return c;
     pool_give(p, c);

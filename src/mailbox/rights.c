@@ -2,20 +2,20 @@
 
 #include "mailbox/internal.h"
 
-static const struct sql_statement OF_MAILBOX = {
-    "SELECT mailbox, identifier, rights FROM acl WHERE mailbox = $1 ORDER BY identifier"};
-static const struct sql_statement OF_ALL = {
-    "SELECT mailbox, identifier, rights FROM acl ORDER BY mailbox, identifier"};
-static const struct sql_statement ONE = {"SELECT rights FROM acl WHERE mailbox = $1 AND identifier = $2"};
-static const struct sql_statement COUNT = {"SELECT count(*) FROM acl WHERE mailbox = $1"};
-static const struct sql_statement SET = {"INSERT INTO acl(mailbox, identifier, rights) VALUES($1, $2, $3)"
-                                         " ON CONFLICT(mailbox, identifier) DO UPDATE SET rights = $3"};
-static const struct sql_statement DELETE = {"DELETE FROM acl WHERE mailbox = $1 AND identifier = $2"};
-static const struct sql_statement DELETE_ALL = {"DELETE FROM acl WHERE mailbox = $1"};
-static const struct sql_statement INHERIT = {
+MAIL_STATEMENT(OF_MAILBOX,
+               "SELECT mailbox, identifier, rights FROM acl WHERE mailbox = $1 ORDER BY identifier");
+MAIL_STATEMENT(OF_ALL, "SELECT mailbox, identifier, rights FROM acl ORDER BY mailbox, identifier");
+MAIL_STATEMENT(ONE, "SELECT rights FROM acl WHERE mailbox = $1 AND identifier = $2");
+MAIL_STATEMENT(COUNT, "SELECT count(*) FROM acl WHERE mailbox = $1");
+MAIL_STATEMENT(SET, "INSERT INTO acl(mailbox, identifier, rights) VALUES($1, $2, $3)"
+                    " ON CONFLICT(mailbox, identifier) DO UPDATE SET rights = $3");
+MAIL_STATEMENT(DELETE, "DELETE FROM acl WHERE mailbox = $1 AND identifier = $2");
+MAIL_STATEMENT(DELETE_ALL, "DELETE FROM acl WHERE mailbox = $1");
+MAIL_STATEMENT(
+    INHERIT,
     "INSERT INTO acl(mailbox, identifier, rights)"
-    " SELECT $1, a.identifier, a.rights FROM acl a JOIN mailbox m ON a.mailbox = m.id WHERE m.name = $2"};
-static const struct sql_statement EXISTS = {"SELECT 1 FROM mailbox WHERE id = $1 AND id > 0"};
+    " SELECT $1, a.identifier, a.rights FROM acl a JOIN mailbox m ON a.mailbox = m.id WHERE m.name = $2");
+MAIL_STATEMENT(EXISTS, "SELECT 1 FROM mailbox WHERE id = $1 AND id > 0");
 
 /* --- what somebody may do --- */
 

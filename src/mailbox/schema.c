@@ -75,10 +75,13 @@ static const struct sql_migration MIGRATIONS[] = {
      "  0, 0, 0, 0"
      " FROM (VALUES(0, '', 0, 7), (1, 'INBOX', 1, 1), (2, 'Drafts', 2, 1), (3, 'Sent', 3, 1),"
      "  (4, 'Archive', 4, 1), (5, 'Junk', 5, 1), (6, 'Trash', 6, 1));"
-     "INSERT INTO subscription SELECT name FROM mailbox WHERE id > 0;"},
+     "INSERT INTO subscription SELECT name FROM mailbox WHERE id > 0;",
+     MAIL_PGSQL_1},
 
     {
-        /* Quota (quota.c). The root's own counters are the account's: summed up once. */
+        .pgsql = MAIL_PGSQL_2,
+        .text =
+            /* Quota (quota.c). The root's own counters are the account's: summed up once. */
         "ALTER TABLE mailbox ADD COLUMN deleted_size INTEGER NOT NULL DEFAULT 0;" /* of what is \Deleted */
         "UPDATE mailbox SET deleted_size = (SELECT coalesce(sum(m.size), 0) FROM message m"
         " WHERE m.id >= mailbox.id * 4294967296 AND m.id < (mailbox.id + 1) * 4294967296"
@@ -134,4 +137,4 @@ static const struct sql_migration MIGRATIONS[] = {
     },
 };
 
-const struct sql_schema MAIL_SCHEMA = {"mail", MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS};
+const struct sql_schema MAIL_SCHEMA = {"mail", MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS, "account"};

@@ -4,6 +4,8 @@
 #include "base/sql.h"
 
 extern const struct sql_schema MAIL_SCHEMA;
+/* Its steps for PostgreSQL: schema_pgsql.c. */
+extern const char MAIL_PGSQL_1[], MAIL_PGSQL_2[];
 
 /* A statement over these tables: see SQL_STATEMENT, and SQL_INSERT for the second. */
 #define MAIL_STATEMENT(name, ...) SQL_STATEMENT("mail", name, __VA_ARGS__)

@@ -1,4 +1,5 @@
 #include "base/mem.h"
+#include "base/pgsql.h"
 #include "mailbox/internal.h"
 
 #include <errno.h>
@@ -16,21 +17,37 @@ static char *path_in(const char *dir)
     return path;
 }
 
+struct store *store_open_at(const struct sql_source *source, struct err *e)
+{
+    struct store *s = MEM_NEW(struct store);
+    s->path = source->where ? mem_copy_c(source->where, strlen(source->where)) : NULL;
+    s->owner = source->owner ? mem_copy_c(source->owner, strlen(source->owner)) : NULL;
+    s->source = *source;
+    s->source.where = s->path;
+    s->source.owner = s->owner;
+    pthread_mutex_init(&s->writer, NULL);
+    pthread_mutex_init(&s->catching_up, NULL);
+    watch_init(&s->watch);
+    if (pool_open(&s->pool, &s->source, e))
+        return s;
+    store_close(s);
+    return NULL;
+}
+
 struct store *store_open(const char *dir, struct err *e)
 {
     if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
         err_set(e, ERR_TEMPORARY, "%s: %s", dir, strerror(errno));
         return NULL;
     }
-    struct store *s = MEM_NEW(struct store);
-    s->path = path_in(dir);
-    pthread_mutex_init(&s->writer, NULL);
-    pthread_mutex_init(&s->catching_up, NULL);
-    watch_init(&s->watch);
-    if (pool_open(&s->pool, s->path, e))
-        return s;
-    store_close(s);
-    return NULL;
+    CLEAN_FREE char *path = path_in(dir);
+    return store_open_at(&(struct sql_source){.kind = SQL_SQLITE, .where = path}, e);
+}
+
+bool store_remove_at(const struct sql_source *source, struct err *e)
+{
+    CLEAN_SQL struct sql *db = sql_open_at(source, &MAIL_SCHEMA, false, e);
+    return db && pgsql_forget_owner(db, e);
 }
 
 void store_close(struct store *s)
@@ -42,5 +59,6 @@ void store_close(struct store *s)
     pthread_mutex_destroy(&s->writer);
     pthread_mutex_destroy(&s->catching_up);
     free(s->path);
+    free(s->owner);
     free(s);
 }

@@ -27,6 +27,11 @@ struct store;
 /* `dir` is the account's folder (made if missing, mode 0700). A new account gets INBOX, Drafts, Sent,
  * Archive, Junk and Trash, with their roles (RFC 6154), subscribed. */
 struct store *store_open(const char *dir, struct err *e);
+/* The same, wherever it is: the tables of mailbox/schema.h. */
+struct sql_source;
+struct store *store_open_at(const struct sql_source *source, struct err *e);
+/* Removes all rows of an account that shares its tables with others (PostgreSQL). */
+bool store_remove_at(const struct sql_source *source, struct err *e);
 void store_close(struct store *s);
 
 /* --- folders --- */

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/sealed.h"
+#include "storage/source.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -48,9 +49,10 @@ static const struct sql_migration MIGRATIONS[] = {
      "  at INTEGER NOT NULL,"
      "  host TEXT NOT NULL,"
      "  reply TEXT NOT NULL);"
-     "CREATE INDEX attempt_message ON attempt (message);"},
+     "CREATE INDEX attempt_message ON attempt (message);",
+     QUEUE_PGSQL_1},
 };
-static const struct sql_schema SCHEMA = {"queue", MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS};
+const struct sql_schema QUEUE_SCHEMA = {"queue", MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS, "node"};
 
 QUEUE_INSERT(MESSAGE_ADD,
              "INSERT INTO message (delivery, sender, size, is_8bit, arrived) VALUES ($1, $2, $3, $4, $5)");
@@ -73,8 +75,7 @@ QUEUE_STATEMENT(FIRST_DOMAIN,
                 "SELECT domain FROM recipient WHERE state = 0 AND domain >= $1 ORDER BY domain LIMIT 1");
 QUEUE_STATEMENT(NEXT_DOMAIN,
                 "SELECT domain FROM recipient WHERE state = 0 AND domain > $1 ORDER BY domain LIMIT 1");
-QUEUE_STATEMENT(CHUNKS, "SELECT bytes FROM chunk WHERE id >= $1 AND id < $2 ORDER BY id");
-QUEUE_STATEMENT(FIRST_CHUNK, "SELECT bytes FROM chunk WHERE id = $1");
+QUEUE_STATEMENT(CHUNK, "SELECT bytes FROM chunk WHERE id = $1");
 QUEUE_STATEMENT(SET_ENDED, "UPDATE recipient SET state = $2, attempts = attempts + 1, host = $3, reply = $4"
                            " WHERE id = $1 AND state = 0");
 QUEUE_STATEMENT(
@@ -103,8 +104,14 @@ char *queue_db_folder(const struct config *c)
     return path;
 }
 
+/* In PostgreSQL it is there as soon as somebody asks. */
 struct sql *queue_db_open(const struct config *c, bool make, struct err *e)
 {
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    if (source_is_postgresql(c)) {
+        struct sql_source source = source_of_command(c, NULL, source_node(c, &a), &a);
+        return sql_open_at(&source, &QUEUE_SCHEMA, false, e);
+    }
     CLEAN_FREE char *folder = queue_db_folder(c);
     CLEAN_FREE char *path = NULL;
     if (asprintf(&path, "%s/queue.db", folder) < 0)
@@ -117,7 +124,7 @@ struct sql *queue_db_open(const struct config *c, bool make, struct err *e)
         err_set(e, ERR_INTERNAL, "cannot make the folder %s: %s", folder, strerror(errno));
         return NULL;
     }
-    return sql_open(path, &SCHEMA, e);
+    return sql_open(path, &QUEUE_SCHEMA, e);
 }
 
 /* --- in --- */
@@ -207,21 +214,34 @@ int queue_db_next_domain(struct sql *db, struct str after, bool first, struct bu
     return sql_end(&rows, e) ? found : -1;
 }
 
-int queue_db_bytes(struct sql *db, int64_t message, uint64_t size, struct err *e)
+/* The piece of this number at the end of `fd`: its bytes, 0 for none, -1 for an error. */
+static int64_t copy_chunk(struct sql *db, int64_t message, uint64_t number, int fd, struct err *e)
 {
     struct sql_rows rows;
-    CLEAN_CLOSE int fd = sealed_open("golub-queue", e);
-    if (fd < 0 || !sql_query(db, &CHUNKS,
-                             SQL(sql_int(chunk_id(message, 0)), sql_int(chunk_id(message + 1, 0))), &rows, e))
-        return -1;
-    uint64_t written = 0;
+    int64_t n = 0;
     bool ok = true;
-    while (ok && sql_next(&rows)) {
+    if (!sql_query(db, &CHUNK, SQL(sql_int(chunk_id(message, number))), &rows, e))
+        return -1;
+    if (sql_next(&rows)) {
         struct str piece = sql_get_str(&rows, 0);
         ok = sealed_write(fd, piece, e);
-        written += piece.n;
+        n = (int64_t)piece.n;
     }
-    ok = sql_end(&rows, ok ? e : NULL) && ok;
+    return sql_end(&rows, ok ? e : NULL) && ok ? n : -1;
+}
+
+int queue_db_bytes(struct sql *db, int64_t message, uint64_t size, struct err *e)
+{
+    CLEAN_CLOSE int fd = sealed_open("golub-queue", e);
+    uint64_t written = 0;
+    bool ok = fd >= 0;
+    int64_t n = 0;
+    for (uint64_t number = 0; ok && written < size; number++, written += (uint64_t)n) {
+        n = copy_chunk(db, message, number, fd, e);
+        ok = n >= 0;
+        if (n <= 0)
+            break;
+    }
     if (ok && written != size)
         ok = err_set(e, ERR_INTERNAL, "message %lld has %llu bytes on disk instead of %llu",
                      (long long)message, (unsigned long long)written, (unsigned long long)size);
@@ -235,7 +255,7 @@ int queue_db_bytes(struct sql *db, int64_t message, uint64_t size, struct err *e
 bool queue_db_start(struct sql *db, int64_t message, struct buf *out, struct err *e)
 {
     struct sql_rows rows;
-    if (!sql_query(db, &FIRST_CHUNK, SQL(sql_int(chunk_id(message, 0))), &rows, e))
+    if (!sql_query(db, &CHUNK, SQL(sql_int(chunk_id(message, 0))), &rows, e))
         return false;
     if (sql_next(&rows))
         buf_add(out, str_slice(sql_get_str(&rows, 0), 0, out->max - out->n));

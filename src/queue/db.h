@@ -12,6 +12,10 @@
 #define QUEUE_STATEMENT(name, ...) SQL_STATEMENT("queue", name, __VA_ARGS__)
 #define QUEUE_INSERT(name, ...)    SQL_INSERT("queue", name, __VA_ARGS__)
 
+extern const struct sql_schema QUEUE_SCHEMA;
+/* Its steps for PostgreSQL: schema_pgsql.c. */
+extern const char QUEUE_PGSQL_1[];
+
 #define QUEUE_DELIVERY_BYTES 16
 
 /* `account` of a recipient that is an address not yet looked up: where a report of ours goes. */

@@ -7,6 +7,7 @@
 #include "queue/local.h"
 #include "queue/record.h"
 #include "role/role.h"
+#include "storage/source.h"
 
 #include <string.h>
 #include <time.h>
@@ -29,6 +30,7 @@ struct relay {
 struct server {
     struct role *role;
     struct loop *loop;
+    struct role_target store; /* where db leads, with PostgreSQL */
     struct sql *db;
     int64_t data_version;
     struct plan *plan;
@@ -492,18 +494,28 @@ static void stop(void *context)
     s->is_stopping = true;
 }
 
+/* In files, or kept by the store role, which does the rest. */
+static struct sql *open_db(struct server *s, struct err *e)
+{
+    if (!source_is_postgresql(s->role->config))
+        return queue_db_open(s->role->config, true, e);
+    struct sql_source source = source_of_role(s->role, NULL, &s->store);
+    return sql_open_at(&source, &QUEUE_SCHEMA, true, e);
+}
+
 static void start(struct server *s)
 {
     struct err e = ERR_INIT;
     struct role *r = s->role;
     tzset(); /* reads its file while it can: reports carry local time */
-    if (!role_drop_user(r, &e) || !(s->db = queue_db_open(r->config, true, &e)))
+    if (!role_drop_user(r, &e) || !(s->db = open_db(s, &e)))
         log_die("queue.start", "%s", e.text);
     CLEAN_FREE char *folder = queue_db_folder(r->config);
+    bool has_files = !source_is_postgresql(r->config);
     struct sandbox_profile profile = {
         .name = "queue",
-        .rights = SANDBOX_FILES,
-        .write_dirs = {folder},
+        .rights = has_files ? SANDBOX_FILES : 0u,
+        .write_dirs = {has_files ? folder : NULL},
         .files_max = QUEUE_FILES_MAX,
         .landlock_required = r->config->sandbox_required,
     };

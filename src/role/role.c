@@ -25,6 +25,7 @@ static const char *const NAMES[ROLE_COUNT] = {
     [ROLE_DNS] = "dns",
     [ROLE_QUEUE] = "queue",
     [ROLE_RELAY] = "relay",
+    [ROLE_STORE] = "store",
 };
 
 #define MAY(kind) (1u << (kind))
@@ -32,8 +33,9 @@ static const unsigned CONNECTS[ROLE_COUNT] = {
     [ROLE_GATE] = MAY(ROLE_SMTP) | MAY(ROLE_LOGIN),
     [ROLE_SMTP] = MAY(ROLE_DIRECTORY) | MAY(ROLE_KEEPER) | MAY(ROLE_QUEUE) | MAY(ROLE_DNS),
     [ROLE_LOGIN] = MAY(ROLE_DIRECTORY) | MAY(ROLE_KEEPER),
-    [ROLE_KEEPER] = MAY(ROLE_LOGIN), /* what accounts give back */
-    [ROLE_QUEUE] = MAY(ROLE_DIRECTORY) | MAY(ROLE_KEEPER),
+    [ROLE_DIRECTORY] = MAY(ROLE_STORE),
+    [ROLE_KEEPER] = MAY(ROLE_LOGIN) /* what accounts give back */ | MAY(ROLE_STORE),
+    [ROLE_QUEUE] = MAY(ROLE_DIRECTORY) | MAY(ROLE_KEEPER) | MAY(ROLE_STORE),
     [ROLE_RELAY] = MAY(ROLE_DNS) | MAY(ROLE_QUEUE),
 };
 

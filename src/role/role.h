@@ -24,6 +24,7 @@ enum role_kind {
     ROLE_DNS,
     ROLE_QUEUE,
     ROLE_RELAY,
+    ROLE_STORE, /* only with PostgreSQL */
     ROLE_COUNT
 };
 const char *role_name(enum role_kind k);                       /* "smtp" */

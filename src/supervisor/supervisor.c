@@ -22,18 +22,20 @@
 #include <sys/wait.h>
 
 #define CHILDREN_MAX (2 * CONFIG_WORKERS_MAX + ROLE_COUNT)
-/* How long a step of stopping may take: a large message over a slow line may be half way. Three steps, so a
- * third of the 90 s that systemd gives. */
+/* How long a step of stopping may take: a large message over a slow line may be half way. Four steps, so less
+ * than the 90 s that systemd gives. */
 #define STOP_STEP_MS (10 * 1000)
 
 /* The order of starting; and of stopping, in steps: first who takes and makes work, then the accounts, which
- * their last deliveries still needed, then who served all of them. */
-enum stop_step { STOP_FIRST, STOP_ACCOUNTS, STOP_LAST, STOP_STEPS };
+ * their last deliveries still needed, then who served all of them, and then who kept what all of them wrote.
+ */
+enum stop_step { STOP_FIRST, STOP_ACCOUNTS, STOP_LAST, STOP_STORE, STOP_STEPS };
 static const struct {
     enum role_kind kind;
     bool per_worker;
     enum stop_step stops;
 } ROLES[] = {
+    {ROLE_STORE, false, STOP_STORE}, /* only where there is something for it: has_role */
     {ROLE_DIRECTORY, false, STOP_LAST}, {ROLE_DNS, false, STOP_LAST},    {ROLE_KEEPER, false, STOP_ACCOUNTS},
     {ROLE_QUEUE, false, STOP_LAST},     {ROLE_RELAY, false, STOP_FIRST}, {ROLE_SMTP, true, STOP_FIRST},
     {ROLE_LOGIN, false, STOP_FIRST},    {ROLE_GATE, true, STOP_LAST},
@@ -332,12 +334,20 @@ static void renew_dns(struct supervisor *s, const struct config *old)
             child_send(&s->children[i], &f); /* and is started again when it has ended */
 }
 
+/* What the roles have open they keep. */
+static bool keeps_storage(const struct config *old, const struct config *new, struct err *e)
+{
+    return str_eq(old->storage_postgresql, new->storage_postgresql) ||
+           err_set(e, ERR_PERMANENT, "[storage] has changed: stop the server and start it again");
+}
+
 static void reload(struct supervisor *s)
 {
     struct err e = ERR_INIT;
     struct listeners fresh;
     const struct config *c = config_load(s->config_path, &e);
-    if (!c || !material_read(&s->material, c, &e) || !listeners_bind(&fresh, &s->listeners, c, &e)) {
+    if (!c || !keeps_storage(s->config, c, &e) || !material_read(&s->material, c, &e) ||
+        !listeners_bind(&fresh, &s->listeners, c, &e)) {
         LOG_ERROR("reload.refused", F_C("error", e.text), F_C("now", "going on with the old config"));
         if (c)
             config_free(c);
@@ -375,6 +385,11 @@ static void signal_ready(void *context, uint32_t events)
 }
 
 /* --- starting --- */
+
+static bool has_role(const struct config *c, enum role_kind kind)
+{
+    return kind != ROLE_STORE || c->storage_postgresql.n > 0;
+}
 
 /* Whom the roles become when the server was started as root: the user of the config, or else whoever owns the
  * data. */
@@ -457,7 +472,8 @@ int supervisor_main(const char *config_path, role_main_fn *const mains[ROLE_COUN
     s->loop = loop_new();
     take_signals(s);
     for (size_t r = 0; r < sizeof ROLES / sizeof *ROLES; r++)
-        for (uint32_t i = 0; i < (ROLES[r].per_worker ? s->config->workers : 1); i++)
+        for (uint32_t i = 0;
+             has_role(s->config, ROLES[r].kind) && i < (ROLES[r].per_worker ? s->config->workers : 1); i++)
             s->children[s->count++] = (struct child){.kind = ROLES[r].kind, .index = i, .control = -1};
     for (size_t i = 0; i < s->count; i++)
         start_child(s, &s->children[i]);

@@ -52,7 +52,7 @@ def wait_for(what, condition, seconds=20, pause=0.02):
 
 class Golub:
     def __init__(self, domain=DOMAIN, hostname="mail.example.test", config="", folder=None, prefix=(), environ=None,
-                 program=PROGRAM, base=None):
+                 program=PROGRAM, base=None, postgresql=None):
         self.own_folder = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="golub-test-"))
         self.data = self.folder / "data"
@@ -66,7 +66,8 @@ class Golub:
         self.environ = dict(os.environ, **(environ or {}))
         self.passwords = {}
         self.golub("init", str(self.data), "--domain", domain, "--hostname", hostname,
-                   *(["--port-base", str(self.base)] if self.base else []))
+                   *(["--port-base", str(self.base)] if self.base else []),
+                   *(["--postgresql", postgresql] if postgresql else []))
         if config:
             with self.conf.open("a") as f:
                 f.write("\n" + config)

@@ -147,16 +147,18 @@ pid_t tree_pid(const struct tree *t, enum role_kind kind)
     return -1;
 }
 
-int tree_stop(struct tree *t)
+/* Those that are store, or those that are not. */
+static int stop_some(struct tree *t, bool is_store)
 {
     int bad = 0;
     CLEAN_FRAME struct ipc_frame f;
     ipc_frame_init(&f, ROLE_FRAME_STOP);
     for (size_t i = 0; i < t->n; i++)
-        ipc_send(t->controls[i], &f, deadline_in(1000));
+        if ((t->kinds[i] == ROLE_STORE) == is_store)
+            ipc_send(t->controls[i], &f, deadline_in(1000));
     for (size_t i = 0; i < t->n; i++) {
         int status = 0;
-        if (t->pids[i] == 0)
+        if (t->pids[i] == 0 || (t->kinds[i] == ROLE_STORE) != is_store)
             continue;
         waitpid(t->pids[i], &status, 0);
         if (status != 0) {
@@ -164,6 +166,13 @@ int tree_stop(struct tree *t)
             bad++;
         }
     }
+    return bad;
+}
+
+/* store goes last, as in a server: what the others still have to write goes through it. */
+int tree_stop(struct tree *t)
+{
+    int bad = stop_some(t, false) + stop_some(t, true);
     if (write(t->stop[1], "", 1) != 1)
         abort();
     pthread_join(t->broker, NULL);

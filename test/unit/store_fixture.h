@@ -2,7 +2,9 @@
 #ifndef TEST_UNIT_STORE_FIXTURE_H
 #define TEST_UNIT_STORE_FIXTURE_H
 #include "check.h"
+#include "engine.h"
 #include "folder.h"
+#include "mailbox/schema.h"
 #include "mailbox/store.h"
 
 #include <string.h>
@@ -10,19 +12,42 @@
 struct fixture {
     struct folder folder;
     char path[200]; /* of the account */
+    char file[220]; /* its database, in SQLite */
+    char owner[24]; /* in PostgreSQL */
+    struct sql_source source, beside;
     struct store *store;
     struct arena arena;
     struct err e;
 };
 
+/* Opens the store, or opens it again. */
+static inline void fixture_open(struct fixture *f)
+{
+    f->store = engine() == ENGINE_SQLITE ? store_open(f->path, &f->e) : store_open_at(&f->source, &f->e);
+}
+
+/* The account's tables, for statements of a test's own. */
+static inline struct sql *fixture_sql(struct fixture *f)
+{
+    struct sql *db = sql_open_at(&f->beside, &MAIL_SCHEMA, true, &f->e);
+    assert_non_null(db);
+    return db;
+}
+
 static inline int fixture_set_up(void **state)
 {
+    static unsigned accounts; /* in this program's database */
     static struct fixture f;
     f = (struct fixture){.arena = ARENA_INIT};
     folder_make(&f.folder);
     snprintf(f.path, sizeof f.path, "%s/account", f.folder.path);
-    f.store = store_open(f.path, &f.e);
-    assert_non_null(f.store);
+    snprintf(f.file, sizeof f.file, "%s/mail.db", f.path);
+    snprintf(f.owner, sizeof f.owner, "%u", ++accounts);
+    f.source = engine_source(&MAIL_SCHEMA, f.file, f.owner);
+    f.beside = engine_beside(f.file, f.owner);
+    fixture_open(&f);
+    if (!f.store)
+        fail_msg("%s", f.e.text);
     *state = &f;
     return 0;
 }

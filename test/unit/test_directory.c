@@ -3,6 +3,7 @@
 #include "directory/address.h"
 #include "directory/db.h"
 #include "directory/frames.h"
+#include "engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,14 @@ struct here {
     struct directory_db *db;
 };
 
+static struct directory_db *open_db(struct here *h, struct err *e)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct sql_source source =
+        engine_source(&DIRECTORY_SCHEMA, directory_db_path(str_from_c(h->data), &a), NULL);
+    return directory_db_open_at(&source, '+', e);
+}
+
 static int make(void **state)
 {
     struct here *h = calloc(1, sizeof *h);
@@ -21,9 +30,13 @@ static int make(void **state)
     snprintf(h->data, sizeof h->data, "/tmp/golub-directory-XXXXXX");
     if (!mkdtemp(h->data))
         return -1;
-    h->db = directory_db_open(str_from_c(h->data), '+', &e);
+    h->db = open_db(h, &e);
     *state = h;
-    return h->db ? 0 : -1;
+    if (!h->db)
+        fail_msg("%s", e.text);
+    if (engine() != ENGINE_SQLITE)
+        engine_run("TRUNCATE golub_directory.domain, golub_directory.secret RESTART IDENTITY CASCADE");
+    return 0;
 }
 
 static int clear(void **state)
@@ -32,7 +45,7 @@ static int clear(void **state)
     char path[128];
     static const char *const FILES[] = {"directory.db", "directory.db-wal", "directory.db-shm"};
     directory_db_close(h->db);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 3; i++) { /* in PostgreSQL there are none */
         snprintf(path, sizeof path, "%s/directory/%s", h->data, FILES[i]);
         unlink(path);
     }
@@ -501,7 +514,7 @@ static void a_change_is_seen_at_once_by_others(void **state)
     struct here other = {.data = ""};
     struct err e = ERR_INIT;
     add_domain(h, "example.org");
-    other.db = directory_db_open(str_from_c(h->data), '+', &e);
+    other.db = open_db(h, &e);
     assert_non_null(other.db);
     assert_string_equal(resolve(&other, "ana@example.org"), "unknown");
     add_account(h, "ana@example.org");

@@ -1,6 +1,7 @@
 /* The queue's process, with a relay played by the test: what is accepted is given out, repeated, reported,
  * and survives being killed. */
 #include "check.h"
+#include "engine.h"
 #include "roles.h"
 
 #include "base/log.h"
@@ -9,6 +10,7 @@
 #include "config/config.h"
 #include "queue/admin.h"
 #include "queue/queue.h"
+#include "store/store_role.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -33,7 +35,17 @@ static size_t client_count;
 
 static void scene_open(struct scene *s, const char *config, unsigned capacity)
 {
-    tree_init(&s->tree, config);
+    char text[600];
+    bool has_store = engine() != ENGINE_SQLITE;
+    snprintf(text, sizeof text, "%s%s%s\n", config,
+             has_store ? "[storage]\nconnections = 2\npostgresql = " : "",
+             has_store ? engine_conninfo() : "");
+    tree_init(&s->tree, text);
+    /* A scene without a folder of an earlier one starts from nothing. */
+    if (has_store && !strstr(config, "data = "))
+        engine_run("DROP SCHEMA IF EXISTS golub_queue, golub_queue_own CASCADE");
+    if (has_store)
+        tree_fork(&s->tree, ROLE_STORE, store_main);
     tree_fork(&s->tree, ROLE_QUEUE, queue_main);
     s->smtp = tree_client(&s->tree, ROLE_SMTP);
     tree_run(&s->tree);

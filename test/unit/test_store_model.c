@@ -303,7 +303,7 @@ static void operate(struct model *m)
 static void reopen(struct model *m)
 {
     store_close(m->f->store);
-    m->f->store = store_open(m->f->path, &m->f->e);
+    fixture_open(m->f);
     assert_non_null(m->f->store);
 }
 

@@ -5,10 +5,7 @@
 
 static int64_t count(struct fixture *f, const struct sql_statement *s)
 {
-    char path[220];
-    snprintf(path, sizeof path, "%s/mail.db", f->path);
-    CLEAN_SQL struct sql *db = sql_open(path, NULL, &f->e);
-    assert_non_null(db);
+    CLEAN_SQL struct sql *db = fixture_sql(f);
     int64_t n = -1;
     assert_int_equal(sql_one_int(db, s, SQL_NONE, &n, &f->e), 1);
     return n;
@@ -63,9 +60,7 @@ static void a_body_stays_for_what_was_expunged_later(void **state)
     assert_int_equal(store_copy(f->store, inbox, &uid, 1, trash, true, NULL, &f->arena, &from, &to, &n,
                                 &uidvalidity, &f->e),
                      STORE_OK);
-    char path[220];
-    snprintf(path, sizeof path, "%s/mail.db", f->path);
-    struct sql *db = sql_open(path, NULL, &f->e);
+    struct sql *db = fixture_sql(f);
     assert_true(sql_exec(db, &AGE, SQL(sql_int(EXPUNGED_KEPT_S + 60)), NULL, &f->e));
     sql_close(db);
     assert_int_equal(store_expunge(f->store, trash, NULL, 0, true, &f->arena, &gone, &n, &f->e), STORE_OK);
@@ -80,13 +75,12 @@ static void a_damaged_body_is_told(void **state)
 {
     struct fixture *f = *state;
     static const struct sql_statement DAMAGE = {
-        "UPDATE body_chunk SET data = CAST(substr(data, 1, length(data) - 1) || x'00' AS BLOB)"};
+        .text = "UPDATE body_chunk SET data = CAST(substr(data, 1, length(data) - 1) || x'00' AS BLOB)",
+        .pgsql = "UPDATE body_chunk SET data = substr(data, 1, length(data) - 1) || '\\x00'::bytea"};
     static const struct sql_statement REMOVE = {"DELETE FROM body_chunk"};
     int64_t inbox = id_of(f, "INBOX");
     uint32_t uid = append(f, inbox, STR("Subject: x\r\n\r\ntext"), 0, "");
-    char path[220];
-    snprintf(path, sizeof path, "%s/mail.db", f->path);
-    CLEAN_SQL struct sql *db = sql_open(path, NULL, &f->e);
+    CLEAN_SQL struct sql *db = fixture_sql(f);
     CLEAN_BUF struct buf out;
     buf_init(&out, 1000);
     assert_true(sql_exec(db, &DAMAGE, SQL_NONE, NULL, &f->e));
