@@ -75,7 +75,9 @@ static enum imap_status set(struct imap_session *s, const struct notify_request 
     struct err e = ERR_INIT;
     struct imap_notify *n = keep(q);
     enum store_result r = STORE_OK;
-    imap_sync(s, true); /* section 3.1: what has gathered is told first, as by NOOP */
+    s->must_tell = true; /* section 3.1: what has gathered is told first, as by NOOP */
+    imap_sync(s, true);
+    s->must_tell = false;
     if (n->new_messages.items & FETCH_MODSEQ)
         r = imap_enable(s, ENABLED_CONDSTORE, &e);
     if (r == STORE_OK && q->n > 0) /* of the others nothing else is needed */

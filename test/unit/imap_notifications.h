@@ -83,7 +83,10 @@ static const struct imap_script SCRIPTS[] = {
      "C: b NOOP", "S: b OK ...",
      "C: c FETCH 1:* UID", "S: * 1 FETCH (UID 1)", "S: * 2 FETCH (UID 2)", "S: * 3 FETCH (UID 3)", "S: c OK ...",
      "C: d STORE 2 +FLAGS (\\Deleted)", "S: * 2 FETCH (FLAGS (\\Deleted \\Recent))", "S: d OK ...",
-     "C: e EXPUNGE", "S: * 2 EXPUNGE", "S: * 3 EXISTS", "S: * 3 RECENT", "S: e OK ...", NULL}},
+     "C: e EXPUNGE", "S: * 2 EXPUNGE", "S: * 3 EXISTS", "S: * 3 RECENT", "S: e OK ...",
+     DELIVER("INBOX"),
+     "C: f NOTIFY SET (selected (MessageNew MessageExpunge))", "S: * 4 EXISTS", "S: * 4 RECENT", "S: f OK ...",
+     NULL}},
     {"6.1.2 selected-delayed: EXPUNGE waits for a command", 2, {
      SELECT(2),
      "C: a NOTIFY SET (selected-delayed (MessageNew MessageExpunge FlagChange))", "S: a OK ...",
