@@ -3,6 +3,7 @@
 #include "account/host.h"
 
 #include "account/intake.h"
+#include "account/link.h"
 #include "account/sessions.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -165,6 +166,8 @@ static void control_frame(void *context, struct loop_channel *c, struct ipc_fram
         a->host.stopping = true;
         sessions_stop(a->sessions);
         break;
+    case KEEPER_FRAME_DONE:
+    case KEEPER_FRAME_FAILED: link_take(a->host.link, f); return;
     case ACCOUNT_FRAME_LEAVE: loop_stop(a->host.loop); return;
     default: LOG_ERROR("account.bad-frame", F_INT("type", f->type));
     }
@@ -206,6 +209,7 @@ int account_main(const struct account_start *start)
     pthread_mutex_init(&a.host.store_channel, NULL);
     if (start->store >= 0)
         loop_watch(a.host.loop, start->store, 0, store_gone, &a.host); /* answers are read by who asked */
+    a.host.link = link_new(start->control);
     a.intake = intake_new(&a.host);
     a.sessions = sessions_new(&a.host);
     a.control = loop_channel(a.host.loop, start->control, control_frame, control_closed, &a);

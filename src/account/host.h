@@ -10,6 +10,7 @@
 struct host {
     const struct account_start *start;
     struct loop *loop;
+    struct link *link;
     uint64_t received; /* things that keeper has handed to this process */
     bool stopping;     /* the server is going down */
     struct loop_timer *linger;

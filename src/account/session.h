@@ -8,6 +8,20 @@
 
 #include <stdatomic.h>
 
+/* Other accounts' processes as a session reaches them: shared mailboxes. Calls block for some seconds at
+ * most and are safe from any thread. */
+struct account_link {
+    /* A session in the process of the account `owner`, in the name of this account's owner, who may do there
+     * what the owner's ACLs say: the socket on which it speaks IMAP, from the greeting "guest OK" on. -1:
+     * nobody of that address shares anything with us, or it cannot be reached now (ERR_TEMPORARY). */
+    int (*open_shared)(struct account_link *l, struct str owner, struct err *e);
+    /* The addresses of those who share something with us, sorted. */
+    bool (*list_shared)(struct account_link *l, struct arena *a, struct str **owners, size_t *n,
+                        struct err *e);
+    /* From now on we share with these: addresses, or "anyone". */
+    bool (*share)(struct account_link *l, const struct str *guests, size_t n, struct err *e);
+};
+
 struct account_session {
     struct stream stream;         /* holds whatever the client sent after its login command already */
     struct connection connection; /* its fd is the stream's */
@@ -17,9 +31,10 @@ struct account_session {
     struct str user;    /* who is logged in: the same, or a guest to whom the owner has given rights; "" means
                            the    same */
     int64_t account;
-    struct str tag; /* IMAP: of the LOGIN or AUTHENTICATE command, still to be answered OK */
-    int wake_fd;    /* eventfd: readable when the server goes down. A session that wants to know of commits at
-                       once has    the store write to it too (store_watch), for as long as it wants */
+    struct account_link *link; /* NULL: there is nobody else */
+    struct str tag;            /* IMAP: of the LOGIN or AUTHENTICATE command, still to be answered OK */
+    int wake_fd; /* eventfd: readable when the server goes down. A session that wants to know of commits at
+                    once has    the store write to it too (store_watch), for as long as it wants */
     atomic_bool *stopping; /* the server is going down: say goodbye at the next command boundary */
     char *unauthenticated; /* IMAP: set by the session when it ends in UNAUTHENTICATE: that command's tag,
                               malloc'd. The connection then goes back to login, which answers */

@@ -1,6 +1,6 @@
 #include "account/sessions.h"
 
-#include "account/session.h"
+#include "account/link.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -25,7 +25,7 @@ struct session {
     struct sessions *all;
     struct session *next, **back;
     bool is_pop3, pop3_locked, has_maildrop;
-    char *tag;
+    char *tag, *guest;
     struct str already; /* of the client, behind its login command; malloc'd */
 };
 
@@ -72,6 +72,7 @@ static void session_free(struct session *s)
     free((void *)(uintptr_t)s->already.p);
     free(s->s.unauthenticated);
     free(s->tag);
+    free(s->guest);
     free(s);
 }
 
@@ -159,7 +160,7 @@ static struct session *parse(struct sessions *all, struct ipc_frame *f)
     s->all = all;
     s->s.wake_fd = -1;
     uint8_t is_pop3 = ipc_get_u8(&in);
-    struct str tag = ipc_get_str(&in), already = ipc_get_str(&in);
+    struct str tag = ipc_get_str(&in), already = ipc_get_str(&in), guest = ipc_get_str(&in);
     if (is_pop3 > 1 || tag.n > TAG_BYTES_MAX || !connection_get(f, &in, &s->s.connection)) {
         session_free(s);
         return NULL;
@@ -167,7 +168,9 @@ static struct session *parse(struct sessions *all, struct ipc_frame *f)
     s->is_pop3 = is_pop3;
     s->tag = mem_copy_c(tag.p, tag.n);
     s->already = str_from(mem_copy_c(already.p, already.n), already.n);
+    s->guest = mem_copy_c(guest.p, guest.n);
     s->s.tag = str_from(s->tag, tag.n);
+    s->s.user = str_from(s->guest, guest.n);
     if (ipc_done(&in))
         return s;
     close(s->s.connection.fd);
@@ -187,6 +190,7 @@ bool sessions_start(struct sessions *all, struct ipc_frame *f)
     s->s.store = store;
     s->s.address = str_from_c(all->host->start->address);
     s->s.account = all->host->start->id;
+    s->s.link = link_of_sessions(all->host->link);
     s->s.stopping = &all->stopping;
     s->s.pop3_locked = &s->pop3_locked;
     s->s.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

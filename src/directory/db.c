@@ -46,6 +46,11 @@ static const struct sql_migration MIGRATIONS[] = {
      "ALTER TABLE account ADD COLUMN quota_messages INTEGER;"
      "ALTER TABLE domain ADD COLUMN quota_bytes INTEGER;"
      "ALTER TABLE domain ADD COLUMN quota_messages INTEGER;"
+     "CREATE TABLE share ("
+     " owner INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,"
+     " guest TEXT NOT NULL,"
+     " PRIMARY KEY (owner, guest));"
+     "CREATE INDEX share_guest ON share (guest);"
      "CREATE TABLE secret ("
      " name TEXT NOT NULL PRIMARY KEY,"
      " value BLOB NOT NULL);",

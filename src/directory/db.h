@@ -91,6 +91,20 @@ bool directory_alias_remove(struct directory_db *db, struct str address, const s
 bool directory_alias_list(struct directory_db *db, struct arena *a, struct directory_alias **v, size_t *n,
                           struct err *e);
 
+/* --- shared mailboxes (db_share.c) --- */
+/* Accounts that share with one other: a guest's list asks each of them. */
+#define DIRECTORY_OWNERS_MAX 200
+struct directory_owner {
+    int64_t account;
+    struct str address;
+};
+/* From now on `owner` shares with these: canonical addresses, or "anyone". */
+bool directory_db_share(struct directory_db *db, int64_t owner, const struct str *guests, size_t n,
+                        struct err *e);
+/* Who shares with this account, by address; `owner` "": all, else that one if it does. */
+bool directory_db_shared_with(struct directory_db *db, int64_t guest, struct str owner, struct arena *a,
+                              struct directory_owner **v, size_t *n, struct err *e);
+
 /* --- answers (resolve.c) --- */
 /* As directory_resolve. With LOOP, and when it returns false, *e has the words. */
 bool directory_db_resolve(struct directory_db *db, struct str address, struct arena *a,

@@ -108,6 +108,10 @@ static void on_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
         directory_serve_scram_first(s, c, f);
     } else if (f->type == DIRECTORY_FRAME_SCRAM_FINAL && may_ask) {
         directory_serve_scram_final(s, c, f);
+    } else if (f->type == DIRECTORY_FRAME_SHARE && client->kind == ROLE_KEEPER) {
+        directory_serve_share(s, c, f);
+    } else if (f->type == DIRECTORY_FRAME_SHARED_WITH && client->kind == ROLE_KEEPER) {
+        directory_serve_shared_with(s, c, f);
     } else {
         LOG_WARNING("directory.refused", F_C("client", role_name(client->kind)), F_INT("frame", f->type));
         loop_channel_close(c);

@@ -18,6 +18,10 @@ enum directory_frame {
                                      iterations */
     DIRECTORY_FRAME_SCRAM_FINAL,  /* u64 exchange, str client-final-message, str peer */
     DIRECTORY_FRAME_SCRAM_VERDICT, /* as VERDICT, and str signature */
+    /* shared mailboxes; from keeper only, which says for whom it asks */
+    DIRECTORY_FRAME_SHARE,       /* u64 owner, u32 n, n x str guest; the answer is OWNERS with none */
+    DIRECTORY_FRAME_SHARED_WITH, /* u64 guest, str owner or "" */
+    DIRECTORY_FRAME_OWNERS,      /* u32 n, n x (u64 account, str address) */
 };
 
 /* An answer as it travels. get: false for what is no well-formed answer; strings are copied into `a`. */

@@ -31,6 +31,11 @@ const char DIRECTORY_PGSQL_2[] = "ALTER TABLE account ADD COLUMN scram TEXT NOT 
                                  "ALTER TABLE account ADD COLUMN quota_messages BIGINT;"
                                  "ALTER TABLE domain ADD COLUMN quota_bytes BIGINT;"
                                  "ALTER TABLE domain ADD COLUMN quota_messages BIGINT;"
+                                 "CREATE TABLE share("
+                                 " owner BIGINT NOT NULL REFERENCES account(id) ON DELETE CASCADE,"
+                                 " guest TEXT COLLATE \"C\" NOT NULL,"
+                                 " PRIMARY KEY(owner, guest));"
+                                 "CREATE INDEX share_guest ON share(guest);"
                                  "CREATE TABLE secret("
                                  " name TEXT COLLATE \"C\" NOT NULL PRIMARY KEY,"
                                  " value BYTEA NOT NULL);";

@@ -57,4 +57,9 @@ void directory_serve_scram_first(struct directory_service *s, struct loop_channe
 void directory_serve_scram_final(struct directory_service *s, struct loop_channel *c,
                                  const struct ipc_frame *f);
 
+/* --- shares.c --- */
+void directory_serve_share(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f);
+void directory_serve_shared_with(struct directory_service *s, struct loop_channel *c,
+                                 const struct ipc_frame *f);
+
 #endif

@@ -33,6 +33,7 @@ struct account {
     struct awake *all;
     struct account *next; /* in its bucket */
     int64_t id;
+    char *address; /* while awake */
     enum state state;
     pid_t pid;
     struct loop_channel *control;
@@ -50,10 +51,8 @@ struct awake {
     struct loop *loop;
     const char *dir;
     const struct sandbox_filter *filter;
-    void (*gone)(void *context);
+    struct awake_handlers handlers;
     void *context;
-    void (*unauthenticated)(void *context, struct ipc_frame *f);
-    void *unauthenticated_context;
     bool stopping;
     int store;    /* a channel to the role of that name, if there is one; -1: not open */
     size_t count; /* processes */
@@ -271,6 +270,7 @@ static bool wake(struct account *a, struct err *e)
         return err_set(e, ERR_TEMPORARY, "cannot fork: %s", strerror(errno));
     }
     a->state = AWAKE;
+    a->address = mem_copy_c(a->first->address, strlen(a->first->address));
     a->pid = pid;
     a->handed = 0;
     a->since_ms = clock_ms();
@@ -285,15 +285,14 @@ static bool wake(struct account *a, struct err *e)
 static void control_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
 {
     struct account *a = context;
-    if (f->type == ACCOUNT_FRAME_UNAUTHENTICATED) {
-        a->all->unauthenticated(a->all->unauthenticated_context, f);
-        return;
-    }
     struct ipc_reader in = ipc_read(f);
     uint64_t seen = ipc_get_u64(&in);
-    (void)c;
-    if (f->type == ACCOUNT_FRAME_IDLE && ipc_done(&in) && a->state == AWAKE && seen == a->handed &&
-        !a->first && tell(a, ACCOUNT_FRAME_LEAVE)) {
+    if (f->type != ACCOUNT_FRAME_IDLE) {
+        a->all->handlers.asks(a->all->context, a->id, a->address, c, f);
+        return;
+    }
+    if (ipc_done(&in) && a->state == AWAKE && seen == a->handed && !a->first &&
+        tell(a, ACCOUNT_FRAME_LEAVE)) {
         a->state = LEAVING;
         a->since_ms = clock_ms();
     }
@@ -329,12 +328,14 @@ static void control_closed(void *context, struct loop_channel *c)
     }
     note_death(a, status);
     a->state = ASLEEP;
+    free(a->address);
+    a->address = NULL;
     a->control = NULL;
     all->count--;
     if (a->first)
         serve(a);
     forget_if_asleep(a);
-    all->gone(all->context);
+    all->handlers.gone(all->context);
 }
 
 /* --- handing over --- */
@@ -391,19 +392,17 @@ void awake_hand(struct awake *all, int64_t id, struct errand *e)
 /* --- the whole --- */
 
 struct awake *awake_new(struct role *r, struct loop *l, const char *dir, const struct sandbox_filter *filter,
-                        void (*gone)(void *context), void *context)
+                        const struct awake_handlers *handlers, void *context)
 {
     struct awake *all = MEM_NEW(struct awake);
-    *all = (struct awake){
-        .role = r, .loop = l, .dir = dir, .filter = filter, .gone = gone, .context = context, .store = -1};
+    *all = (struct awake){.role = r,
+                          .loop = l,
+                          .dir = dir,
+                          .filter = filter,
+                          .handlers = *handlers,
+                          .context = context,
+                          .store = -1};
     return all;
-}
-
-void awake_on_unauthenticated(struct awake *all, void (*take)(void *context, struct ipc_frame *f),
-                              void *context)
-{
-    all->unauthenticated = take;
-    all->unauthenticated_context = context;
 }
 
 size_t awake_count(const struct awake *all)

@@ -28,14 +28,15 @@ struct errand *errand_new(uint16_t account_frame, const struct loop_channel *cli
 
 struct awake;
 struct sandbox_filter;
-/* `dir` holds the accounts' folders; `filter` is theirs; `gone` is called when a process has ended.
- * Lives as long as the process. */
+struct awake_handlers {
+    void (*gone)(void *context); /* a process has ended */
+    /* an account's process has sent a frame that is not about waking and sleeping */
+    void (*asks)(void *context, int64_t account, const char *address, struct loop_channel *c,
+                 struct ipc_frame *f);
+};
+/* `dir` holds the accounts' folders; `filter` is theirs. Lives as long as the process. */
 struct awake *awake_new(struct role *r, struct loop *l, const char *dir, const struct sandbox_filter *filter,
-                        void (*gone)(void *context), void *context);
-
-/* What is done with an ACCOUNT_FRAME_UNAUTHENTICATED. */
-void awake_on_unauthenticated(struct awake *a, void (*take)(void *context, struct ipc_frame *f),
-                              void *context);
+                        const struct awake_handlers *handlers, void *context);
 
 /* Takes the errand over: it is carried out, or refused, now or before its deadline. */
 void awake_hand(struct awake *a, int64_t account, struct errand *errand);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "directory/address.h"
 #include "keeper/awake.h"
+#include "keeper/shared.h"
 #include "storage/source.h"
 
 #include <errno.h>
@@ -28,6 +29,7 @@ struct keeper_role {
     int login; /* channel; -1: none yet, or it broke */
     struct loop *loop;
     struct awake *awake;
+    struct shared *shared;
     size_t senders; /* channels of smtp: while there are any, messages may still come */
     bool stopping;
 };
@@ -110,6 +112,7 @@ static void hand_session(struct client *client, struct loop_channel *c, struct i
     ipc_put_u8(&e->frame, is_pop3);
     ipc_put_str(&e->frame, tag);
     ipc_put_str(&e->frame, buffered);
+    ipc_put_str(&e->frame, STR("")); /* no guest */
     connection_put(&e->frame, &connection);
     awake_hand(client->k->awake, account, e);
 }
@@ -144,9 +147,8 @@ static bool send_to_login(struct keeper_role *k, const struct ipc_frame *f)
 
 /* Passes a connection that is nobody's any more on to login, which knows by its voucher whether it was one of
  * its own. Where that fails the client sees the connection end. */
-static void give_back(void *context, struct ipc_frame *f)
+static void give_back(struct keeper_role *k, struct ipc_frame *f)
 {
-    struct keeper_role *k = context;
     struct ipc_reader in = ipc_read(f);
     struct str tag = ipc_get_str(&in), buffered = ipc_get_str(&in);
     struct connection c;
@@ -255,6 +257,16 @@ static struct sandbox_filter *prepare(struct role *r, const char **dir, struct e
     return filter && sandbox_enter(&profile, NULL, e) ? filter : NULL;
 }
 
+static void account_asks(void *context, int64_t account, const char *address, struct loop_channel *c,
+                         struct ipc_frame *f)
+{
+    struct keeper_role *k = context;
+    if (f->type == ACCOUNT_FRAME_UNAUTHENTICATED)
+        give_back(k, f);
+    else
+        shared_frame(k->shared, account, address, c, f);
+}
+
 int keeper_main(struct role *r)
 {
     struct err e = ERR_INIT;
@@ -264,8 +276,9 @@ int keeper_main(struct role *r)
     if (!filter)
         log_die("keeper.start", "%s", e.text);
     struct keeper_role k = {.role = r, .login = -1, .loop = loop_new()};
-    k.awake = awake_new(r, k.loop, dir, filter, stop_if_done, &k);
-    awake_on_unauthenticated(k.awake, give_back, &k);
+    k.awake = awake_new(r, k.loop, dir, filter,
+                        &(struct awake_handlers){.gone = stop_if_done, .asks = account_asks}, &k);
+    k.shared = shared_new(r, k.loop, k.awake);
     role_attach(r, k.loop, &(struct role_handlers){.channel = new_client, .stop = stop}, &k);
     loop_run(k.loop);
     loop_free(k.loop);

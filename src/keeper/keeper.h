@@ -41,15 +41,21 @@ enum keeper_frame {
                                      account gives back: str tag, str buffered, connection, fd */
 };
 
-/* Frames keeper <-> account on the account's control socket. */
+/* Frames keeper <-> account on the account's control socket. Questions of the account are answered as above.
+ */
 enum keeper_account_frame {
-    ACCOUNT_FRAME_DELIVERY = 1, /* fd: a delivery channel */
-    ACCOUNT_FRAME_SESSION,      /* as KEEPER_FRAME_LOGIN without account and address; fd */
+    ACCOUNT_FRAME_DELIVERY = 16, /* fd: a delivery channel */
+    ACCOUNT_FRAME_SESSION, /* u8 is_pop3, str tag, str buffered, str guest ("" is the owner), connection, fd
+                            */
     ACCOUNT_FRAME_IDLE, /* account: nothing to do for a while; u64: how many things keeper has handed to it */
     ACCOUNT_FRAME_LEAVE,           /* keeper: that number is right, exit */
     ACCOUNT_FRAME_STOP,            /* keeper: the server is going down */
     ACCOUNT_FRAME_UNAUTHENTICATED, /* account: a connection that is nobody's again, for login: str tag, str
                                       buffered, connection, fd */
+    /* shared mailboxes (keeper/shared.h): questions of the account */
+    ACCOUNT_FRAME_SHARE,       /* u32 n, n x str guest: with whom it shares from now on */
+    ACCOUNT_FRAME_SHARED_LIST, /* who shares with it -> u32 n, n x str address */
+    ACCOUNT_FRAME_SHARED_OPEN, /* str owner -> fd: a session in the owner's process */
 };
 
 #endif
