@@ -31,6 +31,8 @@ static const struct {
     {"LIST-STATUS", AFTER},        /* RFC 5819 */
     {"LIST-MYRIGHTS", AFTER},      /* RFC 8440 */
     {"STATUS=SIZE", AFTER},        /* RFC 8438 */
+    {"LIST-METADATA", AFTER},      /* RFC 9590 */
+    {"METADATA", AFTER},           /* RFC 5464 */
     {"ACL", AFTER},                /* RFC 4314 */
     {"RIGHTS=texk", AFTER},        /* its section 5.1.1 */
     {"UNSELECT", AFTER},           /* RFC 3691 */

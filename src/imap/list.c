@@ -1,6 +1,7 @@
-/* LIST (RFC 9051 section 6.3.9, RFC 5258) with what it can tell beside (RFC 5819, RFC 8440), and LSUB (RFC
- * 3501 section 6.3.9), which is LIST (SUBSCRIBED RECURSIVEMATCH) in the words of its time. */
+/* LIST (RFC 9051 section 6.3.9, RFC 5258) with what it can tell beside (RFC 5819, RFC 8440, RFC 9590), and
+ * LSUB (RFC 3501 section 6.3.9), which is LIST (SUBSCRIBED RECURSIVEMATCH) in the words of its time. */
 #include "imap/list_parse.h"
+#include "imap/metadata.h"
 #include "imap/pattern.h"
 #include "imap/rights.h"
 #include "imap/roles.h"
@@ -33,6 +34,7 @@ struct listing {
     struct name *names; /* in the order of their bytes */
     size_t n, cap;
     unsigned status; /* items; 0: not asked for */
+    struct metadata_list metadata;
 };
 
 /* --- which names there are --- */
@@ -227,6 +229,21 @@ static void tell_line(const struct listing *l, const struct name *name)
     stream_write(l->session->stream, buf_str(&line));
 }
 
+static struct metadata_list metadata_of(const struct listing *l, int64_t mailbox)
+{
+    size_t low = 0, high = l->metadata.n, n = 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (l->metadata.v[middle].mailbox < mailbox)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low + n < l->metadata.n && l->metadata.v[low + n].mailbox == mailbox)
+        n++;
+    return (struct metadata_list){.v = n > 0 ? l->metadata.v + low : NULL, .n = n};
+}
+
 /* Of a mailbox that is told for itself. What its rights do not let one see is left out, as is what cannot be
  * had just now (RFC 5819 section 2). */
 static void tell_more(const struct listing *l, const struct name *name)
@@ -236,6 +253,10 @@ static void tell_more(const struct listing *l, const struct name *name)
         return;
     if (l->request->returns & LIST_RETURN_MYRIGHTS)
         imap_tell_myrights(l->session, name->text, name->rights);
+    if (l->request->entry_count > 0 && imap_may_read_metadata(name->rights)) {
+        struct metadata_list has = metadata_of(l, name->m->id);
+        imap_tell_metadata(l->session, name->m, &has, l->request->entries, l->request->entry_count);
+    }
     if (l->status && name->m->selectable && name->rights & RIGHT_READ)
         imap_tell_status(l->session, name->m, l->status, &e);
 }
@@ -284,6 +305,9 @@ static enum imap_status list(struct listing *l)
         r = add_mailboxes(l, &e);
     if (r == STORE_OK && l->request->selects & LIST_SUBSCRIBED)
         r = add_subscriptions(l, &e);
+    if (r == STORE_OK && l->request->entry_count > 0)
+        r = store_metadata_list(l->session->store, METADATA_ALL, l->session->user, &l->session->arena,
+                                &l->metadata, &e);
     if (r != STORE_OK)
         return imap_no_store(l->session, r, &e);
     if (l->wants_levels || l->request->selects & LIST_RECURSIVEMATCH)

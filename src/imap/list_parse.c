@@ -1,5 +1,7 @@
 #include "imap/list_parse.h"
 
+#include "imap/metadata_parse.h"
+
 struct option {
     struct str name;
     unsigned selects, returns;
@@ -112,7 +114,7 @@ static bool take_entries(struct imap_cursor *c, struct arena *a, struct list_req
     do {
         if (out->entry_count == LIST_ENTRIES_MAX)
             return fail(c, c->at, "too many metadata entries in one LIST");
-        if (!imap_take_astring(c, a, &out->entries[out->entry_count]))
+        if (!imap_take_metadata_name(c, a, false, &out->entries[out->entry_count]))
             return false;
         out->entry_count++;
     } while (is_list && imap_peek(c) == ' ' && imap_take_space(c));

@@ -29,7 +29,7 @@ struct list_request {
     size_t pattern_count;
     bool is_empty;       /* LIST "" "": only the delimiter is asked for */
     struct str status;   /* RFC 5819: "(" items ")"; empty: not asked for */
-    struct str *entries; /* RFC 9590: metadata, as they were sent */
+    struct str *entries; /* RFC 9590: names of metadata, as metadata_parse.h has them */
     size_t entry_count;
 };
 

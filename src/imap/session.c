@@ -66,6 +66,8 @@ static const struct command {
     {STR_INIT("CANCELUPDATE"), SELECTED, PLAIN, ALL, imap_do_cancelupdate}, /* RFC 5267 */
     {STR_INIT("ESEARCH"), ALWAYS, PLAIN, ALL, imap_do_esearch},             /* RFC 7377 */
     {STR_INIT("NOTIFY"), ALWAYS, PLAIN, NOTHING, imap_do_notify},           /* RFC 5465 */
+    {STR_INIT("GETMETADATA"), ALWAYS, PLAIN, ALL, imap_do_getmetadata},     /* RFC 5464 */
+    {STR_INIT("SETMETADATA"), ALWAYS, PLAIN, ALL, imap_do_setmetadata},
     /* ACL, RFC 4314 */
     {STR_INIT("GETACL"), ALWAYS, PLAIN, ALL, imap_do_getacl},
     {STR_INIT("SETACL"), ALWAYS, PLAIN, ALL, imap_do_setacl},

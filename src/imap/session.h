@@ -112,6 +112,7 @@ imap_handler imap_do_idle;
 imap_handler imap_do_fetch, imap_do_store;
 imap_handler imap_do_search, imap_do_sort, imap_do_thread, imap_do_esearch, imap_do_cancelupdate;
 imap_handler imap_do_notify;
+imap_handler imap_do_getmetadata, imap_do_setmetadata;
 imap_handler imap_do_getacl, imap_do_setacl, imap_do_deleteacl, imap_do_listrights, imap_do_myrights;
 imap_handler imap_do_copy, imap_do_move, imap_do_expunge;
 imap_handler imap_do_uidbatches, imap_do_unauthenticate;

@@ -198,8 +198,10 @@ static enum store_result delete_row(struct change *ch, int64_t id, struct err *e
 {
     change_tree(ch);
     ch->root.unseen--;
-    return rights_remove(ch, id, e) && sql_exec(ch->db, &DELETE, SQL(sql_int(id)), NULL, e) ? STORE_OK
-                                                                                            : STORE_FAILED;
+    return rights_remove(ch, id, e) && metadata_remove(ch, id, e) &&
+                   sql_exec(ch->db, &DELETE, SQL(sql_int(id)), NULL, e)
+               ? STORE_OK
+               : STORE_FAILED;
 }
 
 static enum store_result remove_one(struct change *ch, struct str name, struct err *e)
@@ -229,8 +231,10 @@ static enum store_result remove_one(struct change *ch, struct str name, struct e
         return delete_row(ch, id, e);
     c->is_dirty = true;
     c->highestmodseq = ch->modseq;
-    return rights_remove(ch, id, e) && set_selectable(ch, id, false, MAILBOX_NO_ROLE, e) ? STORE_OK
-                                                                                         : STORE_FAILED;
+    return rights_remove(ch, id, e) && metadata_remove(ch, id, e) &&
+                   set_selectable(ch, id, false, MAILBOX_NO_ROLE, e)
+               ? STORE_OK
+               : STORE_FAILED;
 }
 
 enum store_result store_mailbox_delete(struct store *s, struct str name, struct err *e)
@@ -273,6 +277,8 @@ static enum store_result rename_inbox(struct change *ch, int64_t inbox, struct s
         r = change_mailbox(ch, inbox, &from, e);
     if (r == STORE_OK)
         r = change_mailbox(ch, id, &made, e);
+    if (r == STORE_OK && !metadata_copy(ch, inbox, id, e))
+        r = STORE_FAILED;
     return r == STORE_OK ? empty(ch, from, made, e) : r;
 }
 

@@ -142,6 +142,10 @@ enum store_result quota_check_mailbox(struct change *ch, struct err *e);
 bool rights_inherit(struct change *ch, int64_t mailbox, struct str name, struct err *e);
 bool rights_remove(struct change *ch, int64_t mailbox, struct err *e); /* with the mailbox */
 
+/* --- metadata.c --- */
+bool metadata_remove(struct change *ch, int64_t mailbox, struct err *e); /* with the mailbox */
+bool metadata_copy(struct change *ch, int64_t from, int64_t to, struct err *e);
+
 /* --- name.c --- */
 /* `in` as it is stored: NFC, INBOX in capitals, without a trailing delimiter. STORE_INVALID, STORE_LIMIT with
  * the words. */

@@ -100,6 +100,15 @@ static const struct sql_migration MIGRATIONS[] = {
         " given INTEGER,"                /* by the administrator; NULL: no limit */
         " own INTEGER) STRICT;"          /* what the owner keeps to; NULL: nothing less than that */
 
+        /* Annotations (metadata.h); of the root: the account's. */
+        "CREATE TABLE metadata("
+        " mailbox INTEGER NOT NULL,"
+        " owner TEXT NOT NULL," /* whose it is; '': shared */
+        " name TEXT NOT NULL,"
+        " value BLOB," /* NULL: removed */
+        " modseq INTEGER NOT NULL,"
+        " PRIMARY KEY(mailbox, owner, name)) STRICT, WITHOUT ROWID;"
+
         /* Rights (rights.h). */
         "CREATE TABLE acl("
         " mailbox INTEGER NOT NULL,"

@@ -79,6 +79,15 @@ const char MAIL_PGSQL_2[] = "ALTER TABLE mailbox ADD COLUMN deleted_size BIGINT 
                             " own BIGINT,"
                             " PRIMARY KEY(account, resource));"
 
+                            "CREATE TABLE metadata("
+                            " account BIGINT NOT NULL,"
+                            " mailbox BIGINT NOT NULL,"
+                            " owner TEXT COLLATE \"C\" NOT NULL,"
+                            " name TEXT COLLATE \"C\" NOT NULL,"
+                            " value BYTEA,"
+                            " modseq BIGINT NOT NULL,"
+                            " PRIMARY KEY(account, mailbox, owner, name));"
+
                             "CREATE TABLE acl("
                             " account BIGINT NOT NULL,"
                             " mailbox BIGINT NOT NULL,"
