@@ -78,3 +78,20 @@ struct str imap_mailbox_id_code(struct imap_session *s, int64_t mailbox)
     buf_add_byte(&code, ')');
     return arena_copy(&s->arena, buf_str(&code));
 }
+
+void imap_tell_name(struct imap_session *s, struct str name, struct str asked)
+{
+    if (str_ends(asked, STR("/"))) /* of no meaning: RFC 9051 section 6.3.4 */
+        asked.n--;
+    CLEAN_BUF struct buf line;
+    buf_init(&line, BUF_MAX_DEFAULT);
+    buf_addf(&line, "* LIST () \"%c\" ", MAILBOX_DELIMITER);
+    imap_add_mailbox(s, &line, name);
+    if (!str_eq(name, asked)) {
+        buf_add(&line, STR(" (\"OLDNAME\" ("));
+        imap_add_mailbox(s, &line, asked);
+        buf_add(&line, STR("))"));
+    }
+    buf_add(&line, STR("\r\n"));
+    stream_write(s->stream, buf_str(&line));
+}

@@ -16,6 +16,7 @@ static const struct {
     enum when when;
 } CAPABILITIES[] = {
     {"IMAP4rev1", ALWAYS},
+    {"IMAP4rev2", ALWAYS},       /* RFC 9051: after ENABLE */
     {"LITERAL+", ALWAYS},        /* RFC 7888 */
     {"SASL-IR", BEFORE},         /* RFC 4959 */
     {"ID", ALWAYS},              /* RFC 2971 */
@@ -43,6 +44,9 @@ static const struct {
     {"CATENATE", AFTER},           /* RFC 4469 */
     {"URL-PARTIAL", AFTER},        /* RFC 5550 section 5 */
     {"REPLACE", AFTER},            /* RFC 8508 */
+    {"CONDSTORE", AFTER},          /* RFC 7162 */
+    {"QRESYNC", AFTER},            /* its section 3.2 */
+    {"UTF8=ACCEPT", AFTER},        /* RFC 6855 */
     {"INPROGRESS", AFTER},         /* RFC 9585 */
     {"UNAUTHENTICATE", AFTER},     /* RFC 8437 */
     {"UIDONLY", AFTER},            /* RFC 9586 */

@@ -1,7 +1,5 @@
 #include "imap/fetch_parse.h"
 
-#include "imap/qresync.h"
-
 static const struct {
     struct str name;
     unsigned items;
@@ -182,14 +180,16 @@ bool imap_parse_section(struct str text, struct arena *a, struct fetch_section *
     return take_section(&c, a, out) && imap_take_end(&c);
 }
 
-/* "<" number "." nz-number ">" */
+/* "<" number64 "." nz-number64 ">" (RFC 9051 section 9) */
 static bool take_partial(struct imap_cursor *c, struct fetch_section *s)
 {
     if (imap_peek(c) != '<')
         return true;
     s->is_partial = true;
-    return imap_take_byte(c, '<') && imap_take_number(c, &s->from) && imap_take_byte(c, '.') &&
-           imap_take_nz_number(c, &s->length) && imap_take_byte(c, '>');
+    if (!imap_take_byte(c, '<') || !imap_take_number64(c, &s->from) || !imap_take_byte(c, '.') ||
+        !imap_take_number64(c, &s->length) || !imap_take_byte(c, '>'))
+        return false;
+    return s->length > 0 || fail(c, "the number of bytes may not be 0");
 }
 
 /* Clients find their answer by this: the section as they wrote it, in one spelling. */
@@ -216,7 +216,7 @@ static struct str make_label(const struct fetch_section *s, struct arena *a)
     }
     buf_add_c(&label, s->field_count > 0 ? ")]" : "]");
     if (s->is_partial)
-        buf_addf(&label, "<%u>", s->from);
+        buf_addf(&label, "<%llu>", (unsigned long long)s->from);
     return arena_copy(a, buf_str(&label));
 }
 
@@ -304,7 +304,7 @@ bool imap_take_fetch_modifiers(struct imap_cursor *c, struct fetch_request *out)
         if (imap_take_word(c, STR("CHANGEDSINCE"))) {
             out->has_changed_since = true;
             out->items |= FETCH_MODSEQ; /* section 3.1.4.1 */
-            if (!imap_take_space(c) || !imap_take_modseq(c, &out->changed_since))
+            if (!imap_take_space(c) || !imap_take_number64(c, &out->changed_since))
                 return false;
         } else if (imap_take_word(c, STR("VANISHED"))) {
             out->wants_vanished = true;

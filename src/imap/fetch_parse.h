@@ -46,7 +46,7 @@ struct fetch_section {
     struct str *fields; /* of FIELDS and FIELDS_NOT */
     size_t field_count;
     bool is_partial;
-    uint32_t from, length; /* of a partial */
+    uint64_t from, length; /* of a partial */
     struct str label;      /* its name in the answer: "BODY[1.2.MIME]<0>", "RFC822.TEXT" */
 };
 

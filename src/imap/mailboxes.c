@@ -58,6 +58,8 @@ enum imap_status imap_do_create(struct imap_session *s, struct imap_cursor *c)
         r = store_mailbox_find(s->store, name, &s->arena, &made, &e);
     if (r != STORE_OK)
         return imap_no_store(s, r, &e);
+    if (s->enabled & ENABLED_IMAP4REV2 && !str_eq(made.name, name)) /* RFC 9051 section 6.3.4 */
+        imap_tell_name(s, made.name, name);
     return imap_ok(s, "[%.*s] Mailbox created", STR_ARGS(imap_mailbox_id_code(s, made.id)));
 }
 

@@ -1,13 +1,5 @@
 #include "imap/qresync.h"
 
-bool imap_take_modseq(struct imap_cursor *c, uint64_t *modseq)
-{
-    if (imap_take_number64(c, modseq))
-        return true;
-    c->problem = "expected a mod-sequence of at most 63 bits";
-    return false;
-}
-
 /* A set without "*": what the client knows has numbers (RFC 7162 section 7, known-uids). Its ranges stay in
  * their order. */
 static bool take_known_set(struct imap_cursor *c, struct arena *a, struct imap_set *set)
@@ -51,7 +43,7 @@ static bool take_qresync(struct imap_cursor *c, struct arena *a, struct qresync 
 {
     *q = (struct qresync){0};
     if (!imap_take_space(c) || !imap_take_byte(c, '(') || !imap_take_nz_number(c, &q->uidvalidity) ||
-        !imap_take_space(c) || !imap_take_modseq(c, &q->modseq))
+        !imap_take_space(c) || !imap_take_number64(c, &q->modseq))
         return false;
     if (imap_peek(c) == ' ') {
         imap_take_space(c);

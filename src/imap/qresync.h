@@ -21,7 +21,4 @@ struct select_parameters {
 /* "(" select-param *(SP select-param) ")" */
 bool imap_take_select_parameters(struct imap_cursor *c, struct arena *a, struct select_parameters *out);
 
-/* mod-sequence-valzer: up to 63 bits. */
-bool imap_take_modseq(struct imap_cursor *c, uint64_t *modseq);
-
 #endif

@@ -19,22 +19,6 @@ static uint32_t uidnext_of(const struct imap_session *s, const struct mailbox *m
     return m->uidnext > last ? m->uidnext : last + 1;
 }
 
-/* "* LIST () "/" name": the name as the server spells it, and where that is another, what was asked for. */
-static void tell_list(struct imap_session *s, const struct mailbox *m, struct str asked)
-{
-    CLEAN_BUF struct buf line;
-    buf_init(&line, BUF_MAX_DEFAULT);
-    buf_addf(&line, "* LIST () \"%c\" ", MAILBOX_DELIMITER);
-    imap_add_mailbox(s, &line, m->name);
-    if (!str_eq(m->name, asked)) {
-        buf_add(&line, STR(" (\"OLDNAME\" ("));
-        imap_add_mailbox(s, &line, asked);
-        buf_add(&line, STR("))"));
-    }
-    buf_add(&line, STR("\r\n"));
-    stream_write(s->stream, buf_str(&line));
-}
-
 /* In IMAP4rev2 the name comes as LIST has it, and nothing is \Recent or the first unseen (RFC 9051 section
  * 6.3.2). UIDONLY has no number for the first unseen (RFC 9586 section 3). */
 static void tell_mailbox(struct imap_session *s, const struct mailbox *m, struct str asked)
@@ -57,7 +41,7 @@ static void tell_mailbox(struct imap_session *s, const struct mailbox *m, struct
     stream_write(out, imap_mailbox_id_code(s, m->id));
     stream_write(out, STR("] Its id, which stays\r\n"));
     if (rev2)
-        tell_list(s, m, asked);
+        imap_tell_name(s, m->name, asked);
 }
 
 /* Without a right to change anything, SELECT is EXAMINE (RFC 4314 section 5.2). */

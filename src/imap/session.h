@@ -98,6 +98,9 @@ bool imap_decode_mailbox(const struct imap_session *s, struct str sent, struct b
 /* A mailbox name in UTF-8, with INBOX spelled so. */
 bool imap_take_mailbox(struct imap_session *s, struct imap_cursor *c, struct str *name);
 void imap_add_mailbox(const struct imap_session *s, struct buf *out, struct str utf8_name);
+/* IMAP4rev2: "* LIST () "/" name", with OLDNAME where the server spells it otherwise than the client did (RFC
+ * 9051 section 6.3.9.7). */
+void imap_tell_name(struct imap_session *s, struct str name, struct str asked);
 
 /* "MAILBOXID (F7)", the response code and the item of STATUS (RFC 8474 section 4), in the arena. */
 struct str imap_mailbox_id_code(struct imap_session *s, int64_t mailbox);

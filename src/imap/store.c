@@ -1,7 +1,6 @@
 /* STORE (RFC 9051 section 6.4.6), with UNCHANGEDSINCE (RFC 7162 section 3.1.3). */
 #include "imap/flags.h"
 #include "imap/progress.h"
-#include "imap/qresync.h"
 #include "imap/rights.h"
 
 struct store_request {
@@ -25,7 +24,8 @@ static bool take_modifiers(struct imap_cursor *c, struct store_request *out)
 {
     out->is_conditional = true;
     return imap_take_byte(c, '(') && imap_take_word(c, STR("UNCHANGEDSINCE")) && imap_take_space(c) &&
-           imap_take_modseq(c, &out->change.unchanged_since) && imap_take_byte(c, ')') && imap_take_space(c);
+           imap_take_number64(c, &out->change.unchanged_since) && imap_take_byte(c, ')') &&
+           imap_take_space(c);
 }
 
 /* [store-modifiers] store-att-flags */

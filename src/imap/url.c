@@ -124,11 +124,12 @@ static bool take_partial(struct str *rest, struct imap_url *out, const char **pr
     struct fetch_section *s = &out->section;
     if (!take(rest, STR("/;PARTIAL=")))
         return true;
+    uint32_t from, length = UINT32_MAX;
     s->is_partial = true;
-    s->length = UINT32_MAX;
-    if (!take_number(rest, &s->from) ||
-        (take(rest, STR(".")) && (!take_number(rest, &s->length) || s->length == 0)))
+    if (!take_number(rest, &from) || (take(rest, STR(".")) && (!take_number(rest, &length) || length == 0)))
         return fail(problem, "PARTIAL is followed by where the bytes start and how many there are");
+    s->from = from;
+    s->length = length;
     return true;
 }
 

@@ -3,6 +3,7 @@
  */
 #include "imap/fetch_parse.h"
 #include "imap/flags.h"
+#include "imap/qresync.h"
 
 #include <stdlib.h>
 
@@ -40,7 +41,9 @@ static void fetch_labels_come_back(struct imap_cursor c, struct arena *a)
     if (!imap_take_space(&c) || !imap_take_set(&c, a, &set) || !imap_take_space(&c) ||
         !imap_take_fetch_request(&c, a, &q))
         return;
+    imap_take_fetch_modifiers(&c, &q);
     check_within(&c);
+    check(q.changed_since <= INT64_MAX);
     check(q.section_count <= FETCH_SECTIONS_MAX && (q.items != 0 || q.section_count > 0));
     for (size_t i = 0; i < q.section_count; i++) {
         CLEAN_BUF struct buf text;
@@ -48,13 +51,37 @@ static void fetch_labels_come_back(struct imap_cursor c, struct arena *a)
         buf_add(&text, q.sections[i].label);
         if (q.sections[i].is_partial) {
             buf_truncate(&text, text.n - 1);
-            buf_addf(&text, ".%u>", q.sections[i].length);
+            buf_addf(&text, ".%llu>", (unsigned long long)q.sections[i].length);
         }
         struct imap_cursor again = {.in = buf_str(&text)};
         struct fetch_request back;
         check(imap_take_fetch_request(&again, a, &back) && imap_take_end(&again) && back.section_count == 1);
         check(str_eq(back.sections[0].label, q.sections[i].label));
     }
+}
+
+static uint64_t count_numbers(const struct imap_set *set)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < set->n; i++) {
+        check(set->v[i].from > 0 && set->v[i].from <= set->v[i].to); /* no "*" is left */
+        n += (uint64_t)(set->v[i].to - set->v[i].from) + 1;
+    }
+    return n;
+}
+
+static void what_is_known_is_bounded(struct imap_cursor c, struct arena *a)
+{
+    struct str name;
+    struct select_parameters p;
+    if (!imap_take_space(&c) || !imap_take_astring(&c, a, &name) || !imap_take_space(&c) ||
+        !imap_take_select_parameters(&c, a, &p))
+        return;
+    check_within(&c);
+    check(p.condstore || p.has_qresync);
+    check(p.qresync.modseq <= INT64_MAX);
+    count_numbers(&p.qresync.known);
+    check(count_numbers(&p.qresync.numbers) == count_numbers(&p.qresync.uids));
 }
 
 static void flags_are_sorted(struct imap_cursor c, struct arena *a)
@@ -78,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_within(&command.args);
     strings_come_back(command.args, &a);
     fetch_labels_come_back(command.args, &a);
+    what_is_known_is_bounded(command.args, &a);
     flags_are_sorted(command.args, &a);
     return 0;
 }

@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (s->path_count > 0 || s->text != SECTION_WHOLE)
         add_section(&text, s);
     if (s->is_partial)
-        buf_addf(&text, "/;PARTIAL=%u.%u", s->from, s->length);
+        buf_addf(&text, "/;PARTIAL=%llu.%llu", (unsigned long long)s->from, (unsigned long long)s->length);
     if (text.n > IMAP_URL_MAX) /* escapes have made it longer */
         return 0;
     check(imap_parse_url(buf_str(&text), &a, &again, &problem));

@@ -54,7 +54,7 @@ def test_horde(golub, reader):
     assert {"INBOX", "Sent", "Trash"} <= set(seen["folders"])
     assert (seen["appended"], seen["found"], seen["subject"], seen["type"]) == (3, 1, "two", "text/plain")
     assert {"\\flagged", "$label1"} <= set(seen["flags"])
-    assert seen["text"] == "Subject: two\r\nFrom: <horde@remote.test>\r\n\r\nbody of two\r\n"
+    assert seen["text"] == "Subject: two\r\nFrom: <horde@remote.test>\r\nTo: <horde@example.test>\r\nMessage-ID: <two@horde.remote.test>\r\n\r\nbody of two\r\n"
     assert (seen["left"], seen["archive"]) == (2, 1)
     assert seen["sorted"] == [1, 3] and seen["vanished"] == [1]
     assert subjects(golub, reader, "Archive") == ["two"]

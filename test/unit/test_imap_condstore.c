@@ -64,6 +64,14 @@ static const struct imap_script SCRIPTS[] = {
      "C2: a STORE 1 FLAGS ()", "S2: * 2 FETCH (FLAGS (\\Seen))", "S2: * 1 FETCH (FLAGS ())", "S2: a OK ...",
      "C2: a STORE 1 FLAGS (\\Flagged)", "S2: * 1 FETCH (FLAGS (\\Flagged))", "S2: a OK ...",
      "C: a NOOP", "S: * 1 FETCH (FLAGS (\\Flagged \\Recent) MODSEQ (7))", "S: a OK ...", NULL}},
+    {"7162 3.1.7, 3.1.6: STATUS and SEARCH enable too", 2, {
+     "C: s SELECT INBOX", "S> s OK ...",
+     "C: a STATUS INBOX (HIGHESTMODSEQ)", "S: * OK [HIGHESTMODSEQ 3] ...", "S: * STATUS INBOX (HIGHESTMODSEQ 3)",
+         "S: a OK ...",
+     "C2: s SELECT INBOX", "S2> s OK ...",
+     "C2: a SEARCH MODSEQ 3", "S2: * OK [HIGHESTMODSEQ 3] ...", "S2: * SEARCH 2 (MODSEQ 3)", "S2: a OK ...",
+     "C2: a CREATE new", "S2: a OK ...",
+     "C2: a STATUS new (HIGHESTMODSEQ)", "S2: * STATUS new (HIGHESTMODSEQ ~)", "S2: a OK ...", NULL}},
     {"7162 3.1.4 CHANGEDSINCE", 4, {
      "C: s SELECT INBOX", "S> s OK ...",
      "C: a STORE 2 +FLAGS.SILENT (\\Flagged)", "S: a OK ...",
@@ -146,13 +154,16 @@ static const struct imap_script SCRIPTS[] = {
          "S: * OK [UIDVALIDITY ~] ...", "S: * OK [UIDNEXT 3] ...", "S> * LIST () \"/\" INBOX",
          "S: s OK [READ-WRITE] ...",
      "C: a FETCH 1:2 FLAGS", "S: * 1 FETCH (FLAGS ())", "S: * 2 FETCH (FLAGS ())", "S: a OK ...",
+     "C: a SEARCH ALL", "S: * ESEARCH (TAG \"a\") ALL 1:2", "S: a OK ...",
+     "C: a UID SEARCH SEEN", "S: * ESEARCH (TAG \"a\") UID", "S: a OK ...",
+     "C: a STATUS INBOX (MESSAGES DELETED SIZE)", "S: * STATUS INBOX (MESSAGES 2 DELETED 0 SIZE ~)", "S: a OK ...",
      "C: a COPY 1 INBOX", "S: * 3 EXISTS", "S: a OK ...",
      "C: a FETCH 3 FLAGS", "S: * 3 FETCH (FLAGS ())", "S: a OK ...",
      /* nothing was claimed: the next session of IMAP4rev1 finds all of it new */
      "C2: s SELECT INBOX", "S2> * 3 RECENT", "S2> s OK ...",
      "C2: a ENABLE IMAP4rev2", "S2: * ENABLED IMAP4rev2", "S2: a OK ...",
      "C2: a FETCH 1 FLAGS", "S2: * 1 FETCH (FLAGS ())", "S2: a OK ...",
-     "C: a CREATE \"z\xcc\x8c\"", "S: a OK ...",
+     "C: a CREATE \"z\xcc\x8c\"", "S: * LIST () \"/\" \"\xc5\xbe\" (\"OLDNAME\" (\"z\xcc\x8c\"))", "S: a OK ...",
      "C: s SELECT \"z\xcc\x8c\"", "S> * LIST () \"/\" \"\xc5\xbe\" (\"OLDNAME\" (\"z\xcc\x8c\"))", "S> s OK ...", NULL}},
 };
 // clang-format on

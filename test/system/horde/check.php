@@ -13,8 +13,9 @@ $seen['folders'] = array_map('strval', $client->listMailboxes('*', Horde_Imap_Cl
 
 $client->createMailbox('Horde/Čačak');
 $messages = [];
+// Once UTF8=ACCEPT is on, Horde sends what is shorter than 100 bytes as a quoted string, with its line ends: no server takes that.
 foreach (['one', 'two', 'three'] as $subject)
-    $messages[] = ['data' => "Subject: $subject\r\nFrom: <horde@remote.test>\r\n\r\nbody of $subject\r\n"];
+    $messages[] = ['data' => "Subject: $subject\r\nFrom: <horde@remote.test>\r\nTo: <horde@example.test>\r\nMessage-ID: <$subject@horde.remote.test>\r\n\r\nbody of $subject\r\n"];
 $seen['appended'] = count($client->append('Horde/Čačak', $messages));
 
 $query = new Horde_Imap_Client_Search_Query();
