@@ -122,4 +122,6 @@ const char MAIL_PGSQL_2[] = "ALTER TABLE mailbox ADD COLUMN deleted_size BIGINT 
                             " work BIGINT NOT NULL,"
                             " version BIGINT NOT NULL,"
                             " body BIGINT NOT NULL,"
-                            " PRIMARY KEY(account, work));";
+                            " PRIMARY KEY(account, work));"
+
+                            "ALTER TABLE body ADD COLUMN preview TEXT COLLATE \"C\";";
