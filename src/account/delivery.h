@@ -42,11 +42,18 @@ struct delivery_recipient {
 void delivery_deliver(struct delivery_client *c, const struct delivery_message *m,
                       struct delivery_recipient *to, size_t n);
 
+/* Whether an account that has a quota would take a message of `size` bytes (0: that is not known yet). False
+ * with to->fate and to->reply: it is full. An account that does not answer in time has room: the message
+ * itself will tell. */
+#define DELIVERY_ROOM_MS (10 * 1000)
+bool delivery_has_room(struct delivery_client *c, struct delivery_recipient *to, uint64_t size);
+
 /* Frames smtp/queue -> account, on a channel that keeper gave. */
 enum delivery_frame {
     DELIVERY_FRAME_MESSAGE = 1, /* 16 bytes id (str), u8 again, str sender, str original, str detail, u64
                                    size, str bytes; or with "" for bytes: fd memfd */
     DELIVERY_FRAME_RESULT,      /* u8 fate, str reply */
+    DELIVERY_FRAME_ROOM,        /* str original, u64 size; the answer is a RESULT */
 };
 
 #endif

@@ -45,12 +45,17 @@ static void decide(struct passage *p, enum delivery_fate fate, const char *reply
     snprintf(p->to->reply, sizeof p->to->reply, "%s", reply);
 }
 
+static uint32_t next_request(void)
+{
+    static atomic_uint last;
+    return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+}
+
 static enum ipc_result send_message(struct passage *p, const struct delivery_message *m, struct deadline d)
 {
-    static atomic_uint last_request;
     CLEAN_FRAME struct ipc_frame f;
     ipc_frame_init(&f, DELIVERY_FRAME_MESSAGE);
-    f.id = p->request = atomic_fetch_add_explicit(&last_request, 1, memory_order_relaxed) + 1;
+    f.id = p->request = next_request();
     ipc_put_str(&f, str_from(m->id, sizeof m->id));
     ipc_put_u8(&f, p->again || m->again);
     ipc_put_str(&f, m->sender);
@@ -146,4 +151,38 @@ void delivery_deliver(struct delivery_client *c, const struct delivery_message *
         to += count;
         n -= count;
     }
+}
+
+/* --- before the message --- */
+
+static bool ask_for_room(struct passage *p, uint64_t size, struct deadline d)
+{
+    CLEAN_FRAME struct ipc_frame ask;
+    CLEAN_FRAME struct ipc_frame reply = {0};
+    ipc_frame_init(&ask, DELIVERY_FRAME_ROOM);
+    ask.id = p->request = next_request();
+    ipc_put_str(&ask, p->to->original);
+    ipc_put_u64(&ask, size);
+    return ipc_send(p->channel, &ask, d) == IPC_OK && ipc_receive(p->channel, &reply, d) == IPC_OK &&
+           read_result(p, &reply);
+}
+
+/* An idle channel may be dead: then a fresh one is asked. */
+bool delivery_has_room(struct delivery_client *c, struct delivery_recipient *to, uint64_t size)
+{
+    struct deadline d = deadline_in(DELIVERY_ROOM_MS);
+    struct passage p = {.to = to, .channel = channels_take(c->idle, to->account)};
+    struct err e = ERR_INIT;
+    bool answered = p.channel >= 0 && ask_for_room(&p, size, d);
+    if (!answered) {
+        if (p.channel >= 0)
+            close(p.channel);
+        p.channel = keeper_open_delivery(c->keeper, to->account, to->address, d, &e);
+        answered = p.channel >= 0 && ask_for_room(&p, size, d);
+    }
+    if (answered)
+        channels_give(c->idle, to->account, p.channel);
+    else if (p.channel >= 0)
+        close(p.channel);
+    return !answered || to->fate == DELIVERY_STORED;
 }

@@ -22,6 +22,7 @@ struct delivery {
     bool is_inline;    /* message lies in the arena of the batch; else sealed_release gives it back */
     struct str prefix; /* in that arena too */
     bool again;
+    bool is_for_postmaster;
 };
 
 struct intake {
@@ -58,11 +59,14 @@ struct verdict {
 };
 
 /* The words go to the sender, so they hold nothing about this machine; the log has the rest. */
-static struct verdict judge(enum store_result result, const struct err *e)
+static struct verdict judge(const struct intake *in, enum store_result result, const struct err *e)
 {
     switch (result) {
     case STORE_OK: return (struct verdict){DELIVERY_STORED, "2.0.0 Stored"};
     case STORE_OVERQUOTA:
+        return in->host->start->config->over_quota_is_permanent
+                   ? (struct verdict){DELIVERY_PERMANENT, "5.2.2 Mailbox is full"}
+                   : (struct verdict){DELIVERY_TEMPORARY, "4.2.2 Mailbox is full"};
     case STORE_LIMIT: return (struct verdict){DELIVERY_TEMPORARY, "4.2.2 Mailbox is full"};
     case STORE_INVALID: return (struct verdict){DELIVERY_PERMANENT, "5.6.0 Message cannot be stored"};
     case STORE_FAILED:
@@ -134,7 +138,8 @@ static void store_all(struct intake *in)
                                              .bytes = d->message,
                                              .received = now,
                                              .delivery = str_from(d->id, sizeof d->id),
-                                             .again = d->again};
+                                             .again = d->again,
+                                             .beyond_quota = d->is_for_postmaster};
     }
     if (store_append(s, in->items, in->n, &e) == STORE_FAILED)
         fail_all(in, &e);
@@ -147,7 +152,7 @@ static void commit(void *context)
         return;
     store_all(in);
     for (size_t i = 0; i < in->n; i++) {
-        struct verdict v = judge(in->items[i].result, &in->items[i].err);
+        struct verdict v = judge(in, in->items[i].result, &in->items[i].err);
         answer(in, in->deliveries[i].channel, in->deliveries[i].request, v.fate, v.reply);
     }
     for (size_t i = 0; i < in->n; i++) {
@@ -174,6 +179,49 @@ static struct str header_safe(struct arena *a, struct str address)
             to[n++] = address.p[i];
     return str_from(to, n);
 }
+
+/* Mail for postmaster is taken however full the account is that reads it (RFC 5321 section 4.5.1): perhaps it
+ * is about just that. */
+static bool is_for_postmaster(const struct intake *in, struct str original)
+{
+    struct str local = str_slice(original, 0, str_rfind_byte(original, '@'));
+    char separator = in->host->start->config->tag_separator;
+    size_t tag = separator ? str_find_byte(local, separator) : STR_NONE;
+    return str_eq_nocase(str_slice(local, 0, tag), STR("postmaster"));
+}
+
+/* --- is there room? --- */
+
+static enum store_result look_for_room(struct intake *in, uint64_t size, struct err *e)
+{
+    struct store *s = host_store(in->host, e);
+    struct quota q;
+    if (!s || store_quota(s, &q, e) != STORE_OK)
+        return STORE_FAILED;
+    bool fits = size <= q.limit[QUOTA_BYTES] && q.used[QUOTA_BYTES] <= q.limit[QUOTA_BYTES] - size &&
+                q.used[QUOTA_MESSAGES] < q.limit[QUOTA_MESSAGES];
+    return fits ? STORE_OK : STORE_OVERQUOTA;
+}
+
+/* False: the frame is none. A mailbox that cannot be asked has room: its message will tell more. */
+static bool answer_room(struct intake *in, struct loop_channel *c, const struct ipc_frame *f)
+{
+    struct err e = ERR_INIT;
+    struct ipc_reader r = ipc_read(f);
+    struct str original = ipc_get_str(&r);
+    uint64_t size = ipc_get_u64(&r);
+    if (!ipc_done(&r) || f->nfds != 0 || original.n > PATH_BYTES_MAX)
+        return false;
+    bool is_full = !is_for_postmaster(in, original) && look_for_room(in, size, &e) == STORE_OVERQUOTA;
+    struct verdict v = judge(in, is_full ? STORE_OVERQUOTA : STORE_OK, &e);
+    answer(in, loop_channel_serial(c), f->id, v.fate, v.reply);
+    if (is_full)
+        LOG_INFO("mailbox.full", F_INT("account", in->host->start->id),
+                 F_C("address", in->host->start->address), F_STR("for", original));
+    return true;
+}
+
+/* --- messages --- */
 
 struct request {
     struct str id, sender, original, detail, bytes;
@@ -203,6 +251,8 @@ static void channel_frame(void *context, struct loop_channel *c, struct ipc_fram
     struct intake *in = context;
     struct request r;
     struct err e = ERR_INIT;
+    if (f->type == DELIVERY_FRAME_ROOM && answer_room(in, c, f))
+        return;
     if (!parse(f, &r)) {
         LOG_ERROR("delivery.bad-frame", F_INT("account", in->host->start->id));
         loop_channel_close(c);
@@ -213,6 +263,7 @@ static void channel_frame(void *context, struct loop_channel *c, struct ipc_fram
     struct delivery *d = &in->deliveries[in->n];
     *d = (struct delivery){.channel = loop_channel_serial(c), .request = f->id, .again = r.again};
     memcpy(d->id, r.id.p, sizeof d->id);
+    d->is_for_postmaster = is_for_postmaster(in, r.original);
     d->is_inline = f->nfds == 0;
     if (d->is_inline)
         d->message = arena_copy(&in->arena, r.bytes);
@@ -220,7 +271,7 @@ static void channel_frame(void *context, struct loop_channel *c, struct ipc_fram
         char text[2 * DELIVERY_ID_BYTES + 1];
         LOG_ERROR("message.refused", F_STR("delivery", hex(d->id, text)),
                   F_INT("account", in->host->start->id), F_C("error", e.text));
-        struct verdict v = judge(STORE_FAILED, &e);
+        struct verdict v = judge(in, STORE_FAILED, &e);
         answer(in, d->channel, d->request, v.fate, v.reply);
         return;
     }

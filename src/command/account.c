@@ -1,5 +1,6 @@
 /* golub account ... */
 #include "command/parts.h"
+#include "command/stores.h"
 #include "directory/password.h"
 #include "mailbox/store.h"
 #include "storage/source.h"
@@ -26,6 +27,8 @@ int run_account_add(struct command_run *r)
         !directory_account_add(db, address, str_from_c(password.hash), &id, &e) ||
         !command_store_scram(db, address, &password, &e))
         return command_fail(&e);
+    if (!command_tell_quota(r, db, address, &e)) /* its domain's */
+        return command_fail(&e);
     printf("added %.*s, account %lld\n", STR_ARGS(address), (long long)id);
     return COMMAND_DONE;
 }
@@ -36,19 +39,19 @@ int run_account_list(struct command_run *r)
     CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
     struct directory_account *accounts;
     struct err e = ERR_INIT;
-    char created[20];
+    char created[20], quota[COMMAND_QUOTA_TEXT];
     size_t n;
     if (!command_has_arguments(r, 0, 0))
         return COMMAND_MISUSED;
     if (!(db = command_open_directory(r, &e)) || !directory_account_list(db, &a, &accounts, &n, &e))
         return command_fail(&e);
-    printf("%-40s %7s  %-11s  %s\n", "ADDRESS", "ACCOUNT", "LOGIN", "CREATED");
+    printf("%-40s %7s  %-11s  %-16s  %s\n", "ADDRESS", "ACCOUNT", "LOGIN", "CREATED", "QUOTA");
     for (size_t i = 0; i < n; i++)
-        printf("%-40.*s %7lld  %-11s  %s\n", STR_ARGS(accounts[i].address), (long long)accounts[i].id,
+        printf("%-40.*s %7lld  %-11s  %-16s  %s\n", STR_ARGS(accounts[i].address), (long long)accounts[i].id,
                !accounts[i].enabled      ? "disabled"
                : accounts[i].hash.n == 0 ? "no password"
                                          : "yes",
-               command_time(accounts[i].created, created));
+               command_time(accounts[i].created, created), command_quota_text(&accounts[i].quota, quota));
     return COMMAND_DONE;
 }
 

@@ -48,6 +48,16 @@ const struct command COMMANDS[] = {
      "The mailbox is deleted for good, and aliases no longer lead to it; those that led to it alone go too.\n"
      "At a terminal the address is asked for again, unless --yes is given.\n",
      NEEDS_DATA, run_account_remove},
+    {"quota set", "NAME@DOMAIN | @DOMAIN [--bytes SIZE] [--messages NUMBER]",
+     "say how much an account may hold",
+     "SIZE is in bytes, or with k, m, g or t: 2g. none is no limit, default what the domain says. For "
+     "@DOMAIN the\n"
+     "limits are those of its accounts that have none of their own. They hold at once. What an account\n"
+     "holds already stays; new mail is refused (golub.conf: over_quota), but for mail to postmaster.\n"
+     "Deleted messages that can still be brought back do not count.\n",
+     NEEDS_DATA, run_quota_set},
+    {"quota show", "NAME@DOMAIN", "show what an account holds and may hold", "", NEEDS_DATA, run_quota_show},
+    {"quota list", "", "list what the accounts hold and may hold", "", NEEDS_DATA, run_quota_list},
     {"domain add", "DOMAIN", "receive mail for another domain",
      "golub domain records prints what to publish in DNS. postmaster@ and abuse@ of every domain reach the "
      "postmaster of the\n"

@@ -195,6 +195,16 @@ static bool take_expire(struct reading *r, void *to, struct str value, struct er
     return true;
 }
 
+static bool take_over_quota(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)r;
+    if (!str_eq(value, STR("temporary")) && !str_eq(value, STR("permanent")))
+        return err_set(e, ERR_PERMANENT,
+                       "it is temporary (senders try again) or permanent (mail is refused)");
+    *(bool *)to = str_eq(value, STR("permanent"));
+    return true;
+}
+
 static bool take_separator(struct reading *r, void *to, struct str value, struct err *e)
 {
     (void)r;
@@ -335,6 +345,7 @@ static const struct setting SETTINGS[] = {
     {"login", "failures", take_count, IN_CONFIG(failures_before_wait)},
     {"pop3", "expire", take_expire, IN_CONFIG(pop3_expire_days)},
     {"pop3", "login_delay", take_seconds, IN_CONFIG(pop3_login_delay_s)},
+    {"mailbox", "over_quota", take_over_quota, IN_CONFIG(over_quota_is_permanent)},
     {"dns", "server", take_dns_server, IN_CONFIG(dns_server)},
     {"dns", "trust_anchor", take_path, IN_CONFIG(dns_trust_anchor)},
     {"smtp", "message_size", take_bytes, IN_CONFIG(message_size_max)},

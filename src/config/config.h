@@ -63,6 +63,8 @@ struct config {
                                     (default):   for ever */
     unsigned pop3_login_delay_s; /* [pop3] login_delay: between two logins of an account (default 0) */
 
+    bool over_quota_is_permanent; /* [mailbox] over_quota = temporary (default) or permanent */
+
     struct str dns_server;       /* "" = the system's resolv.conf; else "IP" or "IP@port" */
     struct str dns_trust_anchor; /* path of a file with DS or DNSKEY records; "" = Debian's root anchor */
 

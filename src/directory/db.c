@@ -59,6 +59,11 @@ static const struct sql_migration MIGRATIONS[] = {
 const struct sql_schema DIRECTORY_SCHEMA = {"directory", MIGRATIONS, sizeof MIGRATIONS / sizeof MIGRATIONS[0],
                                             NULL};
 
+/* What holds, and what is the account's own. */
+#define QUOTA_COLUMNS                                    \
+    "coalesce(account.quota_bytes, domain.quota_bytes)," \
+    " coalesce(account.quota_messages, domain.quota_messages), account.quota_bytes, account.quota_messages"
+
 DIRECTORY_INSERT(DOMAIN_INSERT, "INSERT INTO domain (name, created) VALUES ($1, $2) ON CONFLICT DO NOTHING");
 DIRECTORY_STATEMENT(DOMAIN_DELETE, "DELETE FROM domain WHERE id = $1");
 DIRECTORY_STATEMENT(DOMAIN_ID, "SELECT id FROM domain WHERE name = $1");
@@ -67,15 +72,18 @@ DIRECTORY_STATEMENT(DOMAIN_IN_USE, "SELECT (SELECT count(*) FROM account WHERE d
                                    "+ (SELECT count(*) FROM alias WHERE domain = $1)");
 DIRECTORY_STATEMENT(DOMAIN_LIST,
                     "SELECT name, created, (SELECT count(*) FROM account WHERE domain = domain.id),"
-                    " (SELECT count(*) FROM alias WHERE domain = domain.id) FROM domain ORDER BY id");
+                    " (SELECT count(*) FROM alias WHERE domain = domain.id), quota_bytes, quota_messages"
+                    " FROM domain ORDER BY id");
 DIRECTORY_INSERT(
     ACCOUNT_INSERT,
     "INSERT INTO account (domain, address, password, enabled, created) VALUES ($1, $2, $3, 1, $4)"
     " ON CONFLICT DO NOTHING");
 DIRECTORY_STATEMENT(ACCOUNT_FIND,
-                    "SELECT id, address, password, enabled, created, scram FROM account WHERE address = $1");
+                    "SELECT account.id, address, password, enabled, account.created, scram, " QUOTA_COLUMNS
+                    " FROM account JOIN domain ON domain.id = account.domain WHERE address = $1");
 DIRECTORY_STATEMENT(ACCOUNT_LIST,
-                    "SELECT account.id, address, password, enabled, account.created, scram FROM account"
+                    "SELECT account.id, address, password, enabled, account.created, scram, " QUOTA_COLUMNS
+                    " FROM account"
                     " JOIN domain ON domain.id = account.domain ORDER BY domain.name, address");
 DIRECTORY_STATEMENT(ACCOUNT_SET_HASH, "UPDATE account SET password = $2, scram = '' WHERE address = $1");
 DIRECTORY_STATEMENT(ACCOUNT_SET_SCRAM, "UPDATE account SET scram = $3 WHERE address = $1 AND password = $2");
@@ -263,6 +271,7 @@ bool directory_domain_list(struct directory_db *db, struct arena *a, struct dire
             .created = sql_get_int(&rows, 1),
             .accounts = sql_get_int(&rows, 2),
             .aliases = sql_get_int(&rows, 3),
+            .quota = directory_db_quota(&rows, 4),
         };
     }
     return sql_end(&rows, e);
@@ -279,6 +288,8 @@ static struct directory_account account_of_row(const struct sql_rows *rows, stru
         .enabled = sql_get_int(rows, 3) != 0,
         .created = sql_get_int(rows, 4),
         .scram = arena_copy(a, sql_get_str(rows, 5)),
+        .quota = directory_db_quota(rows, 6),
+        .own_quota = directory_db_quota(rows, 8),
     };
 }
 

@@ -32,17 +32,28 @@ void directory_db_close(struct directory_db *db);
 void directory_db_clean(struct directory_db **db);
 #define CLEAN_DIRECTORY_DB __attribute__((cleanup(directory_db_clean)))
 
+/* --- quotas --- how much an account may hold: its own, or its domain's. The account's store keeps a copy,
+ * which is what holds (mailbox/store.h): whoever changes one tells the stores too. */
+#define DIRECTORY_QUOTA_UNSET INT64_C(-1)
+struct directory_quota {
+    int64_t bytes, messages; /* 0: no limit, though the domain may have one; UNSET: as the domain */
+};
+#define DIRECTORY_QUOTA_MAX ((int64_t)1 << 60) /* of either: an exbibyte */
+
 /* --- domains --- */
 struct directory_domain {
     struct str name;
     int64_t created; /* seconds since 1970 UTC */
     int64_t accounts, aliases;
+    struct directory_quota quota; /* of accounts that have none of their own */
 };
 /* The first domain also gets the account postmaster@ without a password: where mail for postmaster and abuse
  * at any of our domains goes that nobody else takes (RFC 5321 section 4.5.1, RFC 2142). */
 bool directory_domain_add(struct directory_db *db, struct str name, struct err *e);
 /* Only an empty one, and not the first. */
 bool directory_domain_remove(struct directory_db *db, struct str name, struct err *e);
+bool directory_domain_set_quota(struct directory_db *db, struct str name, const struct directory_quota *quota,
+                                struct err *e);
 bool directory_domain_list(struct directory_db *db, struct arena *a, struct directory_domain **v, size_t *n,
                            struct err *e); /* the first one first */
 
@@ -54,6 +65,8 @@ struct directory_account {
     bool enabled;
     int64_t created;
     struct str scram; /* directory/scram.h; "" until the password has been seen */
+    struct directory_quota quota,
+        own_quota; /* what holds, UNSET for no limit; and what was set for it alone */
 };
 /* False with the words that directory_account_add would have: before a password is asked for. */
 bool directory_account_may_add(struct directory_db *db, struct str address, struct err *e);
@@ -70,6 +83,8 @@ bool directory_account_set_scram(struct directory_db *db, struct str address, st
                                  struct str scram, struct err *e);
 /* What scram_salt is keyed with. Made when it is first asked for. */
 bool directory_scram_key(struct directory_db *db, unsigned char key[SCRAM_KEY_BYTES], struct err *e);
+bool directory_account_set_quota(struct directory_db *db, struct str address,
+                                 const struct directory_quota *quota, struct err *e);
 /* A disabled account cannot log in; its mail is still taken. */
 bool directory_account_enable(struct directory_db *db, struct str address, bool enabled, struct err *e);
 /* Also as a target of aliases; those that led to it alone go with it. The postmaster of the first domain

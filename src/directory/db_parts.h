@@ -28,6 +28,9 @@ bool directory_db_drop_empty_aliases(struct directory_db *db, struct err *e);
 bool directory_db_expand(struct directory_db *db, struct str address, struct arena *a,
                          struct directory_answer *out, struct err *e);
 
+/* Two columns, from `column` on. */
+struct directory_quota directory_db_quota(const struct sql_rows *rows, int column);
+
 /* Room for one more element behind n in an array that lives in an arena; returns where the array is now. */
 void *directory_db_grow(struct arena *a, void *v, size_t n, size_t size);
 

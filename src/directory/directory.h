@@ -25,6 +25,7 @@ enum directory_fate {
 
 struct directory_target {
     bool is_local;
+    bool has_quota;     /* local: it may be full */
     int64_t account;    /* local */
     struct str address; /* local: the account's canonical address; remote: where to send */
     struct str detail;  /* "tag" of foo+tag@, "" for none */

@@ -8,6 +8,7 @@ void directory_answer_put(struct ipc_frame *f, const struct directory_answer *an
     for (size_t i = 0; i < answer->count; i++) {
         const struct directory_target *t = &answer->targets[i];
         ipc_put_u8(f, t->is_local);
+        ipc_put_u8(f, t->has_quota);
         ipc_put_u64(f, (uint64_t)t->account);
         ipc_put_str(f, t->address);
         ipc_put_str(f, t->detail);
@@ -28,6 +29,7 @@ bool directory_answer_get(const struct ipc_frame *f, struct arena *a, struct dir
     for (uint32_t i = 0; i < n; i++) {
         struct directory_target *t = &answer->targets[i];
         t->is_local = ipc_get_u8(&r) != 0;
+        t->has_quota = ipc_get_u8(&r) != 0;
         t->account = (int64_t)ipc_get_u64(&r);
         t->address = arena_copy(a, ipc_get_str(&r));
         t->detail = arena_copy(a, ipc_get_str(&r));

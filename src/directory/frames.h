@@ -5,13 +5,13 @@
 
 enum directory_frame {
     DIRECTORY_FRAME_RESOLVE = 1, /* str address */
-    DIRECTORY_FRAME_ANSWER,      /* u8 fate, str words (LOOP), u32 n, n x (u8 is_local, u64 account, str
-                                    address, str detail) */
-    DIRECTORY_FRAME_VERIFY,      /* str user, str password, str peer; from smtp and login only */
-    DIRECTORY_FRAME_VERDICT,     /* u8 verdict, u64 account, str address, u32 wait in seconds */
-    DIRECTORY_FRAME_MAY_SEND,    /* u64 account, str address */
-    DIRECTORY_FRAME_MAY,         /* u8 may */
-    DIRECTORY_FRAME_FAILED,      /* str why: no answer now */
+    DIRECTORY_FRAME_ANSWER,  /* u8 fate, str words (LOOP), u32 n, n x (u8 is_local, u8 has_quota, u64 account,
+                                str  address, str detail) */
+    DIRECTORY_FRAME_VERIFY,  /* str user, str password, str peer; from smtp and login only */
+    DIRECTORY_FRAME_VERDICT, /* u8 verdict, u64 account, str address, u32 wait in seconds */
+    DIRECTORY_FRAME_MAY_SEND, /* u64 account, str address */
+    DIRECTORY_FRAME_MAY,      /* u8 may */
+    DIRECTORY_FRAME_FAILED,   /* str why: no answer now */
     /* SCRAM's two steps; from smtp and login only */
     DIRECTORY_FRAME_SCRAM_FIRST,  /* str client-first-message, str peer */
     DIRECTORY_FRAME_SCRAM_SALTED, /* u8 verdict (good, wait), u32 wait, u64 exchange, str nonce, str salt, u32

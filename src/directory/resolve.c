@@ -5,7 +5,10 @@
 #include <string.h>
 
 DIRECTORY_STATEMENT(
-    LOOKUP, "SELECT (SELECT id FROM alias WHERE address = $1), (SELECT id FROM account WHERE address = $1)");
+    LOOKUP, "SELECT (SELECT id FROM alias WHERE address = $1), (SELECT id FROM account WHERE address = $1),"
+            " (SELECT coalesce(account.quota_bytes, domain.quota_bytes, 0)"
+            "   + coalesce(account.quota_messages, domain.quota_messages, 0)"
+            "  FROM account JOIN domain ON domain.id = account.domain WHERE address = $1)");
 DIRECTORY_STATEMENT(DOMAIN_IS_OURS, "SELECT 1 FROM domain WHERE name = $1");
 DIRECTORY_STATEMENT(DOMAIN_FIRST, "SELECT name FROM domain ORDER BY id LIMIT 1");
 DIRECTORY_STATEMENT(TARGETS, "SELECT target FROM alias_target WHERE alias = $1 ORDER BY key");
@@ -14,6 +17,7 @@ DIRECTORY_STATEMENT(TARGETS, "SELECT target FROM alias_target WHERE alias = $1 O
 struct place {
     struct str key;         /* under which it was found */
     int64_t alias, account; /* 0: none */
+    bool has_quota;         /* the account */
     struct str detail;
 };
 
@@ -38,6 +42,7 @@ static int look_up(struct directory_db *db, struct str key, struct place *p, str
         p->key = key;
         p->alias = sql_get_int(&rows, 0);
         p->account = sql_get_int(&rows, 1);
+        p->has_quota = sql_get_int(&rows, 2) > 0;
     }
     if (!sql_end(&rows, e))
         return -1;
@@ -117,7 +122,11 @@ static bool add_target(struct walk *w, struct directory_target t)
 
 static bool add_account(struct walk *w, const struct place *p, struct str detail)
 {
-    return add_target(w, (struct directory_target){true, p->account, p->key, detail});
+    return add_target(w, (struct directory_target){.is_local = true,
+                                                   .has_quota = p->has_quota,
+                                                   .account = p->account,
+                                                   .address = p->key,
+                                                   .detail = detail});
 }
 
 static bool loops(struct walk *w, const char *what, struct str key)

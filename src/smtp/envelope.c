@@ -43,6 +43,7 @@ void smtp_mail(struct session *s, const struct smtp_command *c)
     }
     struct str sender = smtp_path_text(&c->path, &s->transaction.arena);
     s->transaction.sender = sender;
+    s->transaction.size = c->has_size ? c->size : 0;
     if (sender.n > ADDRESS_MAX)
         session_error(s, "501 5.1.7 An address may have %d bytes", ADDRESS_MAX);
     else if (c->has_size && c->size > s->config->message_size_max)
@@ -100,6 +101,23 @@ static void accept_recipient(struct session *s, const struct directory_answer *a
     session_reply(s, "250 2.1.5 OK");
 }
 
+/* A mailbox that is full says so before the message comes, where it is the only one that the address leads
+ * to: of several, those with room shall have it. */
+static bool has_room(struct session *s, const struct directory_answer *answer, struct str recipient,
+                     struct str plain)
+{
+    const struct directory_target *to = answer->targets;
+    if (answer->count != 1 || !to->is_local || !to->has_quota)
+        return true;
+    struct delivery_recipient r = {
+        .account = to->account, .address = to->address, .original = plain, .detail = to->detail};
+    if (delivery_has_room(s->server->delivery, &r, s->transaction.size))
+        return true;
+    refuse_recipient(s, recipient, r.fate == DELIVERY_TEMPORARY ? "452 4.2.2" : "552 5.2.2",
+                     "this mailbox is full");
+    return false;
+}
+
 void smtp_rcpt(struct session *s, const struct smtp_command *c)
 {
     struct directory_answer answer;
@@ -123,7 +141,10 @@ void smtp_rcpt(struct session *s, const struct smtp_command *c)
         return;
     }
     switch (answer.fate) {
-    case DIRECTORY_LOCAL: accept_recipient(s, &answer, recipient); break;
+    case DIRECTORY_LOCAL:
+        if (has_room(s, &answer, recipient, plain))
+            accept_recipient(s, &answer, recipient);
+        break;
     case DIRECTORY_REMOTE:
         if (s->is_authenticated)
             accept_recipient(s, &answer, recipient);

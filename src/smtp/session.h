@@ -48,6 +48,7 @@ struct smtp_target {
 
 struct smtp_transaction {
     bool is_open;      /* after MAIL */
+    uint64_t size;     /* as MAIL announced it (RFC 1870), 0: not */
     struct str sender; /* without brackets, quoted as needed; "" for <> */
     struct str first;  /* of the recipients */
     unsigned recipients;

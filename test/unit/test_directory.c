@@ -428,6 +428,52 @@ static void what_exists_or_is_not_ours_is_refused(void **state)
     good(directory_domain_remove(h->db, STR("second.example"), &e), &e);
 }
 
+static struct directory_account account_of(struct here *h, const char *address, struct arena *a)
+{
+    struct directory_account account;
+    struct err e = ERR_INIT;
+    good(directory_account_find(h->db, str_from_c(address), a, &account, &e), &e);
+    return account;
+}
+
+static bool has_quota(struct here *h, const char *address)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct directory_answer answer;
+    struct err e = ERR_INIT;
+    good(directory_db_resolve(h->db, str_from_c(address), &a, &answer, &e), &e);
+    assert_int_equal(answer.count, 1);
+    return answer.targets[0].has_quota;
+}
+
+static void a_quota_is_ones_own_or_the_domains(void **state)
+{
+    struct here *h = *state;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct err e = ERR_INIT;
+    const int64_t unset = DIRECTORY_QUOTA_UNSET;
+    add_domain(h, "example.org");
+    add_account(h, "ana@example.org");
+    add_alias(h, "info@example.org", "ana@example.org");
+    struct directory_account ana = account_of(h, "ana@example.org", &a);
+    assert_true(ana.quota.bytes == unset && ana.own_quota.messages == unset);
+    assert_false(has_quota(h, "ana@example.org"));
+    good(directory_domain_set_quota(h->db, STR("Example.org"), &(struct directory_quota){unset, 100}, &e),
+         &e);
+    ana = account_of(h, "ana@example.org", &a);
+    assert_true(ana.quota.bytes == unset && ana.quota.messages == 100 && ana.own_quota.messages == unset);
+    assert_true(has_quota(h, "info@example.org"));
+    good(directory_account_set_quota(h->db, STR("Ana@example.org"), &(struct directory_quota){5000, 0}, &e),
+         &e);
+    ana = account_of(h, "ana@example.org", &a);
+    assert_true(ana.quota.bytes == 5000 && ana.quota.messages == 0 && ana.own_quota.bytes == 5000);
+    assert_true(has_quota(h, "ana+tag@example.org"));
+    good(directory_account_set_quota(h->db, STR("ana@example.org"), &(struct directory_quota){0, 0}, &e), &e);
+    assert_false(has_quota(h, "ana@example.org"));
+    assert_false(directory_account_set_quota(h->db, STR("x@example.org"), &ana.quota, &e));
+    assert_false(directory_domain_set_quota(h->db, STR("elsewhere.example"), &ana.quota, &e));
+}
+
 static const char *login(struct here *h, const char *user)
 {
     static char text[ADDRESS_MAX + 16];
@@ -526,8 +572,8 @@ static void answers_travel_whole_or_not_at_all(void **state)
 {
     (void)state;
     CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct directory_target targets[] = {{true, 7, STR_INIT("ana@example.org"), STR_INIT("tag")},
-                                         {false, 0, STR_INIT("x@elsewhere.example"), STR_INIT("")}};
+    struct directory_target targets[] = {{true, true, 7, STR_INIT("ana@example.org"), STR_INIT("tag")},
+                                         {false, false, 0, STR_INIT("x@elsewhere.example"), STR_INIT("")}};
     struct directory_answer answer = {DIRECTORY_LOCAL, targets, 2}, read;
     CLEAN_FRAME struct ipc_frame f;
     struct str words;
@@ -553,6 +599,7 @@ int main(void)
         cmocka_unit_test(domains_have_one_spelling),
         cmocka_unit_test(local_parts_are_compared_without_case),
         cmocka_unit_test_setup_teardown(accounts_are_found_in_any_spelling, make, clear),
+        cmocka_unit_test_setup_teardown(a_quota_is_ones_own_or_the_domains, make, clear),
         cmocka_unit_test_setup_teardown(tags_lead_to_the_longest_name_there_is, make, clear),
         cmocka_unit_test_setup_teardown(aliases_lead_on_and_duplicates_go, make, clear),
         cmocka_unit_test_setup_teardown(loops_are_told_and_forwarding_with_a_copy_is_none, make, clear),

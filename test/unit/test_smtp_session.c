@@ -59,8 +59,10 @@ bool directory_resolve(struct directory *d, struct str address, struct arena *a,
             (struct directory_target){.is_local = true, .account = 'b', .address = STR("bob@ours.test")};
         out->targets[out->count++] = (struct directory_target){.address = STR("x y@far.test")};
     } else {
-        out->targets[out->count++] = (struct directory_target){
-            .is_local = true, .account = (unsigned char)local.p[0], .address = arena_copy(a, address)};
+        out->targets[out->count++] = (struct directory_target){.is_local = true,
+                                                               .has_quota = str_starts(local, STR("quota")),
+                                                               .account = (unsigned char)local.p[0],
+                                                               .address = arena_copy(a, address)};
     }
     return true;
 }
@@ -133,6 +135,14 @@ static void add_to(struct str address)
 {
     size_t n = strlen(world.to);
     snprintf(world.to + n, sizeof world.to - n, "%s%.*s", n ? " " : "", STR_ARGS(address));
+}
+
+bool delivery_has_room(struct delivery_client *c, struct delivery_recipient *to, uint64_t size)
+{
+    (void)c;
+    bool is_full = str_starts(to->address, STR("quota")) && size > 1000;
+    to->fate = is_full ? DELIVERY_PERMANENT : DELIVERY_STORED;
+    return !is_full;
 }
 
 void delivery_deliver(struct delivery_client *c, const struct delivery_message *m,
@@ -339,6 +349,23 @@ static void envelope(struct client *c, const char *to)
 }
 
 /* --- tests: the receiving side --- */
+
+static void a_full_mailbox_says_so_at_rcpt(void **state)
+{
+    (void)state;
+    struct client c;
+    dial_stranger(&c);
+    says(&c, "MAIL FROM:<x@far.test> SIZE=2000", "250 2.1.0");
+    says(&c, "RCPT TO:<quota@ours.test>", "552 5.2.2 <quota@ours.test>: this mailbox is full");
+    says(&c, "RCPT TO:<ana@ours.test>", "250 2.1.5");
+    says(&c, "RSET", "250");
+    says(&c, "MAIL FROM:<x@far.test> SIZE=200", "250 2.1.0");
+    says(&c, "RCPT TO:<quota@ours.test>", "250 2.1.5");
+    says(&c, "RSET", "250");
+    says(&c, "MAIL FROM:<x@far.test>", "250 2.1.0"); /* the size of the one before is forgotten */
+    says(&c, "RCPT TO:<quota@ours.test>", "250 2.1.5");
+    quits(&c);
+}
 
 static void takes_a_message_for_a_local_address(void **state)
 {
@@ -806,6 +833,7 @@ int main(void)
 {
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_full_mailbox_says_so_at_rcpt),
         cmocka_unit_test(takes_a_message_for_a_local_address),
         cmocka_unit_test(answers_pipelined_commands_in_order),
         cmocka_unit_test(keeps_the_order_of_commands),
