@@ -141,7 +141,7 @@ static void name_conflict_owner(const char *text, const char *owner_column, stru
     buf_add(out, rest);
 }
 
-static const char *text_of(const struct pgsql *db, const struct sql_statement *s, struct buf *out)
+const char *pgsql_text(const struct pgsql *db, const struct sql_statement *s, struct buf *out)
 {
     const char *text = s->pgsql ? s->pgsql : s->text;
     if (db->schema && db->schema->owner)
@@ -171,7 +171,7 @@ static bool send_prepare(struct pgsql *db, struct pgsql_prepared *p, size_t n, s
     for (size_t i = 0; i < n; i++) /* text and bytes take the type that the place wants */
         types[i] = p->integers >> i & 1 ? INT8_OID : 0;
     snprintf(p->name, sizeof p->name, "golub%u", ++db->names);
-    PGresult *r = PQprepare(db->conn, p->name, text_of(db, p->statement, &text), (int)n, types);
+    PGresult *r = PQprepare(db->conn, p->name, pgsql_text(db, p->statement, &text), (int)n, types);
     if (PQresultStatus(r) == PGRES_COMMAND_OK) {
         PQclear(r);
         return true;

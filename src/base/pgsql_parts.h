@@ -33,6 +33,10 @@ bool pgsql_run(struct pgsql *db, const char *text, struct err *e);
 
 /* A connection, or one that failed: PQstatus. PQfinish it. */
 PGconn *pgsql_dial(const char *conninfo);
+/* A statement in PostgreSQL's words, NUL-ended, in `out`. */
+struct buf;
+const char *pgsql_text(const struct pgsql *db, const struct sql_statement *s, struct buf *out);
+
 /* Opens the connection, with all settings. */
 bool pgsql_connect(struct pgsql *db, struct err *e);
 void pgsql_forget_statements(struct pgsql *db); /* their connection is gone */

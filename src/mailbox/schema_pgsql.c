@@ -95,6 +95,7 @@ const char MAIL_PGSQL_2[] = "ALTER TABLE mailbox ADD COLUMN deleted_size BIGINT 
                             " rights BIGINT NOT NULL,"
                             " PRIMARY KEY(account, mailbox, identifier));"
 
+                            "ALTER TABLE body ADD COLUMN preview BYTEA;"
                             "ALTER TABLE message ADD COLUMN saved BIGINT NOT NULL DEFAULT 0;"
 
                             "CREATE TABLE body_key("

@@ -1,7 +1,9 @@
 #include "engine.h"
 
+#include "base/buf.h"
 #include "base/ipc.h"
 #include "base/mem.h"
+#include "base/pgsql_parts.h"
 #include "check.h"
 #include "store/server.h"
 
@@ -51,6 +53,31 @@ const char *engine_conninfo(void)
 void engine_run(const char *text)
 {
     run_at(engine_conninfo(), text);
+}
+
+void engine_explain(struct sql *db, const struct sql_statement *s, struct buf *plan)
+{
+    PGconn *c = ((struct pgsql *)db)->conn;
+    CLEAN_BUF struct buf text;
+    buf_init(&text, BUF_MAX_DEFAULT);
+    PGresult *r = PQprepare(c, "explained", pgsql_text((struct pgsql *)db, s, &text), 0, NULL);
+    if (PQresultStatus(r) != PGRES_COMMAND_OK)
+        fail_msg("%s: %s", s->text, PQerrorMessage(c));
+    PQclear(r);
+    r = PQdescribePrepared(c, "explained");
+    buf_reset(&text);
+    buf_add(&text, STR("EXPLAIN EXECUTE explained"));
+    for (int i = 0, n = PQnparams(r); i < n; i++)
+        buf_addf(&text, "%sNULL%s", i == 0 ? "(" : ", ", i == n - 1 ? ")" : "");
+    buf_add_byte(&text, '\0');
+    PQclear(r);
+    r = PQexec(c, text.p);
+    if (PQresultStatus(r) != PGRES_TUPLES_OK)
+        fail_msg("%s: %s", s->text, PQerrorMessage(c));
+    for (int i = 0; i < PQntuples(r); i++)
+        buf_addf(plan, "%s\n", PQgetvalue(r, i, 0));
+    PQclear(r);
+    PQclear(PQexec(c, "DEALLOCATE explained"));
 }
 
 /* --- store's threads --- */

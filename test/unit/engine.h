@@ -15,6 +15,10 @@ const char *engine_conninfo(void);
 /* Text without parameters, on a connection of its own. */
 void engine_run(const char *text);
 
+/* How PostgreSQL goes about a statement on this connection: EXPLAIN. */
+struct buf;
+void engine_explain(struct sql *db, const struct sql_statement *s, struct buf *plan);
+
 /* Where the module under test finds its rows: the file at `path`, or those of `owner` in PostgreSQL. */
 struct sql_source engine_source(const struct sql_schema *schema, const char *path, const char *owner);
 /* The same rows, without store between: for statements of the test's own. */
