@@ -19,7 +19,10 @@ MAIL_STATEMENT(INSERT_BODY,
 MAIL_STATEMENT(INSERT_MESSAGE,
                "INSERT INTO message(id, flags, modseq, keywords, received, zone, size, body, saved)"
                " VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9)");
-MAIL_STATEMENT(RECENT_DELIVERIES, "SELECT delivery, message, arrived FROM body ORDER BY id DESC");
+MAIL_STATEMENT(RECENT_DELIVERIES,
+               "SELECT delivery, message, arrived, id FROM body WHERE id < $1 ORDER BY id DESC LIMIT $2");
+/* Rows of one look at what came lately: as a rule a delivery that is repeated is among the last. */
+#define RECENT_PAGE 200
 MAIL_STATEMENT(UIDVALIDITY, "SELECT uidvalidity FROM mailbox WHERE id = $1");
 
 /* What is stored beside the bytes of one message. */
@@ -103,13 +106,22 @@ static bool find_delivery(struct sql *db, const struct store_append *item, bool 
     struct sql_rows rows;
     int64_t oldest = clock_wall() - DELIVERY_REMEMBERED_S;
     *found = false;
-    if (!sql_query(db, &RECENT_DELIVERIES, SQL_NONE, &rows, e))
-        return false;
-    while (!*found && sql_next(&rows) && sql_get_int(&rows, 2) >= oldest) {
-        *found = str_eq(sql_get_str(&rows, 0), item->delivery);
-        *message = sql_get_int(&rows, 1);
+    bool more = true;
+    for (int64_t before = INT64_MAX; more && !*found;) {
+        int read = 0;
+        if (!sql_query(db, &RECENT_DELIVERIES, SQL(sql_int(before), sql_int(RECENT_PAGE)), &rows, e))
+            return false;
+        for (; more && !*found && sql_next(&rows); read++) {
+            more = sql_get_int(&rows, 2) >= oldest;
+            *found = more && str_eq(sql_get_str(&rows, 0), item->delivery);
+            *message = sql_get_int(&rows, 1);
+            before = sql_get_int(&rows, 3);
+        }
+        more = more && read == RECENT_PAGE;
+        if (!sql_end(&rows, e))
+            return false;
     }
-    return sql_end(&rows, e);
+    return true;
 }
 
 static bool answer_from_before(struct sql *db, int64_t message, struct store_append *item, struct err *e)

@@ -5,12 +5,15 @@
 
 #define PURGE_BATCH 2000 /* rows of one transaction: the writers in between wait a moment, not minutes */
 
-MAIL_STATEMENT(OLDEST, "SELECT modseq, id, body, expunged_at FROM expunged ORDER BY modseq, id");
+MAIL_STATEMENT(OLDEST, "SELECT modseq, id, body, expunged_at FROM expunged ORDER BY modseq, id LIMIT $1");
 MAIL_STATEMENT(DELETE_OLDEST, "DELETE FROM expunged WHERE (modseq, id) <= ($1, $2)");
 /* What a client does not know of since before this, QRESYNC must find out in another way. */
 MAIL_STATEMENT(NOTE_PURGED, "UPDATE mailbox SET purged_modseq = $1 WHERE id = 0");
-MAIL_STATEMENT(LIVE_BODIES, "SELECT body FROM message");
-MAIL_STATEMENT(KEPT_BODIES, "SELECT body FROM expunged");
+/* A page behind the row ($1, $2), which the next page's begin with: a server holds its answer in memory. */
+#define PAGE_ROWS 20000
+MAIL_STATEMENT(LIVE_BODIES, "SELECT body, id, 0 FROM message WHERE id > $1 AND $2 >= 0 ORDER BY id LIMIT $3");
+MAIL_STATEMENT(KEPT_BODIES, "SELECT body, modseq, id FROM expunged WHERE (modseq, id) > ($1, $2)"
+                            " ORDER BY modseq, id LIMIT $3");
 
 struct purge {
     int64_t *bodies; /* of the rows that go; sorted, each once */
@@ -29,7 +32,7 @@ static int compare_bodies(const void *a, const void *b)
 static bool read_oldest(struct sql *db, int64_t before, struct purge *p, struct err *e)
 {
     struct sql_rows rows;
-    if (!sql_query(db, &OLDEST, SQL_NONE, &rows, e))
+    if (!sql_query(db, &OLDEST, SQL(sql_int(PURGE_BATCH)), &rows, e))
         return false;
     while (p->rows < PURGE_BATCH && sql_next(&rows) && sql_get_int(&rows, 3) < before) {
         p->last_modseq = sql_get_int(&rows, 0);
@@ -48,16 +51,25 @@ static bool read_oldest(struct sql *db, int64_t before, struct purge *p, struct 
 /* A pass over small rows, once in a while, instead of a count that every copy would have to keep. */
 static bool mark_used(struct sql *db, const struct sql_statement *from, struct purge *p, struct err *e)
 {
-    struct sql_rows rows;
-    if (!sql_query(db, from, SQL_NONE, &rows, e))
-        return false;
-    while (sql_next(&rows)) {
-        int64_t body = sql_get_int(&rows, 0);
-        int64_t *at = bsearch(&body, p->bodies, p->n, sizeof body, compare_bodies);
-        if (at)
-            p->used[at - p->bodies] = true;
+    int64_t first = 0, second = 0;
+    size_t read = PAGE_ROWS;
+    while (read == PAGE_ROWS) {
+        struct sql_rows rows;
+        read = 0;
+        if (!sql_query(db, from, SQL(sql_int(first), sql_int(second), sql_int(PAGE_ROWS)), &rows, e))
+            return false;
+        for (; sql_next(&rows); read++) {
+            int64_t body = sql_get_int(&rows, 0);
+            int64_t *at = bsearch(&body, p->bodies, p->n, sizeof body, compare_bodies);
+            if (at)
+                p->used[at - p->bodies] = true;
+            first = sql_get_int(&rows, 1);
+            second = sql_get_int(&rows, 2);
+        }
+        if (!sql_end(&rows, e))
+            return false;
     }
-    return sql_end(&rows, e);
+    return true;
 }
 
 static bool purge_batch(struct sql *db, int64_t before, struct purge *p, struct err *e)

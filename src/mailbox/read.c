@@ -1,24 +1,30 @@
 #include "base/mem.h"
 #include "mailbox/internal.h"
 
-#define ROWS_START 4  /* most readers want one row or all */
+#define ROWS_START 4 /* most readers want one row or all */
+/* Rows that one query is asked for: a batch's, or of such with texts as many as fill it by their bytes. A
+ * server sends all that it was asked for, also what is left when the batch is full. */
+#define ASK_ROWS   READ_ROWS_MAX
+#define ASK_TEXTS  64
 #define RUN_GAP    64 /* uids to step over inside one query: cheaper than starting another */
 
 /* Texts only where $3 to $7 ask for them: a column that nobody touches is not decoded. */
 #define ROW_COLUMNS "m.id, m.flags, m.modseq, m.keywords, m.received, m.zone, m.size, m.body, m.saved"
-MAIL_STATEMENT(ROWS, "SELECT " ROW_COLUMNS " FROM message m WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id");
-MAIL_STATEMENT(ROWS_WITH_BODY,
-               "SELECT " ROW_COLUMNS ","
-               " CASE WHEN $3 = 1 THEN b.envelope END, CASE WHEN $4 = 1 THEN b.structure END,"
-               " CASE WHEN $5 = 1 THEN b.parts END, CASE WHEN $6 = 1 THEN b.sent END,"
-               " CASE WHEN $7 = 1 THEN b.preview END"
-               " FROM message m JOIN body b ON b.id = m.body WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id");
-
+MAIL_STATEMENT(ROWS,
+               "SELECT " ROW_COLUMNS " FROM message m WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id LIMIT $3");
 MAIL_STATEMENT(
-    ROWS_WITH_KEYS,
-    "SELECT " ROW_COLUMNS ", k.body, k.sent, k.is_reply, k.subject, k.sender, k.recipient, k.copied,"
-    " k.display_from, k.display_to, k.links"
-    " FROM message m LEFT JOIN body_key k ON k.body = m.body WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id");
+    ROWS_WITH_BODY,
+    "SELECT " ROW_COLUMNS ","
+    " CASE WHEN $3 = 1 THEN b.envelope END, CASE WHEN $4 = 1 THEN b.structure END,"
+    " CASE WHEN $5 = 1 THEN b.parts END, CASE WHEN $6 = 1 THEN b.sent END,"
+    " CASE WHEN $7 = 1 THEN b.preview END"
+    " FROM message m JOIN body b ON b.id = m.body WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id LIMIT $8");
+
+MAIL_STATEMENT(ROWS_WITH_KEYS, "SELECT " ROW_COLUMNS
+                               ", k.body, k.sent, k.is_reply, k.subject, k.sender, k.recipient, k.copied,"
+                               " k.display_from, k.display_to, k.links"
+                               " FROM message m LEFT JOIN body_key k ON k.body = m.body WHERE m.id BETWEEN "
+                               "$1 AND $2 ORDER BY m.id LIMIT $3");
 
 void reader_open(struct reader *r, int64_t mailbox, const uint32_t *uids, size_t n, unsigned want)
 {
@@ -134,19 +140,25 @@ static bool is_full(const struct reader *r)
     return r->count == READ_ROWS_MAX || r->arena.used >= READ_BYTES_MAX;
 }
 
+static size_t ask_for(const struct reader *r)
+{
+    return r->want ? ASK_TEXTS : ASK_ROWS;
+}
+
 static bool start(struct reader *r, struct sql *db, struct uid_range range, struct sql_rows *rows,
                   struct err *e)
 {
+    struct sql_value most = sql_int((int64_t)ask_for(r));
     struct sql_value from = sql_int(message_id(r->mailbox, range.from)),
                      to = sql_int(message_id(r->mailbox, range.to));
     if (r->want & WANT_KEYS)
-        return sql_query(db, &ROWS_WITH_KEYS, SQL(from, to), rows, e);
+        return sql_query(db, &ROWS_WITH_KEYS, SQL(from, to, most), rows, e);
     if (!r->want)
-        return sql_query(db, &ROWS, SQL(from, to), rows, e);
+        return sql_query(db, &ROWS, SQL(from, to, most), rows, e);
     return sql_query(db, &ROWS_WITH_BODY,
                      SQL(from, to, sql_int(!!(r->want & WANT_ENVELOPE)),
                          sql_int(!!(r->want & WANT_STRUCTURE)), sql_int(!!(r->want & WANT_PARTS)),
-                         sql_int(!!(r->want & WANT_SENT)), sql_int(!!(r->want & WANT_PREVIEW))),
+                         sql_int(!!(r->want & WANT_SENT)), sql_int(!!(r->want & WANT_PREVIEW)), most),
                      rows, e);
 }
 
@@ -159,8 +171,10 @@ bool reader_next(struct reader *r, struct sql *db, struct err *e)
         if (!start(r, db, range, &rows, e))
             return false;
         uint32_t seen = range.to;
-        while (sql_next(&rows)) {
+        for (size_t left = ask_for(r); sql_next(&rows);) {
             uint32_t uid = message_uid(sql_get_int(&rows, 0));
+            if (--left == 0) /* there may be more of this range */
+                seen = uid;
             if (!is_wanted(r, uid))
                 continue;
             read_row(r, &rows, next_row(r));

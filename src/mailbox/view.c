@@ -2,16 +2,19 @@
 #include "mailbox/internal.h"
 
 MAIL_STATEMENT(STATE, "SELECT highestmodseq, messages FROM mailbox WHERE id = $1 AND selectable = 1");
-MAIL_STATEMENT(ROWS,
-               "SELECT id, flags, modseq, keywords FROM message WHERE id BETWEEN $1 AND $2 ORDER BY id");
+MAIL_STATEMENT(
+    ROWS, "SELECT id, flags, modseq, keywords FROM message WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT $3");
 /* The plus keeps SQLite from reading the whole mailbox in the order of its key: changes are few, and found by
  * their modseq. */
 MAIL_STATEMENT(CHANGED, "SELECT id, flags, modseq, keywords FROM message WHERE modseq > "
                         "$1 AND +id BETWEEN $2 AND $3 ORDER BY +id");
 MAIL_STATEMENT(EXPUNGED, "SELECT id FROM expunged WHERE modseq > $1 AND +id BETWEEN $2 AND $3 ORDER BY +id");
 
-MAIL_STATEMENT(MODSEQS, "SELECT id, modseq FROM message WHERE id BETWEEN $1 AND $2 ORDER BY id");
+MAIL_STATEMENT(MODSEQS, "SELECT id, modseq FROM message WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT $3");
 MAIL_STATEMENT(PURGED, "SELECT purged_modseq FROM mailbox WHERE id = 0");
+
+/* Of one query over a whole mailbox: a server holds its answer in memory. */
+#define PAGE_ROWS 20000
 
 #define FIRST(mailbox) sql_int(message_id((mailbox), 0))
 #define LAST(mailbox)  sql_int(message_id((mailbox), UID_MAX))
@@ -53,14 +56,22 @@ static enum store_result load(struct sql *db, int64_t mailbox, struct view *v, s
     if (r != STORE_OK)
         return r;
     view_reserve(v, messages);
-    struct sql_rows rows;
-    if (!sql_query(db, &ROWS, SQL(FIRST(mailbox), LAST(mailbox)), &rows, e))
-        return STORE_FAILED;
-    while (sql_next(&rows)) {
-        struct changed_row row = changed_row(&rows, NULL);
-        view_add(v, &row);
+    size_t read = PAGE_ROWS;
+    for (uint32_t from = 0; read == PAGE_ROWS;) {
+        struct sql_rows rows;
+        read = 0;
+        if (!sql_query(db, &ROWS, SQL(sql_int(message_id(mailbox, from)), LAST(mailbox), sql_int(PAGE_ROWS)),
+                       &rows, e))
+            return STORE_FAILED;
+        for (; sql_next(&rows); read++) {
+            struct changed_row row = changed_row(&rows, NULL);
+            view_add(v, &row);
+            from = row.uid + 1;
+        }
+        if (!sql_end(&rows, e))
+            return STORE_FAILED;
     }
-    return sql_end(&rows, e) ? STORE_OK : STORE_FAILED;
+    return STORE_OK;
 }
 
 enum store_result store_view_load(struct store *s, int64_t mailbox, bool keeps_modseqs, struct view *v,
@@ -81,6 +92,27 @@ enum store_result store_view_load(struct store *s, int64_t mailbox, bool keeps_m
     return r;
 }
 
+/* A page of them into the view, from uid *from on and row *row of the view. */
+static bool read_modseqs(struct sql *db, int64_t mailbox, struct view *v, size_t *row, uint32_t *from,
+                         size_t *read, struct err *e)
+{
+    struct sql_rows rows;
+    *read = 0;
+    if (!sql_query(db, &MODSEQS, SQL(sql_int(message_id(mailbox, *from)), LAST(mailbox), sql_int(PAGE_ROWS)),
+                   &rows, e))
+        return false;
+    for (; *row < v->n && sql_next(&rows); ++*read) {
+        uint32_t uid = message_uid(sql_get_int(&rows, 0));
+        uint64_t modseq = (uint64_t)sql_get_int(&rows, 1);
+        while (*row < v->n && v->v[*row].uid < uid)
+            ++*row;
+        if (*row < v->n && v->v[*row].uid == uid && modseq < v->modseq)
+            v->modseqs[*row] = modseq;
+        *from = uid + 1;
+    }
+    return sql_end(&rows, e);
+}
+
 enum store_result store_view_keep_modseqs(struct store *s, int64_t mailbox, struct view *v, struct err *e)
 {
     if (v->modseqs)
@@ -91,17 +123,10 @@ enum store_result store_view_keep_modseqs(struct store *s, int64_t mailbox, stru
     v->modseqs = mem_new(v->cap ? v->cap : 1, sizeof *v->modseqs);
     for (size_t i = 0; i < v->n; i++)
         v->modseqs[i] = v->modseq;
-    struct sql_rows rows;
-    bool good = sql_query(c->db, &MODSEQS, SQL(FIRST(mailbox), LAST(mailbox)), &rows, e);
-    for (size_t row = 0; good && row < v->n && sql_next(&rows);) {
-        uint32_t uid = message_uid(sql_get_int(&rows, 0));
-        uint64_t modseq = (uint64_t)sql_get_int(&rows, 1);
-        while (row < v->n && v->v[row].uid < uid)
-            row++;
-        if (row < v->n && v->v[row].uid == uid && modseq < v->modseq)
-            v->modseqs[row] = modseq;
-    }
-    good = good && sql_end(&rows, e);
+    bool good = true;
+    size_t row = 0, read = PAGE_ROWS;
+    for (uint32_t from = 0; good && read == PAGE_ROWS;)
+        good = read_modseqs(c->db, mailbox, v, &row, &from, &read, e);
     pool_give(&s->pool, c);
     return good ? STORE_OK : STORE_FAILED;
 }
