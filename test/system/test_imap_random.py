@@ -74,6 +74,13 @@ class Client(Wire):
         self.say(f"{tag} IDLE\r\n")
         while not (line := self.line_or_lost()).startswith("+"):
             hear(line)
+        self.listen(seconds, hear)
+        self.say("DONE\r\n")
+        while not (line := self.line_or_lost()).startswith(tag + " "):
+            hear(line)
+
+    def listen(self, seconds, hear):
+        """What comes without being asked for."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.socket.settimeout(left)
@@ -85,9 +92,6 @@ class Client(Wire):
                 raise Lost
             hear(line.decode())
         self.socket.settimeout(60)
-        self.say("DONE\r\n")
-        while not (line := self.line_or_lost()).startswith(tag + " "):
-            hear(line)
 
     def line_within(self):
         try:
@@ -151,6 +155,10 @@ class ByNumber:
     def picture(self):
         return {uid: flags for uid, flags in self.rows}
 
+    def there(self, golub, address, mailbox):
+        """What it ought to believe."""
+        return what_is_there(golub, address, mailbox)
+
 
 class ByUid:
     """A client that synchronises with QRESYNC: after each break it goes on from what it knows."""
@@ -158,6 +166,7 @@ class ByUid:
 
     def __init__(self):
         self.known, self.modseq, self.validity = {}, 0, 0
+        self.asked = 0  # the UID up to which it knows all: of newer ones it may hear only that their flags changed
 
     def open(self, client, mailbox):
         assert client.do("ENABLE QRESYNC").startswith("OK")
@@ -171,6 +180,7 @@ class ByUid:
             self.hear(line)
         if not self.modseq:
             client.do("UID FETCH 1:* (FLAGS)", self.hear)
+        self.asked = max(self.known, default=0)
         self.validity, self.modseq = validity, int(re.search(r"HIGHESTMODSEQ (\d+)", text).group(1))
 
     def hear(self, line):
@@ -185,11 +195,95 @@ class ByUid:
 
     def watch(self, client, seconds):
         client.idle(seconds, self.hear)
-        last = max(self.known, default=0)
-        client.do(f"UID FETCH {last + 1}:* (FLAGS)", self.hear)
+        client.do(f"UID FETCH {self.asked + 1}:* (FLAGS)", self.hear)
+        self.asked = max(self.known, default=0)
 
     def picture(self):
         return dict(self.known)
+
+    def there(self, golub, address, mailbox):
+        return what_is_there(golub, address, mailbox)
+
+
+class ByNotify(ByNumber):
+    """A client with NOTIFY: it says nothing and is told everything, with the UIDs and flags of what is new."""
+    label = "NOTIFY"
+
+    def open(self, client, mailbox):
+        super().open(client, mailbox)
+        events = "MessageNew (UID FLAGS) MessageExpunge FlagChange"
+        assert client.do(f"NOTIFY SET (selected ({events}))", self.hear).startswith("OK")
+        self.complete(client)  # what came between the two
+
+    def watch(self, client, seconds):
+        client.listen(seconds, self.hear)
+
+    def picture(self):
+        assert all(uid for uid, _ in self.rows), "a new message was not described: RFC 5465 section 5.2"
+        return super().picture()
+
+
+class BySearch(ByNumber):
+    """A client that has a search kept up to date, and IDLEs: a list of UIDs in mailbox order."""
+    label = "SEARCH RETURN (UPDATE)"
+    search = "UID SEARCH RETURN (UPDATE ALL) FLAGGED UNDELETED"
+    again = "UID SEARCH RETURN (ALL) FLAGGED UNDELETED"
+
+    def open(self, client, mailbox):
+        self.list = []
+        assert client.do(f"SELECT {mailbox}").startswith("OK")
+        assert client.do(self.search, self.hear).startswith("OK")
+
+    def hear(self, line):
+        if not line.startswith("* ESEARCH"):
+            return
+        assert " UID" in line, line
+        if found := re.search(r" ALL ([\d:,]+)", line):
+            self.list = numbers(found.group(1))
+        for what, pairs in re.findall(r" (ADDTO|REMOVEFROM) \(([^)]*)\)", line):
+            words = pairs.split()
+            for at, uids in zip(words[::2], words[1::2]):
+                (self.add if what == "ADDTO" else self.remove)(int(at), numbers(uids))
+
+    def add(self, at, uids):
+        assert at == 0 and not set(uids) & set(self.list)
+        self.list = sorted(self.list + uids)
+
+    def remove(self, at, uids):
+        assert at == 0 and set(uids) <= set(self.list)
+        self.list = [uid for uid in self.list if uid not in uids]
+
+    def watch(self, client, seconds):
+        client.idle(seconds, self.hear)
+
+    def picture(self):
+        return list(enumerate(self.list))
+
+    def there(self, golub, address, mailbox):
+        view = type(self)()
+        view.list = []
+        client = Client(golub, address)
+        assert client.do(f"SELECT {mailbox}").startswith("OK")
+        assert client.do(self.again, view.hear).startswith("OK")
+        return view.picture()
+
+
+class BySort(BySearch):
+    """The same with an order: each change says at which place."""
+    label = "SORT RETURN (UPDATE)"
+    search = "UID SORT RETURN (UPDATE ALL) (SUBJECT) UTF-8 UNSEEN"
+    again = "UID SORT RETURN (ALL) (SUBJECT) UTF-8 UNSEEN"
+
+    def add(self, at, uids):
+        assert 1 <= at <= len(self.list) + 1 and not set(uids) & set(self.list)
+        self.list[at - 1:at - 1] = uids
+
+    def remove(self, at, uids):
+        assert self.list[at - 1:at - 1 + len(uids)] == uids, f"{uids} are not at {at} of {self.list}"
+        del self.list[at - 1:at - 1 + len(uids)]
+
+
+KINDS = (ByNumber, ByUid, ByNotify, BySearch, BySort)
 
 
 class Watcher(threading.Thread):
@@ -228,18 +322,22 @@ class Actor(threading.Thread):
         super().__init__(daemon=True)
         self.golub, self.address, self.random = golub, address, random.Random(seed)
         self.stop = threading.Event()
-        self.problem, self.done = None, 0
+        self.problem, self.done, self.last_uid = None, 0, 30
 
     def some(self):
-        a, b = sorted(self.random.randrange(1, 30) for _ in range(2))
-        return f"{a}:{b}" if self.random.random() < 0.7 else f"{a}"
+        """UIDs, of old messages and of new ones."""
+        a = self.random.randrange(1, self.last_uid + 1)
+        return f"{a}:{a + self.random.randrange(20)}" if self.random.random() < 0.7 else f"{a}"
 
     def act(self, client):
         choice = self.random.random()
         mailbox = self.random.choice(MAILBOXES)
         if choice < 0.35:
             text = f"Subject: {self.random.random()}\r\n\r\nx\r\n"
-            return client.do(f"APPEND {mailbox} {{{len(text)}+}}\r\n{text}")
+            answer = client.do(f"APPEND {mailbox} {{{len(text)}+}}\r\n{text}")
+            if found := re.match(r"OK \[APPENDUID \d+ (\d+)\]", answer):
+                self.last_uid = int(found.group(1))
+            return answer
         if choice < 0.45:
             return client.do(f"SELECT {mailbox}")
         if choice < 0.75:
@@ -299,7 +397,7 @@ def test_every_watcher_sees_what_is_there(golub, kills):
     for mailbox in MAILBOXES:
         assert client.do(f"CREATE {mailbox}").startswith("OK")
     client.socket.close()
-    watchers = [Watcher(golub, address, m, kind, chance.random()) for m in MAILBOXES for kind in (ByNumber, ByUid)]
+    watchers = [Watcher(golub, address, m, kind, chance.random()) for m in MAILBOXES for kind in KINDS]
     actors = [Actor(golub, address, chance.random()) for _ in range(ACTORS)]
     for thread in watchers + actors:
         thread.start()
@@ -319,7 +417,6 @@ def test_every_watcher_sees_what_is_there(golub, kills):
         assert not thread.is_alive() and not thread.problem, f"{thread.name}: {thread.problem!r} (GOLUB_RANDOM_SEED={SEED})"
     assert sum(a.done for a in actors) > 50 and (killed > 0) == kills
     for watcher in watchers:
-        there = what_is_there(golub, address, watcher.mailbox)
-        seen = watcher.view.picture()
+        there, seen = dict(watcher.view.there(golub, address, watcher.mailbox)), dict(watcher.view.picture())
         wrong = {uid: (seen.get(uid), there.get(uid)) for uid in seen.keys() | there.keys() if seen.get(uid) != there.get(uid)}
         assert not wrong, f"{watcher.name}: uid: (seen, there): {wrong} (GOLUB_RANDOM_SEED={SEED})"
