@@ -294,8 +294,10 @@ enum imap_status imap_do_append(struct imap_session *s, struct imap_cursor *c)
     while (good && imap_peek(c) == ' ');
     if (good && !imap_take_end(c))
         good = append_fail_syntax(&a);
-    if (good && append_store(&a, NULL, &uids, &uidvalidity))
+    if (good && append_store(&a, NULL, &uids, &uidvalidity)) {
+        imap_warn_of_quota(s);
         a.status = imap_ok(s, "[APPENDUID %u %.*s] Appended", uidvalidity, STR_ARGS(uids));
+    }
     append_free(&a);
     return a.status;
 }

@@ -34,6 +34,11 @@ static const struct {
     {"STATUS=SIZE", AFTER},        /* RFC 8438 */
     {"LIST-METADATA", AFTER},      /* RFC 9590 */
     {"METADATA", AFTER},           /* RFC 5464 */
+    {"QUOTA", AFTER},              /* RFC 9208 */
+    {"QUOTA=RES-STORAGE", AFTER},  /* its section 5.1 */
+    {"QUOTA=RES-MESSAGE", AFTER},  /* 5.2 */
+    {"QUOTA=RES-MAILBOX", AFTER},  /* 5.3 */
+    {"QUOTASET", AFTER},           /* 4.1.3 */
     {"ACL", AFTER},                /* RFC 4314 */
     {"RIGHTS=texk", AFTER},        /* its section 5.1.1 */
     {"UNSELECT", AFTER},           /* RFC 3691 */

@@ -50,8 +50,10 @@ static enum imap_status copy_or_move(struct imap_session *s, struct imap_cursor 
         return imap_ok(s, "There was nothing to do");
     imap_note_own(s, to.id, to_uids[0], to_uids[count - 1]);
     struct str code = copyuid(s, uidvalidity, from_uids, to_uids, count);
-    if (!moves)
+    if (!moves) {
+        imap_warn_of_quota(s);
         return imap_ok(s, "[%.*s] Copied", STR_ARGS(code));
+    }
     /* Before the EXPUNGEs, which the session tells behind the command (RFC 6851 section 4.3). */
     stream_write(s->stream, STR("* OK ["));
     stream_write(s->stream, code);

@@ -68,6 +68,9 @@ static const struct command {
     {STR_INIT("NOTIFY"), ALWAYS, PLAIN, NOTHING, imap_do_notify},           /* RFC 5465 */
     {STR_INIT("GETMETADATA"), ALWAYS, PLAIN, ALL, imap_do_getmetadata},     /* RFC 5464 */
     {STR_INIT("SETMETADATA"), ALWAYS, PLAIN, ALL, imap_do_setmetadata},
+    {STR_INIT("GETQUOTA"), ALWAYS, PLAIN, ALL, imap_do_getquota}, /* RFC 9208 */
+    {STR_INIT("GETQUOTAROOT"), ALWAYS, PLAIN, ALL, imap_do_getquotaroot},
+    {STR_INIT("SETQUOTA"), ALWAYS, PLAIN, ALL, imap_do_setquota},
     /* ACL, RFC 4314 */
     {STR_INIT("GETACL"), ALWAYS, PLAIN, ALL, imap_do_getacl},
     {STR_INIT("SETACL"), ALWAYS, PLAIN, ALL, imap_do_setacl},

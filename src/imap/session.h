@@ -70,6 +70,9 @@ enum imap_status imap_bad_syntax(struct imap_session *s, const struct imap_curso
 /* NO with the response code of RFC 5530 that fits; a failure of ours goes to the log. */
 enum imap_status imap_no_store(struct imap_session *s, enum store_result r, const struct err *e);
 
+/* The soft warning of RFC 9208 section 4.3.1, behind messages that were added. */
+void imap_warn_of_quota(struct imap_session *s);
+
 /* "* BYE words", and the session ends. */
 void imap_bye(struct imap_session *s, const char *words);
 
@@ -116,6 +119,7 @@ imap_handler imap_do_fetch, imap_do_store;
 imap_handler imap_do_search, imap_do_sort, imap_do_thread, imap_do_esearch, imap_do_cancelupdate;
 imap_handler imap_do_notify;
 imap_handler imap_do_getmetadata, imap_do_setmetadata;
+imap_handler imap_do_getquota, imap_do_getquotaroot, imap_do_setquota;
 imap_handler imap_do_getacl, imap_do_setacl, imap_do_deleteacl, imap_do_listrights, imap_do_myrights;
 imap_handler imap_do_copy, imap_do_move, imap_do_expunge;
 imap_handler imap_do_uidbatches, imap_do_unauthenticate;
