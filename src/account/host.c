@@ -5,10 +5,9 @@
 #include "account/intake.h"
 #include "account/link.h"
 #include "account/sessions.h"
+#include "account/upkeep.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/sql_remote.h"
-#include "base/thread.h"
 #include "keeper/keeper.h"
 #include "role/role.h"
 
@@ -31,15 +30,11 @@
 /* Heaps that threads share: each costs memory that stays, and sessions wait on clients, not for malloc. */
 #define ACCOUNT_HEAPS      2
 
-/* How often messages that were expunged long ago are removed for good. */
-#define PURGE_EVERY_MS (24 * 3600 * (int64_t)1000)
-
 struct account {
     struct host host; /* first */
     struct intake *intake;
     struct sessions *sessions;
     struct loop_channel *control;
-    bool is_purging, has_purged; /* in this process */
 };
 
 /* One more channel to the store role; it knows whose. */
@@ -75,48 +70,14 @@ struct store *host_store(struct host *h, struct err *e)
         h->store_error = (struct err)ERR_INIT;
         h->store = open_store(h, &h->store_error);
         h->store_failed_ms = clock_ms();
-        if (!h->store)
+        if (h->store)
+            upkeep_start(h->upkeep);
+        else
             LOG_ERROR("account.store", F_C("address", h->start->address), F_C("error", h->store_error.text));
     }
     if (!h->store && e)
         *e = h->store_error;
     return h->store;
-}
-
-/* --- clearing up --- in a thread, because there may be much to remove, and deliveries go on. */
-
-static void ask_to_leave(void *context);
-
-static void purge_is_over(void *context)
-{
-    struct account *a = context;
-    a->is_purging = false;
-    if (!a->host.linger) /* nothing has begun meanwhile */
-        ask_to_leave(a);
-}
-
-static void purge(void *context)
-{
-    struct account *a = context;
-    struct err e = ERR_INIT;
-    if (store_purge(a->host.store, clock_wall(), &e) != STORE_OK)
-        LOG_ERROR("account.purge", F_C("address", a->host.start->address), F_C("error", e.text));
-    loop_post(a->host.loop, purge_is_over, a);
-}
-
-static void start_purge(struct account *a)
-{
-    if (!a->host.store || a->is_purging || a->host.stopping)
-        return;
-    a->has_purged = true;
-    a->is_purging = thread_start(purge, a);
-}
-
-static void purge_daily(void *context)
-{
-    struct account *a = context;
-    start_purge(a);
-    loop_timer(a->host.loop, PURGE_EVERY_MS, purge_daily, a);
 }
 
 /* --- leaving --- */
@@ -128,15 +89,20 @@ static void ask_to_leave(void *context)
     a->host.linger = NULL;
     if (sessions_count(a->sessions) > 0 || (intake_channels(a->intake) > 0 && !a->host.stopping))
         return; /* the end of the last of them sets the timer again */
-    if (!a->has_purged)
-        start_purge(a);
-    if (a->is_purging && !a->host.stopping)
+    if (upkeep_before_leaving(a->host.upkeep))
         return; /* the end of that comes here again */
     CLEAN_FRAME struct ipc_frame f;
     ipc_frame_init(&f, ACCOUNT_FRAME_IDLE);
     ipc_put_u64(&f, a->host.received);
     ipc_send(loop_channel_fd(a->control), &f, deadline_in(0));
     host_touch(&a->host); /* asks again, should the answer be no */
+}
+
+static void upkeep_is_over(void *context)
+{
+    struct account *a = context;
+    if (!a->host.linger) /* nothing has begun meanwhile */
+        ask_to_leave(a);
 }
 
 void host_touch(struct host *h)
@@ -210,15 +176,15 @@ int account_main(const struct account_start *start)
     if (start->store >= 0)
         loop_watch(a.host.loop, start->store, 0, store_gone, &a.host); /* answers are read by who asked */
     a.host.link = link_new(start->control);
+    a.host.upkeep = upkeep_new(&a.host, upkeep_is_over, &a);
     a.intake = intake_new(&a.host);
     a.sessions = sessions_new(&a.host);
     a.control = loop_channel(a.host.loop, start->control, control_frame, control_closed, &a);
     host_touch(&a.host);
-    loop_timer(a.host.loop, PURGE_EVERY_MS, purge_daily, &a);
     loop_run(a.host.loop);
     /* The process ends with its control channel still open: once that closes, keeper takes it for dead. Its
      * memory goes with it; the threads of sessions may use it to the last moment. */
-    if (a.host.store && sessions_count(a.sessions) == 0 && !a.is_purging)
+    if (a.host.store && sessions_count(a.sessions) == 0 && !upkeep_is_busy(a.host.upkeep))
         store_close(a.host.store);
     return 0;
 }

@@ -18,6 +18,7 @@ struct host {
     struct store *store;           /* NULL until it is needed, or while it cannot be opened */
     int64_t store_failed_ms;
     struct err store_error;
+    struct upkeep *upkeep;
 };
 
 /* The store, opened by the first who needs it; main thread only. NULL: it cannot be opened now (disk full, a

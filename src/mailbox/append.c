@@ -139,6 +139,7 @@ static bool insert(struct change *ch, struct store_append *item, struct digest *
     struct str texts = buf_str(&d->texts);
     struct sql_value delivery = item->delivery.n > 0 ? sql_blob(item->delivery) : sql_null();
     int64_t saved = clock_wall(), body = (int64_t)++ch->root.deleted_size; /* see ROOT_MAILBOX */
+    ch->has_bodies = true;
     struct sql_value sent = d->sent != SENT_UNKNOWN ? sql_int(d->sent) : sql_null();
     if (!sql_exec(ch->db, &INSERT_BODY,
                   SQL(sql_int(body), sql_int(id), sql_int(saved), delivery, sent,

@@ -2,14 +2,19 @@
 
 #include "mailbox/keys.h"
 #include "mailbox/search_text.h"
+#include "mailbox/word_index.h"
+#include "message/search_fold.h"
 
 /* Bodies of one transaction. When an answer waits, a commit's fsync should not count; behind delivery a
  * writer should not wait long: some milliseconds. */
 #define BATCH_AT_ONCE 1000
-#define BATCH_BEHIND  50
+#define BATCH_BEHIND  200
+/* Of text, after which a batch ends: some memory, and some tens of milliseconds. */
+#define BATCH_BYTES   ((size_t)4 * 1024 * 1024)
 
-/* Of the program's way to work it out: raise it and what is stored is made anew. */
-static const int64_t VERSIONS[] = {[CATCH_UP_KEYS] = 1};
+/* Of the program's way to work it out: raise it and what is stored is made anew. Words are as they are
+ * folded. */
+static const int64_t VERSIONS[] = {[CATCH_UP_KEYS] = 1, [CATCH_UP_WORDS] = 1000 + SEARCH_FOLD_VERSION};
 
 MAIL_STATEMENT(PROGRESS, "SELECT version, body FROM catch_up WHERE work = $1");
 MAIL_STATEMENT(SET_PROGRESS, "INSERT INTO catch_up(work, version, body) VALUES($1, $2, $3)"
@@ -33,13 +38,13 @@ struct batch {
     struct piece *pieces;
     size_t n;
     bool more;
+    struct word_builder *words; /* CATCH_UP_WORDS */
 };
 
-/* Bodies that are done: 0 when none is, or when what is stored is of another version. */
-static bool read_progress(struct sql *db, enum catch_up_work work, int64_t *body, struct err *e)
+bool catch_up_progress(struct sql *db, enum catch_up_work work, int64_t *body, struct err *e)
 {
     struct sql_rows rows;
-    *body = 0;
+    *body = 0; /* when none is, or when what is stored is of another version */
     if (!sql_query(db, &PROGRESS, SQL(sql_int(work)), &rows, e))
         return false;
     if (sql_next(&rows) && sql_get_int(&rows, 0) == VERSIONS[work])
@@ -47,8 +52,25 @@ static bool read_progress(struct sql *db, enum catch_up_work work, int64_t *body
     return sql_end(&rows, e);
 }
 
+static bool read_bodies(struct batch *b, struct sql *db, struct err *e)
+{
+    struct sql_rows rows;
+    size_t cap = 0;
+    if (!sql_query(db, &NEXT_BODIES, SQL(sql_int(b->from), sql_int((int64_t)b->max + 1)), &rows, e))
+        return false;
+    while (sql_next(&rows)) {
+        b->more = b->n == b->max;
+        if (b->more)
+            break;
+        b->pieces = list_room(&b->arena, b->pieces, b->n, &cap, sizeof *b->pieces);
+        b->pieces[b->n++] = (struct piece){.body = sql_get_int(&rows, 0),
+                                           .parts = arena_copy(&b->arena, sql_get_str(&rows, 1))};
+    }
+    return sql_end(&rows, e);
+}
+
 /* A body that cannot be read any more has no keys; whoever reads it is told what is wrong with it. */
-static void work_out(struct batch *b, struct search_text *t, struct piece *p)
+static void make_keys(struct batch *b, struct search_text *t, struct piece *p)
 {
     struct err ignored = ERR_INIT;
     struct str header = STR("");
@@ -57,31 +79,23 @@ static void work_out(struct batch *b, struct search_text *t, struct piece *p)
     keys_of_header(header, &b->arena, &p->keys, &p->answers);
 }
 
-static bool read_bodies(struct batch *b, struct sql *db, struct err *e)
-{
-    struct sql_rows rows;
-    if (!sql_query(db, &NEXT_BODIES, SQL(sql_int(b->from), sql_int((int64_t)b->max + 1)), &rows, e))
-        return false;
-    while (sql_next(&rows)) {
-        b->more = b->n == b->max;
-        if (b->more)
-            break;
-        b->to = sql_get_int(&rows, 0);
-        b->pieces[b->n++] =
-            (struct piece){.body = b->to, .parts = arena_copy(&b->arena, sql_get_str(&rows, 1))};
-    }
-    return sql_end(&rows, e);
-}
-
-static void work_all_out(struct batch *b, struct connection *c)
+static void work_out(struct batch *b, struct connection *c)
 {
     struct search_text text;
+    size_t done = 0;
     search_text_init(&text, c);
-    for (size_t i = 0; i < b->n; i++) {
-        search_text_start_body(&text, b->pieces[i].body, b->pieces[i].parts);
-        work_out(b, &text, &b->pieces[i]);
+    for (; done < b->n && (!b->words || word_builder_bytes(b->words) < BATCH_BYTES); done++) {
+        struct piece *p = &b->pieces[done];
+        search_text_start_body(&text, p->body, p->parts);
+        if (b->words)
+            word_builder_add(b->words, p->body, &text);
+        else
+            make_keys(b, &text, p);
+        b->to = p->body;
     }
     search_text_free(&text);
+    b->more |= done < b->n;
+    b->n = done;
 }
 
 static bool prepare(struct batch *b, struct err *e)
@@ -91,28 +105,42 @@ static bool prepare(struct batch *b, struct err *e)
         return false;
     bool good = sql_begin_read(c->db, e);
     if (good) {
-        good = read_progress(c->db, b->work, &b->from, e) && read_bodies(b, c->db, e);
+        good = catch_up_progress(c->db, b->work, &b->from, e) && read_bodies(b, c->db, e);
         if (good)
-            work_all_out(b, c);
+            work_out(b, c);
         sql_rollback(c->db);
     }
     pool_give(&b->store->pool, c);
+    if (b->words)
+        word_builder_finish(b->words);
     return good;
+}
+
+static bool write_keys(struct batch *b, struct sql *db, struct err *e)
+{
+    for (size_t i = 0; i < b->n; i++)
+        if (!keys_write(db, b->pieces[i].body, &b->pieces[i].keys, b->pieces[i].answers, e))
+            return false;
+    return true;
+}
+
+/* Of another version, if there is something. */
+static bool write_words(struct batch *b, struct sql *db, struct err *e)
+{
+    return (b->from > 0 || word_index_clear(db, e)) && word_builder_write(b->words, db, e);
 }
 
 static bool write_batch(struct batch *b, struct sql *db, struct err *e)
 {
     int64_t from;
-    if (!read_progress(db, b->work, &from, e))
+    if (!catch_up_progress(db, b->work, &from, e))
         return false;
     if (from != b->from) { /* another process has done it meanwhile */
         b->more = true;
         return true;
     }
-    for (size_t i = 0; i < b->n; i++)
-        if (!keys_write(db, b->pieces[i].body, &b->pieces[i].keys, b->pieces[i].answers, e))
-            return false;
-    return sql_exec(db, &SET_PROGRESS, SQL(sql_int(b->work), sql_int(VERSIONS[b->work]), sql_int(b->to)),
+    return (b->words ? write_words(b, db, e) : write_keys(b, db, e)) &&
+           sql_exec(db, &SET_PROGRESS, SQL(sql_int(b->work), sql_int(VERSIONS[b->work]), sql_int(b->to)),
                     NULL, e);
 }
 
@@ -128,45 +156,76 @@ static bool store_batch(struct batch *b, struct err *e)
     return change_commit(&ch, e) == STORE_OK;
 }
 
+/* Called under store.catching_up. */
 static bool do_batch(struct store *s, enum catch_up_work work, size_t max, bool *more, struct err *e)
 {
     struct batch b = {.store = s, .work = work, .max = max, .arena = ARENA_INIT};
-    b.pieces = ARENA_ARRAY(&b.arena, struct piece, max);
-    pthread_mutex_lock(&s->catching_up);
+    b.words = work == CATCH_UP_WORDS ? word_builder_new() : NULL;
     bool good = prepare(&b, e) && (b.n == 0 || store_batch(&b, e));
-    pthread_mutex_unlock(&s->catching_up);
     *more = b.more;
+    if (b.words)
+        word_builder_free(b.words);
     arena_free(&b.arena);
     return good;
 }
 
-/* Whether all is done, which is the rule, costs two look-ups. */
-static bool is_done(struct store *s, enum catch_up_work work, bool *done, struct err *e)
+/* Bodies that wait, at most: ids may be missing. That there is none, the rule, costs two look-ups. */
+static bool count_waiting(struct store *s, enum catch_up_work work, int64_t *waiting, struct err *e)
 {
     struct connection *c = pool_take(&s->pool, e);
+    int64_t body, last = 0;
     if (!c)
         return false;
-    int64_t body, last = 0;
     bool good =
-        read_progress(c->db, work, &body, e) && sql_one_int(c->db, &LAST_BODY, SQL_NONE, &last, e) >= 0;
+        catch_up_progress(c->db, work, &body, e) && sql_one_int(c->db, &LAST_BODY, SQL_NONE, &last, e) >= 0;
     pool_give(&s->pool, c);
-    *done = good && body >= last;
+    *waiting = good && last > body ? last - body : 0;
+    return good;
+}
+
+static bool finish(struct store *s, enum catch_up_work work, int64_t most, struct err *e)
+{
+    int64_t waiting;
+    if (!count_waiting(s, work, &waiting, e))
+        return false;
+    bool more = waiting > 0 && waiting <= most, good = true;
+    while (good && more) {
+        pthread_mutex_lock(&s->catching_up);
+        good = do_batch(s, work, BATCH_AT_ONCE, &more, e);
+        pthread_mutex_unlock(&s->catching_up);
+    }
     return good;
 }
 
 bool catch_up_finish(struct store *s, enum catch_up_work work, struct err *e)
 {
-    bool done;
-    if (!is_done(s, work, &done, e))
+    return finish(s, work, INT64_MAX, e);
+}
+
+bool catch_up_try(struct store *s, enum catch_up_work work, struct err *e)
+{
+    return finish(s, work, CATCH_UP_WAIT_MAX, e);
+}
+
+bool catch_up_again(struct store *s, enum catch_up_work work, struct err *e)
+{
+    struct change ch;
+    if (change_open(s, &ch, e) != STORE_OK)
         return false;
-    for (bool more = !done; more;)
-        if (!do_batch(s, work, BATCH_AT_ONCE, &more, e))
-            return false;
-    return true;
+    if (sql_exec(ch.db, &SET_PROGRESS, SQL(sql_int(work), sql_int(VERSIONS[work]), sql_int(0)), NULL, e))
+        return change_commit(&ch, e) == STORE_OK;
+    change_cancel(&ch);
+    return false;
 }
 
 enum store_result store_catch_up(struct store *s, bool *more, struct err *e)
 {
-    *more = false;
-    return do_batch(s, CATCH_UP_KEYS, BATCH_BEHIND, more, e) ? STORE_OK : STORE_FAILED;
+    pthread_mutex_lock(&s->catching_up);
+    bool good = do_batch(s, CATCH_UP_KEYS, BATCH_BEHIND, more, e);
+    if (good && !*more)
+        good = do_batch(s, CATCH_UP_WORDS, BATCH_BEHIND, more, e);
+    if (good && !*more)
+        good = word_index_merge(s, more, e);
+    pthread_mutex_unlock(&s->catching_up);
+    return good ? STORE_OK : STORE_FAILED;
 }

@@ -149,10 +149,13 @@ enum store_result change_commit(struct change *ch, struct err *e)
             watch_set(w, c->mailbox, c->is_gone ? 0 : c->highestmodseq);
     if (ch->is_of_rights) /* when they hold, and before anybody is woken to look at them */
         atomic_fetch_add(&ch->store->rights_version, 1);
-    bool wake = ch->is_visible;
+    bool wake = ch->is_visible, has_bodies = ch->has_bodies;
+    struct store *s = ch->store;
     release(ch);
     if (wake)
         watch_wake(w);
+    if (has_bodies && s->on_append)
+        s->on_append(s->on_append_context);
     return STORE_OK;
 }
 

@@ -13,20 +13,10 @@ struct finding {
     void *context;
 };
 
-MAIL_STATEMENT(PARTS, "SELECT parts FROM body WHERE id = $1");
-
 /* The keys of a message that are not stored, perhaps because the disk is full. */
-static bool make_keys(struct finding *f, struct sql *db, struct read_row *row, struct arena *a, struct err *e)
+static bool make_keys(struct finding *f, struct read_row *row, struct arena *a, struct err *e)
 {
-    struct sql_rows rows;
-    struct str parts = STR(""), header, answers;
-    if (!sql_query(db, &PARTS, SQL(sql_int(row->fetch.row.body)), &rows, e))
-        return false;
-    if (sql_next(&rows))
-        parts = arena_copy(a, sql_get_str(&rows, 0));
-    if (!sql_end(&rows, e))
-        return false;
-    row->fetch.parts = parts;
+    struct str header, answers;
     search_text_start(&f->text, &row->fetch);
     if (!search_text_header(&f->text, &header, e))
         return false;
@@ -39,7 +29,7 @@ static bool give_batch(struct finding *f, struct reader *r, struct err *e)
     for (size_t i = 0; i < r->count; i++) {
         struct read_row *row = &r->rows[i];
         const struct message_row *m = &row->fetch.row;
-        if (!row->has_keys && !make_keys(f, f->text.connection->db, row, &r->arena, e))
+        if (!row->has_keys && !make_keys(f, row, &r->arena, e))
             return false;
         while (f->uids[f->at] < m->uid)
             f->at++; /* expunged since the search */

@@ -8,7 +8,6 @@
  */
 #define NEAR_LENGTH   4
 #define NEARER_LENGTH 8
-#define NEAR_MAX      2
 #define LENGTH_MAX    64 /* bytes of words that are compared so */
 
 static size_t least(size_t a, size_t b)
@@ -52,7 +51,7 @@ uint8_t fuzzy_compare(struct str needle, struct str word)
         if (str_find(word, needle) != STR_NONE)
             return FUZZY_PART;
     }
-    size_t max = needle.n >= NEARER_LENGTH ? NEAR_MAX : needle.n >= NEAR_LENGTH ? 1 : 0;
+    size_t max = needle.n >= NEARER_LENGTH ? FUZZY_APART : needle.n >= NEAR_LENGTH ? 1 : 0;
     size_t apart = needle.n > word.n ? needle.n - word.n : word.n - needle.n;
     if (apart > max || max == 0 || needle.n > LENGTH_MAX || word.n > LENGTH_MAX)
         return 0;

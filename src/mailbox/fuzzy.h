@@ -4,6 +4,7 @@
 #include "base/arena.h"
 
 enum { FUZZY_EXACT = 100, FUZZY_WORD = 90, FUZZY_PART = 75, FUZZY_NEAR = 50 };
+#define FUZZY_APART     2  /* letters by which words that are near may differ in length */
 #define FUZZY_WORDS_MAX 32 /* of a needle that are looked for; more say nothing more */
 
 struct fuzzy {

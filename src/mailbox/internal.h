@@ -77,7 +77,10 @@ struct store {
     pthread_mutex_t catching_up; /* one at a time works behind delivery (catch_up.c); taken before `writer` */
     _Atomic uint64_t rights_version; /* rights.c */
     atomic_bool near_quota;          /* as of the last commit that asked (quota.c) */
-    struct sql_source source;        /* of these: */
+    void (*on_append)(void *context);
+    void *on_append_context;
+    bool reads_all;           /* searches do not ask the full text index: how tests compare both ways */
+    struct sql_source source; /* of these: */
     char *path, *owner;
 };
 
@@ -106,6 +109,7 @@ struct change {
     struct counters root; /* the account's own: see ROOT_MAILBOX */
     uint64_t modseq;      /* of whatever is changed now */
     bool is_visible;      /* sessions must be woken */
+    bool has_bodies;      /* new ones: see store_on_append */
     bool is_of_rights;    /* the store's rights_version goes on */
     bool knows_limits;    /* quota.c has read them */
     uint64_t limits[QUOTA_RESOURCES];

@@ -144,7 +144,9 @@ void keys_of_header(struct str header, struct arena *a, struct body_keys *out, s
 MAIL_STATEMENT(
     INSERT,
     "INSERT INTO body_key(body, thread, sent, is_reply, subject, sender, recipient, copied, display_from,"
-    " display_to, links) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT(body) DO NOTHING");
+    " display_to, links) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT(body) DO UPDATE "
+    "SET sent = $3, is_reply = $4, subject = $5,"
+    " sender = $6, recipient = $7, copied = $8, display_from = $9, display_to = $10, links = $11");
 MAIL_STATEMENT(DELETE, "DELETE FROM body_key WHERE body = $1");
 MAIL_STATEMENT(THREAD_OF_LINK, "SELECT thread FROM thread_link WHERE hash = $1");
 MAIL_STATEMENT(INSERT_LINK,

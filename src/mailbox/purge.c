@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "mailbox/internal.h"
 #include "mailbox/keys.h"
+#include "mailbox/word_index.h"
 
 #define PURGE_BATCH 2000 /* rows of one transaction: the writers in between wait a moment, not minutes */
 
@@ -83,27 +84,34 @@ static bool purge_batch(struct sql *db, int64_t before, struct purge *p, struct 
         !mark_used(db, &LIVE_BODIES, p, e) || !mark_used(db, &KEPT_BODIES, p, e))
         return false;
     for (size_t i = 0; i < p->n; i++)
-        if (!p->used[i] && (!keys_delete(db, p->bodies[i], e) || !body_delete(db, p->bodies[i], e)))
+        if (!p->used[i] && (!keys_delete(db, p->bodies[i], e) || !word_index_forget(db, p->bodies[i], e) ||
+                            !body_delete(db, p->bodies[i], e)))
             return false;
     return true;
+}
+
+static bool purge_some(struct store *s, int64_t before, struct purge *p, struct err *e)
+{
+    struct change ch;
+    if (change_open(s, &ch, e) != STORE_OK)
+        return false;
+    if (purge_batch(ch.db, before, p, e))
+        return change_commit(&ch, e) == STORE_OK;
+    change_cancel(&ch);
+    return false;
 }
 
 enum store_result store_purge(struct store *s, int64_t now, struct err *e)
 {
     CLEAN_FREE int64_t *bodies = mem_new(PURGE_BATCH, sizeof *bodies);
     CLEAN_FREE bool *used = mem_new(PURGE_BATCH, sizeof *used);
-    for (struct purge p = {.rows = PURGE_BATCH}; p.rows == PURGE_BATCH;) {
+    bool good = true;
+    for (struct purge p = {.rows = PURGE_BATCH}; good && p.rows == PURGE_BATCH;) {
         memset(used, 0, PURGE_BATCH * sizeof *used);
         p = (struct purge){.bodies = bodies, .used = used};
-        struct change ch;
-        if (change_open(s, &ch, e) != STORE_OK)
-            return STORE_FAILED;
-        if (!purge_batch(ch.db, now - EXPUNGED_KEPT_S, &p, e)) {
-            change_cancel(&ch);
-            return STORE_FAILED;
-        }
-        if (change_commit(&ch, e) != STORE_OK)
-            return STORE_FAILED;
+        pthread_mutex_lock(&s->catching_up); /* what is being worked out of a body must not outlive it */
+        good = purge_some(s, now - EXPUNGED_KEPT_S, &p, e);
+        pthread_mutex_unlock(&s->catching_up);
     }
-    return STORE_OK;
+    return good ? STORE_OK : STORE_FAILED;
 }

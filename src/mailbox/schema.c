@@ -140,6 +140,19 @@ static const struct sql_migration MIGRATIONS[] = {
         " work INTEGER PRIMARY KEY,"      /* enum catch_up_work */
         " version INTEGER NOT NULL,"      /* of the program's way to do it */
         " body INTEGER NOT NULL) STRICT;" /* the last that is done */
+        /* The full text index: word_index.h. `gone`: bodies that were purged since the segment was written.
+         */
+        "CREATE TABLE word_segment("
+        " id INTEGER PRIMARY KEY,"
+        " first_body INTEGER NOT NULL,"
+        " last_body INTEGER NOT NULL,"
+        " bodies INTEGER NOT NULL,"
+        " gone INTEGER NOT NULL,"
+        " bytes INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE word_block("
+        " id INTEGER PRIMARY KEY," /* block_id() */
+        " words BLOB NOT NULL,"
+        " postings BLOB NOT NULL) STRICT;"
 
         /* message/preview.h */
         "ALTER TABLE body ADD COLUMN preview TEXT;" /* NULL: from before there were any, not asked for yet */

@@ -3,8 +3,9 @@
 #include "mailbox/search.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "mailbox/catch_up.h"
-#include "mailbox/fuzzy.h"
+#include "mailbox/search_plan.h"
 #include "mailbox/search_text.h"
 #include "message/date.h"
 #include "message/search_fold.h"
@@ -19,6 +20,7 @@ struct condition {
     struct str folded; /* node->text, as it is compared */
     bool is_fuzzy;
     struct fuzzy fuzzy;
+    struct search_plan plan;
     uint8_t score;         /* of a fuzzy leaf and the row that was judged last */
     const int64_t *bodies; /* THREADID: those of the thread, ascending */
     size_t body_count;
@@ -27,12 +29,13 @@ struct condition {
 struct search {
     struct arena *a;
     struct search_text text;
+    struct search_queries queries;
     const struct read_row *row;
     enum level level; /* how far this row has been read */
     unsigned want;
     int64_t now;
     bool has_fuzzy, has_thread; /* somewhere in the tree */
-    bool is_failed;
+    bool is_failed, is_damaged; /* damaged: the index */
     struct err *e;
 };
 
@@ -56,11 +59,12 @@ static enum level level_of(enum search_kind kind)
 
 static void compile_text(struct search *s, struct condition *c)
 {
-    s->want |= WANT_PARTS;
     c->level = level_of(c->node->kind);
     c->folded = fold(s->a, c->node->text);
     if (c->is_fuzzy)
         c->fuzzy = fuzzy_prepare(c->folded);
+    c->plan = search_plan_make(&s->queries, c->node->kind, c->node->name, c->folded,
+                               c->is_fuzzy ? &c->fuzzy : NULL);
 }
 
 static struct condition *compile(struct search *s, const struct search_node *node, bool is_fuzzy)
@@ -262,6 +266,10 @@ static enum truth judge(struct search *s, struct condition *c)
         return b == YES ? YES : a == UNKNOWN ? UNKNOWN : b;
     default: break;
     }
+    enum search_hint hint =
+        c->level > LEVEL_ROW ? search_plan_judge(&s->queries, &c->plan, s->row->fetch.row.body) : HINT_READ;
+    if (hint != HINT_READ)
+        return hint == HINT_YES ? YES : NO;
     if (c->level > s->level || s->is_failed)
         return UNKNOWN;
     bool yes = c->level == LEVEL_ROW ? judge_row(s, c) : judge_text(s, c);
@@ -351,8 +359,26 @@ static bool run(struct search *s, struct condition *c, struct reader *r, struct 
     return !s->is_failed;
 }
 
-static bool search_with(struct search *s, int64_t mailbox, struct condition *c, struct connection *connection,
-                        struct found *found)
+/* An index that cannot be read is not missed: then all is read, and it is made anew. */
+static void ask_index(struct search *s, struct store *store)
+{
+    struct sql *db = s->text.connection->db;
+    struct err e = ERR_INIT;
+    if (s->queries.n == 0 || store->reads_all || !sql_begin_read(db, &e))
+        return;
+    bool good = search_plan_ask(&s->queries, db, &e);
+    sql_rollback(db);
+    if (good)
+        return;
+    s->queries.answer.bodies = 0;
+    if (e.kind != ERR_INTERNAL)
+        return;
+    LOG_ERROR("mailbox.word-index", F_C("error", e.text));
+    s->is_damaged = true;
+}
+
+static bool search_with(struct search *s, struct store *store, int64_t mailbox, struct condition *c,
+                        struct connection *connection, struct found *found)
 {
     search_text_init(&s->text, connection);
     struct reader r;
@@ -361,6 +387,7 @@ static bool search_with(struct search *s, int64_t mailbox, struct condition *c, 
     r.from = span.from;
     r.to = span.to;
     r.is_done = span.from > span.to;
+    ask_index(s, store);
     bool good = load_threads(s, c) && run(s, c, &r, found);
     reader_close(&r);
     search_text_free(&s->text);
@@ -371,16 +398,21 @@ enum store_result store_search(struct store *s, int64_t mailbox, const struct se
                                struct arena *a, uint32_t **uids, size_t *n, uint64_t *highest_modseq,
                                uint8_t **relevance, struct err *e)
 {
-    struct search search = {.a = a, .e = e, .now = clock_wall()};
+    struct search search = {.a = a, .e = e, .now = clock_wall(), .queries = {.a = a}};
     struct condition *c = compile(&search, tree, false);
     if (search.has_thread && !catch_up_finish(s, CATCH_UP_KEYS, e))
         return STORE_FAILED;
+    struct err ignored = ERR_INIT; /* what could not be put into the index is read */
+    if (search.queries.n > 0 && !s->reads_all)
+        catch_up_try(s, CATCH_UP_WORDS, &ignored);
     struct connection *connection = pool_take(&s->pool, e);
     if (!connection)
         return STORE_FAILED;
     struct found found = {.wants_relevance = relevance != NULL};
-    bool good = search_with(&search, mailbox, c, connection, &found);
+    bool good = search_with(&search, s, mailbox, c, connection, &found);
     pool_give(&s->pool, connection);
+    if (search.is_damaged)
+        catch_up_again(s, CATCH_UP_WORDS, &ignored);
     *uids = found.uids;
     *n = found.n;
     if (highest_modseq)

@@ -57,8 +57,22 @@ void search_text_start(struct search_text *t, const struct fetch_row *row)
     start(t, row->row.body, row->row.size, row->parts);
 }
 
+MAIL_STATEMENT(PARTS, "SELECT parts FROM body WHERE id = $1");
+
+static bool load_parts(struct search_text *t, struct err *e)
+{
+    struct sql_rows rows;
+    if (!sql_query(t->connection->db, &PARTS, SQL(sql_int(t->id)), &rows, e))
+        return false;
+    if (sql_next(&rows))
+        t->parts = arena_copy(&t->arena, sql_get_str(&rows, 0));
+    return sql_end(&rows, e);
+}
+
 static bool unpack(struct search_text *t, struct err *e)
 {
+    if (!t->root && t->parts.n == 0 && !load_parts(t, e))
+        return false;
     if (!t->root)
         t->root = parts_unpack(t->parts, &t->arena);
     return t->root ||
@@ -95,7 +109,7 @@ bool search_text_header(struct search_text *t, struct str *header, struct err *e
     return good;
 }
 
-static void fold_value(struct search_text *t, struct str value, struct buf *out)
+void search_text_fold_value(struct search_text *t, struct str value, struct buf *out)
 {
     buf_reset(&t->decoded);
     decode_words(value, &t->decoded);
@@ -108,7 +122,7 @@ static void fold_header(struct search_text *t, struct str header, struct buf *ou
     for (struct header_field f; header_next(&header, &f);) {
         search_fold(f.name, out);
         buf_add(out, STR(": "));
-        fold_value(t, f.value, out);
+        search_text_fold_value(t, f.value, out);
         buf_add_byte(out, '\n');
     }
 }
@@ -124,7 +138,7 @@ bool search_text_in_field(struct search_text *t, struct str name, struct str fol
         if (!str_eq_nocase(f.name, name))
             continue;
         empty(&t->raw);
-        fold_value(t, f.value, &t->raw);
+        search_text_fold_value(t, f.value, &t->raw);
         *found = str_find(buf_str(&t->raw), folded) != STR_NONE;
     }
     return true;
@@ -138,7 +152,7 @@ bool search_text_field(struct search_text *t, struct str name, struct str *folde
     empty(&t->raw);
     for (struct header_field f; header_next(&rest, &f);)
         if (str_eq_nocase(f.name, name)) {
-            fold_value(t, f.value, &t->raw);
+            search_text_fold_value(t, f.value, &t->raw);
             buf_add_byte(&t->raw, '\n');
         }
     *folded = buf_str(&t->raw);

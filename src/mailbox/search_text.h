@@ -26,7 +26,7 @@ struct search_text {
 
 void search_text_init(struct search_text *t, struct connection *c);
 void search_text_free(struct search_text *t);
-/* The next message: with WANT_PARTS, or as its row of table body has it. */
+/* The next message: as its row of table message is, or of table body. */
 void search_text_start(struct search_text *t, const struct fetch_row *row);
 void search_text_start_body(struct search_text *t, int64_t body, struct str parts);
 
@@ -38,6 +38,9 @@ bool search_text_in_field(struct search_text *t, struct str name, struct str fol
                           struct err *e);
 bool search_text_in_header(struct search_text *t, struct str folded, bool *found, struct err *e);
 bool search_text_in_body(struct search_text *t, struct str folded, bool *found, struct err *e);
+
+/* A field's value, decoded and folded, at the end of `out`. */
+void search_text_fold_value(struct search_text *t, struct str value, struct buf *out);
 
 /* The folded texts themselves, until the next message: of all fields of that name, a line each (valid until
  * the next call of this); of the header; of the body. */

@@ -50,6 +50,12 @@ bool store_remove_at(const struct sql_source *source, struct err *e)
     return db && pgsql_forget_owner(db, e);
 }
 
+void store_on_append(struct store *s, void (*fn)(void *context), void *context)
+{
+    s->on_append = fn;
+    s->on_append_context = context;
+}
+
 void store_close(struct store *s)
 {
     if (!s)

@@ -234,6 +234,9 @@ struct store_append {
     uint32_t uid, uidvalidity;
     struct err err;
 };
+/* `fn` is called after every commit that stored new messages, in the thread that did it. Set before other
+ * threads use the store. */
+void store_on_append(struct store *s, void (*fn)(void *context), void *context);
 /* One transaction for all; an item that fails alone has its own result (when the transaction fails, each item
  * is tried in one of its own). Returns STORE_FAILED when nothing could be stored for now. */
 enum store_result store_append(struct store *s, struct store_append *items, size_t n, struct err *e);

@@ -220,3 +220,21 @@ bool search_word(struct str *rest, struct str *word)
     *rest = str_from_offset(*rest, at);
     return true;
 }
+
+static bool ends_address_word(char c)
+{
+    static const struct str SEPARATORS = STR_INIT("<>()[]\",;:\x7f");
+    return (unsigned char)c <= ' ' || str_find_byte(SEPARATORS, c) != STR_NONE;
+}
+
+bool search_address_word(struct str *rest, struct str *word)
+{
+    size_t start = 0, end;
+    while (start < rest->n && ends_address_word(rest->p[start]))
+        start++;
+    for (end = start; end < rest->n && !ends_address_word(rest->p[end]);)
+        end++;
+    *word = str_slice(*rest, start, end - start);
+    *rest = str_from_offset(*rest, end);
+    return word->n > 0;
+}

@@ -24,4 +24,8 @@ void search_fold(struct str utf8, struct buf *folded);
  * no more. */
 bool search_word(struct str *rest, struct str *word);
 
+/* The same for addresses, which have no words but whole ones: all but white space, controls and <>()[]",;:
+ * belongs to it. Each word is a part of one of these. */
+bool search_address_word(struct str *rest, struct str *word);
+
 #endif
