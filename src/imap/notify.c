@@ -82,6 +82,8 @@ static enum imap_status set(struct imap_session *s, const struct notify_request 
         r = imap_enable(s, ENABLED_CONDSTORE, &e);
     if (r == STORE_OK && q->n > 0) /* of the others nothing else is needed */
         r = notify_look(s, &n->picture, &e);
+    if (r == STORE_OK)
+        r = notify_metadata(s, n, true, &e);
     if (r != STORE_OK) {
         free_notify(n);
         return r == STORE_LIMIT ? imap_no(s, "[NOTIFICATIONOVERFLOW] There are too many mailboxes to watch")

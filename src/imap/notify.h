@@ -21,6 +21,8 @@ enum notify_event {
     NOTIFY_FLAGS = 1 << 2,
     NOTIFY_NAME = 1 << 3,
     NOTIFY_SUBSCRIPTION = 1 << 4,
+    NOTIFY_METADATA = 1 << 5,
+    NOTIFY_SERVER_METADATA = 1 << 6, /* of no mailbox, whatever the group says */
 };
 #define NOTIFY_MESSAGES (NOTIFY_NEW | NOTIFY_EXPUNGE | NOTIFY_FLAGS)
 
@@ -46,7 +48,9 @@ struct notify_request {
 bool imap_take_notify(struct imap_session *s, struct imap_cursor *c, struct notify_request *out);
 
 /* The names of all events that are known here, with a space between two. */
-#define NOTIFY_EVENT_NAMES "MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange"
+#define NOTIFY_EVENT_NAMES                                                 \
+    "MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange " \
+    "MailboxMetadataChange ServerMetadataChange"
 
 /* --- what a session with NOTIFY tells --- */
 

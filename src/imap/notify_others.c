@@ -1,5 +1,6 @@
 /* NOTIFY of mailboxes that are not selected: what is there now against what the client was last told of. */
 #include "base/log.h"
+#include "imap/metadata.h"
 #include "imap/notify_state.h"
 #include "imap/rights.h"
 #include "imap/roles.h"
@@ -27,6 +28,7 @@ static struct notify_mailbox picture_of(const struct mailbox *m, unsigned rights
         .is_there = m->selectable,
         .has_children = m->has_children,
         .is_readable = rights & RIGHT_READ,
+        .has_metadata = imap_may_read_metadata(rights),
         .uidvalidity = m->uidvalidity,
         .uidnext = m->uidnext,
         .messages = m->messages,
@@ -249,9 +251,12 @@ void imap_notify_others(struct imap_session *s)
         compare_subscriptions(s, &s->notify->picture, &now);
         notify_forget(&s->notify->picture);
         s->notify->picture = now;
-        return;
+        r = notify_metadata(s, s->notify, false, &e);
+    } else {
+        notify_forget(&now);
     }
-    notify_forget(&now);
+    if (r == STORE_OK)
+        return;
     if (r == STORE_LIMIT)
         give_up(s);
     else /* what cannot be told now is told with what happens next */

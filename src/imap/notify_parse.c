@@ -10,6 +10,8 @@ static const struct {
     {STR_INIT("FlagChange"), NOTIFY_FLAGS},
     {STR_INIT("MailboxName"), NOTIFY_NAME},
     {STR_INIT("SubscriptionChange"), NOTIFY_SUBSCRIPTION},
+    {STR_INIT("MailboxMetadataChange"), NOTIFY_METADATA},
+    {STR_INIT("ServerMetadataChange"), NOTIFY_SERVER_METADATA},
 };
 
 static bool fail(struct imap_cursor *c, const char *problem)

@@ -9,6 +9,7 @@ struct notify_mailbox {
     struct str name;
     bool is_there; /* selectable, and to be looked up by the session's user */
     bool has_children, is_readable;
+    bool has_metadata; /* whose annotations the session's user may read */
     uint32_t uidvalidity, uidnext, messages, unseen;
     uint64_t modseq;
     enum mailbox_role role;
@@ -33,11 +34,19 @@ struct imap_notify {
     unsigned selected;
     struct fetch_request new_messages; /* nothing asked for: no items, no sections */
     struct notify_picture picture;
+    uint64_t metadata_seen; /* the modseq up to which changes of annotations were told */
 };
 
 /* Looks at all mailboxes. STORE_LIMIT: there are too many. */
 enum store_result notify_look(struct imap_session *s, struct notify_picture *out, struct err *e);
 void notify_forget(struct notify_picture *p);
+
+/* "* METADATA name entry ..." for what has changed since the last time (sections 5.6 and 5.7); with
+ * `is_start` only notes where that begins. */
+enum store_result notify_metadata(struct imap_session *s, struct imap_notify *n, bool is_start,
+                                  struct err *e);
+/* Which events the groups ask for, of whatever mailbox. */
+unsigned notify_all_events(const struct imap_notify *n);
 
 /* Which events of a mailbox the groups ask for. */
 unsigned notify_events(const struct imap_notify *n, const struct notify_mailbox *m);

@@ -9,7 +9,8 @@ MAIL_STATEMENT(OF_MAILBOX, "SELECT mailbox, name, value FROM metadata WHERE " SE
 MAIL_STATEMENT(OF_ALL, "SELECT mailbox, name, value FROM metadata WHERE " SEEN
                        " AND value IS NOT NULL ORDER BY mailbox, name");
 MAIL_STATEMENT(CHANGED, "SELECT mailbox, name, '' FROM metadata WHERE " SEEN
-                        " AND modseq > $2 ORDER BY mailbox, name");
+                        " AND modseq > $2 AND modseq <= $3 ORDER BY mailbox, name");
+MAIL_STATEMENT(NOW, "SELECT highestmodseq FROM mailbox WHERE id = 0");
 MAIL_STATEMENT(SET, "INSERT INTO metadata(mailbox, owner, name, value, modseq) VALUES($1, $2, $3, $4, $5)"
                     " ON CONFLICT(mailbox, owner, name) DO UPDATE SET value = $4, modseq = $5");
 /* What is not there need not be removed. */
@@ -60,9 +61,19 @@ enum store_result store_metadata_list(struct store *s, int64_t mailbox, struct s
 }
 
 enum store_result store_metadata_changes(struct store *s, uint64_t since, struct str user, struct arena *a,
-                                         struct metadata_list *out, struct err *e)
+                                         struct metadata_list *out, uint64_t *now, struct err *e)
 {
-    return read_list(s, &CHANGED, SQL(sql_text(user), sql_int((int64_t)since)), a, out, e);
+    int64_t newest = 0;
+    *out = (struct metadata_list){0};
+    struct connection *c = pool_take(&s->pool, e);
+    if (!c)
+        return STORE_FAILED;
+    bool good = sql_one_int(c->db, &NOW, SQL_NONE, &newest, e) >= 0;
+    pool_give(&s->pool, c);
+    *now = (uint64_t)newest;
+    if (!good || since >= *now)
+        return good ? STORE_OK : STORE_FAILED;
+    return read_list(s, &CHANGED, SQL(sql_text(user), sql_int((int64_t)since), sql_int(newest)), a, out, e);
 }
 
 /* --- setting --- */

@@ -37,8 +37,10 @@ enum store_result store_metadata_list(struct store *s, int64_t mailbox, struct s
 enum store_result store_metadata_set(struct store *s, int64_t mailbox, struct str user,
                                      const struct metadata_entry *v, size_t n, struct err *e);
 
-/* Which entries that `user` may see were set or removed after `since`; without their values. */
+/* Which entries that `user` may see were set or removed after `since`; without their values. *now: the
+ * account's modseq up to which that is, for the next time (`since` UINT64_MAX: there is no list, only that).
+ */
 enum store_result store_metadata_changes(struct store *s, uint64_t since, struct str user, struct arena *a,
-                                         struct metadata_list *out, struct err *e);
+                                         struct metadata_list *out, uint64_t *now, struct err *e);
 
 #endif

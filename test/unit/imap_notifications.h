@@ -38,7 +38,8 @@ static const struct imap_script SCRIPTS[] = {
      "C: a NOTIFY SET (selected NONE) (selected-delayed NONE)", "S: a BAD ...", NULL}},
     {"3.1 events that are not known here", 0, {
      "C: a NOTIFY SET (selected (MessageNew MessageExpunge AnnotationChange))",
-         "S: a NO [BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)] ...",
+         "S: a NO [BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange "
+         "MailboxMetadataChange ServerMetadataChange)] ...",
      "C: a NOTIFY SET (personal (VisitOfTheQueen))", "S: a NO [BADEVENT (MessageNew ...", NULL}},
     {"3.1 NOTIFY SET is a NOOP too, STATUS tells where the others stand", 2, {
      SELECT(2),
@@ -144,6 +145,17 @@ static const struct imap_script SCRIPTS[] = {
      "S: * LIST (\\HasNoChildren \\Subscribed) \"/\" Work",
      DELIVER("Work"),
      "S: * STATUS Work (MESSAGES 2 UIDNEXT 3 UIDVALIDITY ~)", NULL}},
+    {"5.6 MailboxMetadataChange, 5.7 ServerMetadataChange", 0, {
+     "C2: a SETMETADATA Junk (/shared/comment \"before\")", "S2: a OK ...",
+     "C: a NOTIFY SET (mailboxes (Junk Trash) (MailboxMetadataChange)) (personal (ServerMetadataChange))", "S: a OK ...",
+     "C2: b SETMETADATA Junk (/shared/comment \"x\" /private/comment \"y\")", "S2: b OK ...",
+     "S: * METADATA Junk /private/comment /shared/comment",
+     "C2: c SETMETADATA Sent (/shared/comment \"x\")", "S2: c OK ...", /* which nobody asked about */
+     "C2: d SETMETADATA \"\" (/private/comment \"z\")", "S2: d OK ...",
+     "S: * METADATA \"\" /private/comment",
+     "C2: e SETMETADATA Junk (/shared/comment NIL)", "S2: e OK ...",
+     "S: * METADATA Junk /shared/comment",
+     "C: b NOTIFY SET (selected (MailboxMetadataChange))", "S: b BAD ...", NULL}},
     {"IDLE tells the same", 1, {
      SELECT(1),
      "C: a NOTIFY SET (selected (MessageNew (uid) MessageExpunge)) (mailboxes Junk (MessageNew MessageExpunge))",

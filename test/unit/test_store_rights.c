@@ -67,8 +67,11 @@ static size_t entries(struct fixture *f, int64_t mailbox, struct str user)
 
 static size_t changes(struct fixture *f, uint64_t since, struct str user)
 {
-    struct metadata_list l;
-    assert_int_equal(store_metadata_changes(f->store, since, user, &f->arena, &l, &f->e), STORE_OK);
+    struct metadata_list l, later;
+    uint64_t now, still;
+    assert_int_equal(store_metadata_changes(f->store, since, user, &f->arena, &l, &now, &f->e), STORE_OK);
+    assert_int_equal(store_metadata_changes(f->store, now, user, &f->arena, &later, &still, &f->e), STORE_OK);
+    assert_true(later.n == 0 && still == now);
     return l.n;
 }
 
