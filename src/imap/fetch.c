@@ -212,6 +212,8 @@ static unsigned wants_of(const struct fetch_request *q)
         wants |= WANT_STRUCTURE;
     if (q->items & FETCH_PREVIEW)
         wants |= WANT_PREVIEW;
+    if (q->section_count > 0)
+        wants |= WANT_BODY;
     for (size_t i = 0; i < q->section_count; i++)
         if (section_needs_parts(&q->sections[i]))
             wants |= WANT_PARTS;

@@ -17,7 +17,9 @@ bool fetch_read(struct fetch *f, uint64_t at, uint64_t n, struct buf *out)
  * chunks end, so that none is read twice. */
 static bool add_extent(struct fetch *f, uint64_t at, uint64_t n)
 {
-    buf_addf(&f->out, "{%llu}\r\n", (unsigned long long)n);
+    buf_add_byte(&f->out, '{');
+    buf_add_u64(&f->out, n);
+    buf_add(&f->out, STR("}\r\n"));
     while (n > 0) {
         uint64_t piece = BODY_CHUNK - at % BODY_CHUNK;
         if (piece > n)

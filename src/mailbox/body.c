@@ -168,9 +168,12 @@ static bool expand(struct codec *k, int64_t id, struct str packed, uint64_t expe
     return true;
 }
 
-static bool read_chunk(struct connection *c, int64_t id, uint64_t expected, struct buf *out, struct err *e)
+static bool read_chunk(struct body_reader *b, struct connection *c, int64_t id, uint64_t expected,
+                       struct buf *out, struct err *e)
 {
     struct sql_rows rows;
+    if (b->packed_id == id)
+        return expand(codec_of(c), id, b->packed, expected, out, e);
     if (!sql_query(c->db, &CHUNK, SQL(sql_int(id)), &rows, e))
         return false;
     bool found = sql_next(&rows);
@@ -195,13 +198,13 @@ bool body_read(struct body_reader *b, struct connection *c, int64_t body, uint64
         uint64_t stop = end < at + chunk ? end : at + chunk;
         int64_t id = chunk_id(body, (int64_t)seq);
         if (b->chunk_id != id && stop - offset == chunk) { /* all of it: straight to where it is wanted */
-            if (!read_chunk(c, id, chunk, out, e))
+            if (!read_chunk(b, c, id, chunk, out, e))
                 return false;
         } else {
             if (b->chunk_id != id) {
                 b->chunk_id = 0;
                 buf_reset(&b->chunk);
-                if (!read_chunk(c, id, chunk, &b->chunk, e))
+                if (!read_chunk(b, c, id, chunk, &b->chunk, e))
                     return false;
                 b->chunk_id = id;
             }

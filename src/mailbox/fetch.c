@@ -38,7 +38,7 @@ enum store_result store_fetch_open(struct store *s, int64_t mailbox, const uint3
         memcpy(f->uids, uids, n * sizeof *uids);
     }
     reader_open(&f->reader, mailbox, f->uids, n,
-                want & (WANT_ENVELOPE | WANT_STRUCTURE | WANT_PARTS | WANT_PREVIEW));
+                want & (WANT_ENVELOPE | WANT_STRUCTURE | WANT_PARTS | WANT_PREVIEW | WANT_BODY));
     body_reader_init(&f->body);
     *out = f;
     return STORE_OK;
@@ -79,7 +79,10 @@ bool store_fetch_next(struct store_fetch *f, const struct fetch_row **row)
 {
     if (f->result != STORE_OK || (f->at == f->reader.count && !next_batch(f)))
         return false;
-    *row = &f->reader.rows[f->at++].fetch;
+    const struct read_row *next = &f->reader.rows[f->at++];
+    f->body.packed = next->packed;
+    f->body.packed_id = next->packed.n > 0 ? chunk_id(next->fetch.row.body, 0) : 0;
+    *row = &next->fetch;
     return true;
 }
 

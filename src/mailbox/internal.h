@@ -186,6 +186,8 @@ enum { WANT_SENT = 1 << 16, WANT_KEYS = 1 << 17 }; /* beside enum fetch_want; KE
 struct read_row {
     struct fetch_row fetch;
     int64_t sent; /* day of the Date field or SENT_UNKNOWN */
+    struct str
+        packed; /* with WANT_BODY: the body's only chunk as it is stored; empty: it has more, or is long */
     bool has_keys;
     struct body_keys keys; /* keys.h */
 };
@@ -219,7 +221,9 @@ bool body_delete(struct sql *db, int64_t body, struct err *e);
  * message are asked for one after the other. */
 struct body_reader {
     struct buf chunk;
-    int64_t chunk_id; /* 0: none */
+    int64_t chunk_id;  /* 0: none */
+    int64_t packed_id; /* of a chunk that need not be read: it is here as it is stored; 0: none */
+    struct str packed;
 };
 void body_reader_init(struct body_reader *b);
 void body_reader_free(struct body_reader *b);

@@ -8,23 +8,32 @@
 #define ASK_TEXTS  64
 #define RUN_GAP    64 /* uids to step over inside one query: cheaper than starting another */
 
-/* Texts only where $3 to $7 ask for them: a column that nobody touches is not decoded. */
+/* Texts only where $4 to $8 ask for them: a column that nobody touches is not decoded. */
 #define ROW_COLUMNS "m.id, m.flags, m.modseq, m.keywords, m.received, m.zone, m.size, m.body, m.saved"
-MAIL_STATEMENT(ROWS,
-               "SELECT " ROW_COLUMNS " FROM message m WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id LIMIT $3");
-MAIL_STATEMENT(
-    ROWS_WITH_BODY,
-    "SELECT " ROW_COLUMNS ","
-    " CASE WHEN $3 = 1 THEN b.envelope END, CASE WHEN $4 = 1 THEN b.structure END,"
-    " CASE WHEN $5 = 1 THEN b.parts END, CASE WHEN $6 = 1 THEN b.sent END,"
-    " CASE WHEN $7 = 1 THEN b.preview END"
-    " FROM message m JOIN body b ON b.id = m.body WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id LIMIT $8");
-
+#define ROW_RANGE   " WHERE m.id BETWEEN $1 AND $2 ORDER BY m.id LIMIT $3"
+MAIL_STATEMENT(ROWS, "SELECT " ROW_COLUMNS " FROM message m" ROW_RANGE);
+#define TEXT_COLUMNS                                                                \
+    " CASE WHEN $4 = 1 THEN b.envelope END, CASE WHEN $5 = 1 THEN b.structure END," \
+    " CASE WHEN $6 = 1 THEN b.parts END, CASE WHEN $7 = 1 THEN b.sent END,"         \
+    " CASE WHEN $8 = 1 THEN b.preview END"
+MAIL_STATEMENT(ROWS_WITH_BODY, "SELECT " ROW_COLUMNS "," TEXT_COLUMNS
+                               " FROM message m JOIN body b ON b.id = m.body" ROW_RANGE);
+/* 1048576 is CHUNKS_MAX: the first chunk. */
+MAIL_STATEMENT(ROWS_WITH_CHUNK,
+               "SELECT " ROW_COLUMNS "," TEXT_COLUMNS ", CASE WHEN m.size <= $9 THEN c.data END"
+               " FROM message m JOIN body b ON b.id = m.body"
+               " LEFT JOIN body_chunk c ON c.id = m.body * 1048576" ROW_RANGE);
+/* The same for those who want nothing else of the body; with its columns in the same places. */
+MAIL_STATEMENT(ROWS_WITH_CHUNK_ALONE,
+               "SELECT " ROW_COLUMNS ", NULL, NULL, NULL, NULL, NULL, CASE WHEN m.size <= $4 THEN c.data END"
+               " FROM message m LEFT JOIN body_chunk c ON c.id = m.body * 1048576" ROW_RANGE);
 MAIL_STATEMENT(ROWS_WITH_KEYS, "SELECT " ROW_COLUMNS
                                ", k.body, k.sent, k.is_reply, k.subject, k.sender, k.recipient, k.copied,"
                                " k.display_from, k.display_to, k.links"
-                               " FROM message m LEFT JOIN body_key k ON k.body = m.body WHERE m.id BETWEEN "
-                               "$1 AND $2 ORDER BY m.id LIMIT $3");
+                               " FROM message m LEFT JOIN body_key k ON k.body = m.body" ROW_RANGE);
+
+/* Bodies of more bytes than this are read by themselves: a batch of rows stays small. */
+#define CHUNK_WITH_ROW ((int64_t)32 * 1024)
 
 void reader_open(struct reader *r, int64_t mailbox, const uint32_t *uids, size_t n, unsigned want)
 {
@@ -124,6 +133,7 @@ static void read_row(struct reader *r, const struct sql_rows *rows, struct read_
     row->sent = r->want & WANT_SENT && !sql_get_null(rows, 12) ? sql_get_int(rows, 12) : SENT_UNKNOWN;
     row->fetch.has_preview = r->want & WANT_PREVIEW && !sql_get_null(rows, 13);
     row->fetch.preview = row->fetch.has_preview ? kept(r, rows, 13) : STR("");
+    row->packed = r->want & WANT_BODY ? kept(r, rows, 14) : STR("");
 }
 
 static struct read_row *next_row(struct reader *r)
@@ -142,24 +152,53 @@ static bool is_full(const struct reader *r)
 
 static size_t ask_for(const struct reader *r)
 {
-    return r->want ? ASK_TEXTS : ASK_ROWS;
+    size_t left = READ_ROWS_MAX - r->count, most = r->want ? ASK_TEXTS : ASK_ROWS;
+    return left < most ? left : most;
 }
 
 static bool start(struct reader *r, struct sql *db, struct uid_range range, struct sql_rows *rows,
                   struct err *e)
 {
-    struct sql_value most = sql_int((int64_t)ask_for(r));
     struct sql_value from = sql_int(message_id(r->mailbox, range.from)),
-                     to = sql_int(message_id(r->mailbox, range.to));
+                     to = sql_int(message_id(r->mailbox, range.to)), limit = sql_int((int64_t)ask_for(r));
     if (r->want & WANT_KEYS)
-        return sql_query(db, &ROWS_WITH_KEYS, SQL(from, to, most), rows, e);
+        return sql_query(db, &ROWS_WITH_KEYS, SQL(from, to, limit), rows, e);
     if (!r->want)
-        return sql_query(db, &ROWS, SQL(from, to, most), rows, e);
-    return sql_query(db, &ROWS_WITH_BODY,
-                     SQL(from, to, sql_int(!!(r->want & WANT_ENVELOPE)),
-                         sql_int(!!(r->want & WANT_STRUCTURE)), sql_int(!!(r->want & WANT_PARTS)),
-                         sql_int(!!(r->want & WANT_SENT)), sql_int(!!(r->want & WANT_PREVIEW)), most),
+        return sql_query(db, &ROWS, SQL(from, to, limit), rows, e);
+    if (r->want == WANT_BODY)
+        return sql_query(db, &ROWS_WITH_CHUNK_ALONE, SQL(from, to, limit, sql_int(CHUNK_WITH_ROW)), rows, e);
+    struct sql_value envelope = sql_int(!!(r->want & WANT_ENVELOPE)),
+                     structure = sql_int(!!(r->want & WANT_STRUCTURE)),
+                     parts = sql_int(!!(r->want & WANT_PARTS)), sent = sql_int(!!(r->want & WANT_SENT)),
+                     preview = sql_int(!!(r->want & WANT_PREVIEW));
+    if (r->want & WANT_BODY)
+        return sql_query(
+            db, &ROWS_WITH_CHUNK,
+            SQL(from, to, limit, envelope, structure, parts, sent, preview, sql_int(CHUNK_WITH_ROW)), rows,
+            e);
+    return sql_query(db, &ROWS_WITH_BODY, SQL(from, to, limit, envelope, structure, parts, sent, preview),
                      rows, e);
+}
+
+/* The rows of a range, as many as fit. *seen is the last uid that was looked at. */
+static bool read_range(struct reader *r, struct sql *db, struct uid_range range, uint32_t *seen,
+                       struct err *e)
+{
+    struct sql_rows rows;
+    size_t limit = ask_for(r), n = 0;
+    if (!start(r, db, range, &rows, e))
+        return false;
+    *seen = range.to;
+    while (sql_next(&rows)) {
+        uint32_t uid = message_uid(sql_get_int(&rows, 0));
+        if (is_wanted(r, uid))
+            read_row(r, &rows, next_row(r));
+        if (++n == limit || is_full(r)) {
+            *seen = uid;
+            break;
+        }
+    }
+    return sql_end(&rows, e);
 }
 
 bool reader_next(struct reader *r, struct sql *db, struct err *e)
@@ -167,23 +206,8 @@ bool reader_next(struct reader *r, struct sql *db, struct err *e)
     arena_reset(&r->arena);
     r->count = 0;
     for (struct uid_range range; !is_full(r) && next_range(r, &range);) {
-        struct sql_rows rows;
-        if (!start(r, db, range, &rows, e))
-            return false;
-        uint32_t seen = range.to;
-        for (size_t left = ask_for(r); sql_next(&rows);) {
-            uint32_t uid = message_uid(sql_get_int(&rows, 0));
-            if (--left == 0) /* there may be more of this range */
-                seen = uid;
-            if (!is_wanted(r, uid))
-                continue;
-            read_row(r, &rows, next_row(r));
-            if (is_full(r)) {
-                seen = uid;
-                break;
-            }
-        }
-        if (!sql_end(&rows, e))
+        uint32_t seen;
+        if (!read_range(r, db, range, &seen, e))
             return false;
         r->is_done = seen == r->to;
         r->from = r->is_done ? seen : seen + 1;
