@@ -139,5 +139,4 @@ const char MAIL_PGSQL_2[] = "ALTER TABLE mailbox ADD COLUMN deleted_size BIGINT 
                             " id BIGINT NOT NULL,"
                             " words BYTEA NOT NULL,"
                             " postings BYTEA NOT NULL,"
-                            " PRIMARY KEY(account, id));"
-                            "ALTER TABLE body ADD COLUMN preview TEXT COLLATE \"C\";";
+                            " PRIMARY KEY(account, id));";
