@@ -9,11 +9,6 @@ static const struct {
     [QUOTA_MAILBOXES] = {STR_INIT("MAILBOX"), 1},
 };
 
-struct str imap_quota_resource(enum quota_resource r)
-{
-    return RESOURCES[r].name;
-}
-
 static bool take_limit(struct imap_cursor *c, uint64_t limits[QUOTA_RESOURCES])
 {
     uint64_t n;

@@ -7,9 +7,6 @@
 /* The unit of STORAGE (RFC 9208 section 5.1). */
 #define QUOTA_STORAGE_UNIT 1024
 
-/* "STORAGE", "MESSAGE", "MAILBOX". */
-struct str imap_quota_resource(enum quota_resource r);
-
 /* "(" [resource SP limit *(SP resource SP limit)] ")", in the store's units; QUOTA_NONE for what is not
  * named. */
 bool imap_take_quota_limits(struct imap_cursor *c, uint64_t limits[QUOTA_RESOURCES]);
