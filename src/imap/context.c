@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "imap/fetch.h"
+#include "imap/search_view.h"
 
 #include <string.h>
 
@@ -379,7 +380,8 @@ static bool update(struct imap_session *s, struct imap_context *x, const uint32_
         .kind = SEARCH_AND, .first = uids_node(&s->arena, changed, n), .second = x->tree};
     uint32_t *match, *sorted = union_of(s, x, NULL, 0), *new = ARENA_ARRAY(&s->arena, uint32_t, n + 1);
     size_t match_count, new_count = 0;
-    if (store_search(s->store, s->mailbox, &both, &s->arena, &match, &match_count, NULL, NULL, e) != STORE_OK)
+    if (!imap_search_view(&s->view, &both, &s->arena, &match, &match_count) &&
+        store_search(s->store, s->mailbox, &both, &s->arena, &match, &match_count, NULL, NULL, e) != STORE_OK)
         return false;
     bool *leaves = ARENA_ARRAY(&s->arena, bool, x->n + 1);
     for (size_t i = 0; i < x->n; i++)

@@ -4,6 +4,7 @@
 
 #include "imap/context.h"
 #include "imap/saved.h"
+#include "imap/search_view.h"
 
 #include <stdlib.h>
 
@@ -88,7 +89,10 @@ enum store_result imap_search_find(struct imap_session *s, int64_t mailbox, cons
     size_t n = 0;
     enum store_result r;
     *out = (struct search_found){0};
-    if (q->criteria_count == 0) {
+    if (q->criteria_count == 0 && view && !wants_scores &&
+        imap_search_view(view, q->keys.tree, &s->arena, &out->uids, &n)) {
+        r = STORE_OK;
+    } else if (q->criteria_count == 0) {
         r = store_search(s->store, mailbox, q->keys.tree, &s->arena, &out->uids, &n, NULL,
                          wants_scores ? &scores : NULL, e);
     } else {
