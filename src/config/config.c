@@ -343,6 +343,7 @@ static const struct setting SETTINGS[] = {
     {"storage", "connections", take_connections, IN_CONFIG(storage_connections)},
     {"login", "plain_on_loopback", take_yes, IN_CONFIG(plain_on_loopback)},
     {"login", "failures", take_count, IN_CONFIG(failures_before_wait)},
+    {"imap", "message_limit", take_count, IN_CONFIG(imap_message_limit)},
     {"pop3", "expire", take_expire, IN_CONFIG(pop3_expire_days)},
     {"pop3", "login_delay", take_seconds, IN_CONFIG(pop3_login_delay_s)},
     {"mailbox", "over_quota", take_over_quota, IN_CONFIG(over_quota_is_permanent)},
@@ -491,6 +492,7 @@ const struct config *config_parse(struct str text, const char *where, struct err
             8, /* a write of a commit each on the way; PostgreSQL has 100 in all as a rule */
         .failures_before_wait = 5,
         .data = r.folder,
+        .imap_message_limit = 2000000,
         .message_size_max = (uint64_t)50 << 20, /* what Gmail and Outlook.com take, doubled for base64 */
         .recipients_max = 1000,                 /* ten times what RFC 5321 section 4.5.3.1.8 asks for */
         .hops_max = 50, /* half of section 6.3's "at least 100": loops end sooner; Postfix too */

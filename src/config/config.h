@@ -64,6 +64,8 @@ struct config {
     unsigned pop3_login_delay_s; /* [pop3] login_delay: between two logins of an account (default 0) */
 
     bool over_quota_is_permanent; /* [mailbox] over_quota = temporary (default) or permanent */
+    unsigned imap_message_limit; /* [imap] message_limit: messages that one command works on (default 2000000:
+                                    what it keeps of each while it runs stays under 100 MiB) */
 
     struct str dns_server;       /* "" = the system's resolv.conf; else "IP" or "IP@port" */
     struct str dns_trust_anchor; /* path of a file with DS or DNSKEY records; "" = Debian's root anchor */

@@ -14,7 +14,7 @@ enum imap_status imap_do_capability(struct imap_session *s, struct imap_cursor *
         return imap_bad_syntax(s, c);
     CLEAN_BUF struct buf capabilities;
     buf_init(&capabilities, IMAP_LINE_MAX);
-    imap_add_capability_after_login(&capabilities, s->host->config->message_size_max);
+    imap_add_capability_after_login(&capabilities, s->host->config);
     stream_writef(s->stream, "* CAPABILITY %.*s\r\n", STR_ARGS(buf_str(&capabilities)));
     return imap_ok(s, "That is what I can do");
 }

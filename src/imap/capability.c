@@ -1,5 +1,6 @@
 #include "imap/capability.h"
 
+#include "config/config.h"
 #include "sasl/sasl.h"
 
 enum when {
@@ -113,8 +114,10 @@ void imap_add_capability_before_login(struct buf *out, const struct imap_offer *
     sasl_add_names(out, "AUTH=", " ", offer->bindings);
 }
 
-void imap_add_capability_after_login(struct buf *out, uint64_t append_limit)
+void imap_add_capability_after_login(struct buf *out, const struct config *config)
 {
     add(out, NULL);
-    buf_addf(out, " APPENDLIMIT=%llu", (unsigned long long)append_limit);
+    buf_addf(out, " APPENDLIMIT=%llu", (unsigned long long)config->message_size_max);
+    if (config->imap_message_limit > 0)
+        buf_addf(out, " MESSAGELIMIT=%u", config->imap_message_limit);
 }

@@ -13,7 +13,9 @@ struct imap_offer {
 /* "IMAP4rev1 SASL-IR ..." for the greeting, CAPABILITY and after STARTTLS. */
 void imap_add_capability_before_login(struct buf *out, const struct imap_offer *offer);
 
-/* The same once somebody is logged in, with APPENDLIMIT (RFC 7889): bytes of a message at most. */
-void imap_add_capability_after_login(struct buf *out, uint64_t append_limit);
+/* The same once somebody is logged in, with the limits that the config sets: APPENDLIMIT (RFC 7889) and
+ * MESSAGELIMIT (RFC 9738). */
+struct config;
+void imap_add_capability_after_login(struct buf *out, const struct config *config);
 
 #endif

@@ -35,6 +35,8 @@ static enum imap_status copy_or_move(struct imap_session *s, struct imap_cursor 
         return imap_no_store(s, r, &e);
     size_t n, count = 0;
     uint32_t *uids = imap_view_uids(&s->view, &set, s->by_uid, &s->arena, &n);
+    if (imap_is_over_limit(s, n))
+        return imap_no_limit(s);
     uint32_t *from_uids = NULL, *to_uids = NULL, uidvalidity = 0;
     struct imap_progress seen;
     const struct store_progress progress = imap_progress_start(&seen, s);
@@ -81,6 +83,7 @@ enum imap_status imap_do_expunge(struct imap_session *s, struct imap_cursor *c)
         if (!imap_take_space(c) || !imap_take_messages(s, c, &set))
             return imap_bad_syntax(s, c);
         uids = imap_view_uids(&s->view, &set, true, &s->arena, &n);
+        imap_limit(s, &uids, &n);
     }
     if (!imap_take_end(c))
         return imap_bad_syntax(s, c);

@@ -157,8 +157,11 @@ static size_t fetch_all(struct fetch *f)
     bool marks_seen = f->request->sets_seen && !s->is_read_only && s->rights & RIGHT_SEEN;
     uint32_t *seen = marks_seen ? ARENA_ARRAY(&s->arena, uint32_t, FETCH_SEEN_BATCH) : NULL;
     size_t seen_count = 0, missing = 0;
+    ptrdiff_t row = -1;
     for (f->at = 0; f->at < f->n && !f->is_lost && f->result == STORE_OK; f->at++) {
-        ptrdiff_t row = imap_view_find(&s->view, f->uids[f->at]);
+        bool is_next = (size_t)++row < s->view.rows.n && s->view.rows.v[row].uid == f->uids[f->at];
+        if (!is_next) /* most often it is */
+            row = imap_view_find(&s->view, f->uids[f->at]);
         if (row < 0 || (f->rows && !find_row(f))) {
             missing++;
             continue;
@@ -275,6 +278,7 @@ static enum store_result begin(struct fetch *f, const struct imap_set *set)
         r = imap_enable(s, ENABLED_CONDSTORE, &f->err);
     if (r == STORE_OK && q->has_changed_since)
         keep_changed(f);
+    imap_limit(s, &f->uids, &f->n);
     if (r == STORE_OK && q->wants_vanished) {
         struct mailbox m;
         r = store_mailbox_by_id(s->store, s->mailbox, &s->arena, &m, &f->err);

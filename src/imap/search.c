@@ -111,6 +111,23 @@ enum store_result imap_search_find(struct imap_session *s, int64_t mailbox, cons
 
 /* --- answering --- */
 
+/* MESSAGELIMIT: the newest of what was found. What is sorted is bounded by what was asked for alone. */
+static void limit(struct imap_session *s, const struct search_request *q, struct search_found *f)
+{
+    struct search_results *r = &f->results;
+    size_t n = r->n;
+    if (q->criteria_count > 0 || !imap_is_over_limit(s, n))
+        return;
+    imap_limit(s, &f->uids, &n);
+    size_t dropped = r->n - n;
+    r->shown += dropped;
+    if (r->modseqs)
+        r->modseqs += dropped;
+    if (r->scores)
+        r->scores += dropped;
+    r->n = n;
+}
+
 static void save(struct imap_session *s, const struct search_request *q, const struct search_found *f)
 {
     uint32_t *uids = ARENA_ARRAY(&s->arena, uint32_t, f->results.n + 1);
@@ -137,6 +154,8 @@ enum imap_status imap_search_selected(struct imap_session *s, struct str name, b
         imap_saved_clear(s);
     if (r != STORE_OK)
         return imap_no_store(s, r, &e);
+    if (!(q->returns & RETURN_UPDATE)) /* those are kept whole, to tell of changes */
+        limit(s, q, &found);
     if (q->returns & RETURN_SAVE)
         save(s, q, &found);
     if (q->returns & RETURN_UPDATE)

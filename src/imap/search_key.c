@@ -18,6 +18,8 @@ enum argument {
     EMAILID_ARGUMENT,
     THREADID_ARGUMENT,
     UID_ARGUMENT,
+    UIDAFTER_ARGUMENT, /* a uid, of the messages behind it */
+    UIDBEFORE_ARGUMENT,
     RECENT_ARGUMENT, /* none: NEW, OLD, RECENT */
     KEY_ARGUMENT,
     KEYS_ARGUMENT, /* two */
@@ -67,6 +69,8 @@ static const struct search_key {
     {STR_INIT("THREADID"), SEARCH_THREADID, THREADID_ARGUMENT, 0}, /* RFC 8474 */
     {STR_INIT("TO"), SEARCH_HEADER, FIELD_ARGUMENT, 0},
     {STR_INIT("UID"), SEARCH_UIDS, UID_ARGUMENT, 0},
+    {STR_INIT("UIDAFTER"), SEARCH_UIDS, UIDAFTER_ARGUMENT, 0}, /* RFC 9738 section 3.2 */
+    {STR_INIT("UIDBEFORE"), SEARCH_UIDS, UIDBEFORE_ARGUMENT, 0},
     {STR_INIT("UNANSWERED"), SEARCH_FLAGS_UNSET, FLAGS_ARGUMENT, FLAG_ANSWERED},
     {STR_INIT("UNDELETED"), SEARCH_FLAGS_UNSET, FLAGS_ARGUMENT, FLAG_DELETED},
     {STR_INIT("UNDRAFT"), SEARCH_FLAGS_UNSET, FLAGS_ARGUMENT, FLAG_DRAFT},
@@ -295,6 +299,18 @@ static bool take_objectid(struct parser *p, enum imap_object kind, struct search
     return true;
 }
 
+/* All uids before it, or behind it. */
+static bool take_uid_bound(struct parser *p, bool is_after, struct search_node *node)
+{
+    uint32_t uid;
+    if (!imap_take_nz_number(p->c, &uid))
+        return false;
+    node->ranges = ARENA_ARRAY(p->a, struct uid_range, 1);
+    node->ranges[0] = is_after ? (struct uid_range){uid + 1, UINT32_MAX} : (struct uid_range){1, uid - 1};
+    node->range_count = is_after ? uid < UINT32_MAX : uid > 1;
+    return true;
+}
+
 static bool take_key(struct parser *p, struct search_node **out);
 
 static bool take_two_keys(struct parser *p, struct search_node *node)
@@ -326,6 +342,8 @@ static bool take_argument(struct parser *p, const struct search_key *key, struct
     case THREADID_ARGUMENT: return take_objectid(p, IMAP_OBJECT_THREAD, node);
     case KEY_ARGUMENT: p->out->has_fuzzy |= node->kind == SEARCH_FUZZY; return take_key(p, &node->first);
     case KEYS_ARGUMENT: return take_two_keys(p, node);
+    case UIDAFTER_ARGUMENT: return take_uid_bound(p, true, node);
+    case UIDBEFORE_ARGUMENT: return take_uid_bound(p, false, node);
     case NO_ARGUMENT:
     case FLAGS_ARGUMENT:
     case RECENT_ARGUMENT:

@@ -208,6 +208,8 @@ static void answer(struct imap_session *s, enum imap_status status)
         s->is_ending = true;
         return;
     }
+    if (status == IMAP_OK)
+        imap_tell_limit(s);
     stream_write(s->stream, s->tag_size > 0 ? str_from(s->tag, s->tag_size) : STR("*"));
     stream_writef(s->stream, " %s ", WORDS[status]);
     if (s->answers_modseq && status == IMAP_OK && s->is_selected)
@@ -247,6 +249,7 @@ static void serve(struct imap_session *s, enum imap_read_result got)
     bool is_command = imap_parse_command(buf_str(&s->reader.command), &command);
     keep_tag(s, command.tag);
     s->answers_modseq = false;
+    s->limited_uid = 0;
     s->own = (struct imap_range){0};
     const struct command *known = is_command ? find_command(command.name) : NULL;
     enum imap_status status;
@@ -342,7 +345,7 @@ static void greet(struct imap_session *s)
 {
     CLEAN_BUF struct buf capabilities;
     buf_init(&capabilities, IMAP_LINE_MAX);
-    imap_add_capability_after_login(&capabilities, s->host->config->message_size_max);
+    imap_add_capability_after_login(&capabilities, s->host->config);
     s->answer = arena_printf(&s->arena, "[CAPABILITY %.*s] Logged in", STR_ARGS(buf_str(&capabilities)));
     keep_tag(s, s->host->tag);
     answer(s, IMAP_OK);

@@ -34,10 +34,11 @@ struct imap_session {
     struct arena arena;     /* of the command under way */
     char tag[IMAP_TAG_MAX]; /* its tag: outlives what its handler does to the two above */
     size_t tag_size;
-    bool by_uid;         /* the command under way is UID something */
-    unsigned enabled;    /* of enum imap_enabled; change it with imap_enable */
-    struct str answer;   /* the words of its tagged answer, with a response code in front if it has one */
-    bool answers_modseq; /* HIGHESTMODSEQ in front of them, as it is once the client has been told all */
+    bool by_uid;          /* the command under way is UID something */
+    unsigned enabled;     /* of enum imap_enabled; change it with imap_enable */
+    struct str answer;    /* the words of its tagged answer, with a response code in front if it has one */
+    uint32_t limited_uid; /* the least that the command under way took, when there were too many; 0: all */
+    bool answers_modseq;  /* HIGHESTMODSEQ in front of them, as it is once the client has been told all */
 
     bool is_selected;
     bool is_read_only;       /* EXAMINE, or no right to change anything */
@@ -85,6 +86,14 @@ void imap_note_own(struct imap_session *s, int64_t mailbox, uint32_t first_uid, 
 /* Switches on what ENABLE or a command asks for, and what it implies; tells HIGHESTMODSEQ when it must (RFC
  * 7162 section 3.1). */
 enum store_result imap_enable(struct imap_session *s, unsigned what, struct err *e);
+
+/* MESSAGELIMIT (limit.c). Keeps of the ascending uids of a command the last ones that it may work on; the
+ * answer tells the least of them. For commands that do all or nothing: whether there are too many, and their
+ * answer. */
+void imap_limit(struct imap_session *s, uint32_t **uids, size_t *n);
+bool imap_is_over_limit(const struct imap_session *s, size_t n);
+enum imap_status imap_no_limit(struct imap_session *s);
+void imap_tell_limit(struct imap_session *s); /* with the tagged OK that is about to be sent */
 
 /* Clears the wake-up of host->wake_fd. */
 void imap_clear_wake(struct imap_session *s);

@@ -65,7 +65,7 @@ static uint32_t flags_after(const struct flag_store *change, uint32_t before)
 struct storing {
     struct imap_session *session;
     const struct store_request *q;
-    const uint32_t *uids;
+    uint32_t *uids;
     size_t n;
     struct view_changes changed;
     uint32_t *modified; /* not stored: they have changed since */
@@ -228,5 +228,6 @@ enum imap_status imap_do_store(struct imap_session *s, struct imap_cursor *c)
         return imap_no(s, "[NOPERM] You do not have the rights to change those flags");
     struct storing g = {.session = s, .q = &q};
     g.uids = imap_view_uids(&s->view, &set, s->by_uid, &s->arena, &g.n);
+    imap_limit(s, &g.uids, &g.n);
     return store(&g);
 }

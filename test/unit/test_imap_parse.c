@@ -1,4 +1,5 @@
 /* The grammar that all commands share, FETCH's arguments, sequence sets, capabilities. */
+#include "config/config.h"
 #include "imap/capability.h"
 #include "imap/fetch_parse.h"
 #include "imap/parse.h"
@@ -383,7 +384,7 @@ static void capabilities_depend_on_the_moment(void **state)
         CLEAN_BUF struct buf out;
         buf_init(&out, 1000);
         if (CASES[i].logged_in)
-            imap_add_capability_after_login(&out, 1000);
+            imap_add_capability_after_login(&out, &(struct config){.message_size_max = 1000});
         else
             imap_add_capability_before_login(
                 &out, &(struct imap_offer){CASES[i].can_starttls, CASES[i].can_login, CASES[i].bindings});
