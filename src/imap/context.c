@@ -81,6 +81,11 @@ void imap_contexts_close(struct imap_session *s)
     }
 }
 
+static size_t count_ranges(const struct search_node *node)
+{
+    return node ? node->range_count + count_ranges(node->first) + count_ranges(node->second) : 0;
+}
+
 /* Why it cannot be kept; NULL: it can. */
 static const char *refusal(const struct imap_session *s, const struct search_request *q)
 {
@@ -89,6 +94,8 @@ static const char *refusal(const struct imap_session *s, const struct search_req
         count++;
     if (count >= IMAP_CONTEXTS_MAX)
         return "Too many searches are being updated";
+    if (count_ranges(q->keys.tree) > CONTEXT_RANGES_MAX)
+        return "The search names too many messages to be updated";
     for (size_t i = 0; i < q->criteria_count; i++)
         if (q->criteria[i].key == SORT_RELEVANCE)
             return "What is sorted by relevancy cannot be updated"; /* a new message may change all scores */

@@ -11,7 +11,9 @@
 
 /* Of one session; more are refused with NOUPDATE (section 4.3.1). A client keeps one for each list that it
  * shows. */
-#define IMAP_CONTEXTS_MAX 16
+#define IMAP_CONTEXTS_MAX  16
+/* Ranges in all sets of the keys of one of them, which it keeps. */
+#define CONTEXT_RANGES_MAX 100000
 
 struct imap_context;
 

@@ -1,5 +1,7 @@
 #include "imap/mailbox_filter.h"
 
+#include <stdlib.h>
+
 static const struct {
     struct str name;
     enum mailbox_filter_kind kind;
@@ -14,6 +16,11 @@ static const struct {
     {STR_INIT("subtree-one"), FILTER_SUBTREE_ONE, true},
     {STR_INIT("mailboxes"), FILTER_MAILBOXES, true},
 };
+
+static int by_name(const void *a, const void *b)
+{
+    return str_compare(*(const struct str *)a, *(const struct str *)b);
+}
 
 /* one-or-more-mailbox: mailbox / "(" mailbox *(SP mailbox) ")" */
 static bool take_names(struct imap_session *s, struct imap_cursor *c, struct mailbox_filter *out)
@@ -35,6 +42,8 @@ static bool take_names(struct imap_session *s, struct imap_cursor *c, struct mai
             return false;
         out->n++;
     } while (imap_peek(c) == ' ' && imap_take_space(c));
+    /* They are looked up for every mailbox there is. */
+    qsort(out->names, out->n, sizeof *out->names, by_name);
     return imap_take_byte(c, ')');
 }
 
@@ -50,18 +59,21 @@ bool imap_take_mailbox_filter(struct imap_session *s, struct imap_cursor *c, str
     return false;
 }
 
-/* How many levels `name` is below `top`; -1: it is not there. */
-static int levels_below(struct str name, struct str top)
+static bool names(const struct mailbox_filter *f, struct str name)
 {
-    if (!str_starts(name, top))
-        return -1;
-    struct str below = str_from_offset(name, top.n);
-    if (below.n > 0 && below.p[0] != MAILBOX_DELIMITER)
-        return -1;
-    int levels = 0;
-    for (size_t i = 0; i < below.n; i++)
-        levels += below.p[i] == MAILBOX_DELIMITER;
-    return levels;
+    return bsearch(&name, f->names, f->n, sizeof *f->names, by_name) != NULL;
+}
+
+/* Whether it names this one, or one that is up to `levels` above it. */
+static bool names_above(const struct mailbox_filter *f, struct str name, int levels)
+{
+    for (; !names(f, name); levels--) {
+        size_t parent_end = str_rfind_byte(name, MAILBOX_DELIMITER);
+        if (levels == 0 || parent_end == STR_NONE)
+            return false;
+        name = str_slice(name, 0, parent_end);
+    }
+    return true;
 }
 
 bool imap_filter_matches(const struct mailbox_filter *f, const struct mailbox *m, int64_t selected)
@@ -72,15 +84,9 @@ bool imap_filter_matches(const struct mailbox_filter *f, const struct mailbox *m
     case FILTER_INBOXES:
     case FILTER_PERSONAL: return true;
     case FILTER_SUBSCRIBED: return m->subscribed;
-    case FILTER_SUBTREE:
-    case FILTER_SUBTREE_ONE:
-    case FILTER_MAILBOXES: break;
-    }
-    int deepest = f->kind == FILTER_SUBTREE ? MAILBOX_DEPTH_MAX : f->kind == FILTER_SUBTREE_ONE ? 1 : 0;
-    for (size_t i = 0; i < f->n; i++) {
-        int levels = levels_below(m->name, f->names[i]);
-        if (levels >= 0 && levels <= deepest)
-            return true;
+    case FILTER_SUBTREE: return names_above(f, m->name, MAILBOX_DEPTH_MAX);
+    case FILTER_SUBTREE_ONE: return names_above(f, m->name, 1);
+    case FILTER_MAILBOXES: return names(f, m->name);
     }
     return false;
 }

@@ -22,7 +22,7 @@ enum mailbox_filter_kind {
 
 struct mailbox_filter {
     enum mailbox_filter_kind kind;
-    struct str *names; /* of the last three; need not exist */
+    struct str *names; /* of the last three, in order; need not exist */
     size_t n;
 };
 

@@ -87,6 +87,8 @@ struct parser {
     struct str charset;
     unsigned keys, depth;
     struct search_keys *out;
+    /* Made once however often a command names them: each may have as many ranges as there are messages. */
+    struct search_node *saved, *recent;
 };
 
 static bool fail(struct parser *p, const char *problem)
@@ -148,8 +150,11 @@ static bool take_saved(struct parser *p, struct search_node **out)
 {
     if (!p->scope->saved)
         return fail(p, "$ is what was found in the selected mailbox");
-    *out = new_node(p, SEARCH_UIDS);
-    ranges_of_uids(p, p->scope->saved, *out);
+    if (!p->saved) {
+        p->saved = new_node(p, SEARCH_UIDS);
+        ranges_of_uids(p, p->scope->saved, p->saved);
+    }
+    *out = p->saved;
     return imap_take_byte(p->c, '$');
 }
 
@@ -202,7 +207,7 @@ static struct search_node *recent_node(struct parser *p)
 /* RECENT; NEW is RECENT UNSEEN; OLD is NOT RECENT. */
 static struct search_node *recent_key(struct parser *p, enum search_kind kind)
 {
-    struct search_node *recent = recent_node(p);
+    struct search_node *recent = p->recent = p->recent ? p->recent : recent_node(p);
     if (kind == SEARCH_UIDS)
         return recent;
     if (kind == SEARCH_NOT)

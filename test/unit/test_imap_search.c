@@ -258,6 +258,18 @@ static void keys_tell_what_they_need(void **state)
     }
 }
 
+/* However often they are named, what may be as long as the mailbox is there once. */
+static void long_sets_are_shared(void **state)
+{
+    (void)state;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct search_request q;
+    assert_int_equal(parse(STR(" OR $ UID $"), &a, &q), SEARCH_PARSED);
+    assert_ptr_equal(q.keys.tree->first, q.keys.tree->second);
+    assert_int_equal(parse(STR(" OR RECENT RECENT"), &a, &q), SEARCH_PARSED);
+    assert_ptr_equal(q.keys.tree->first, q.keys.tree->second);
+}
+
 /* RFC 9586 section 3.2; and "$" where nothing is selected. */
 static void scopes_refuse_what_means_nothing_in_them(void **state)
 {
@@ -417,15 +429,11 @@ static void threads_name_their_algorithm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_become_a_tree),
-        cmocka_unit_test(unknown_charsets_are_told_apart),
-        cmocka_unit_test(trees_are_bounded),
-        cmocka_unit_test(keys_tell_what_they_need),
-        cmocka_unit_test(scopes_refuse_what_means_nothing_in_them),
-        cmocka_unit_test(result_options_are_read),
-        cmocka_unit_test(partial_ranges_count_from_either_end),
-        cmocka_unit_test(sort_criteria_are_read),
-        cmocka_unit_test(threads_name_their_algorithm),
+        cmocka_unit_test(keys_become_a_tree),      cmocka_unit_test(unknown_charsets_are_told_apart),
+        cmocka_unit_test(trees_are_bounded),       cmocka_unit_test(keys_tell_what_they_need),
+        cmocka_unit_test(long_sets_are_shared),    cmocka_unit_test(scopes_refuse_what_means_nothing_in_them),
+        cmocka_unit_test(result_options_are_read), cmocka_unit_test(partial_ranges_count_from_either_end),
+        cmocka_unit_test(sort_criteria_are_read),  cmocka_unit_test(threads_name_their_algorithm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
