@@ -2,7 +2,7 @@
  * that bytes that rot on the disk are found when they are read. zstd itself stores what does not get smaller.
  */
 #include "base/mem.h"
-#include "mailbox/internal.h"
+#include "mailbox/body_pack.h"
 
 #include <string.h>
 #include <zstd.h>
@@ -13,7 +13,8 @@
 #define CODEC_MEMORY_MAX  ((size_t)512 * 1024)
 
 MAIL_STATEMENT(INSERT_CHUNK, "INSERT INTO body_chunk(id, data) VALUES($1, $2)");
-MAIL_STATEMENT(CHUNK, "SELECT data FROM body_chunk WHERE id = $1");
+/* The chunk, or the pack that holds it. */
+MAIL_STATEMENT(CHUNK, "SELECT id, data FROM body_chunk WHERE id >= $1 ORDER BY id LIMIT 1");
 MAIL_STATEMENT(DELETE_CHUNKS, "DELETE FROM body_chunk WHERE id BETWEEN $1 AND $2");
 MAIL_STATEMENT(DELETE_BODY, "DELETE FROM body WHERE id = $1");
 
@@ -119,7 +120,7 @@ bool body_write(struct connection *c, int64_t body, struct str prefix, struct st
     bool good = true;
     if (prefix.n > 0)
         good = write_chunk(c, chunk_id(body, seq++), first_chunk(k, prefix, &bytes), e);
-    for (; good && bytes.n > 0 && seq < CHUNKS_MAX; bytes = str_from_offset(bytes, BODY_CHUNK))
+    for (; good && bytes.n > 0 && seq < CHUNKS_MAX - 1; bytes = str_from_offset(bytes, BODY_CHUNK))
         good = write_chunk(c, chunk_id(body, seq++), str_slice(bytes, 0, BODY_CHUNK), e);
     codec_shrink(c);
     return good;
@@ -127,8 +128,11 @@ bool body_write(struct connection *c, int64_t body, struct str prefix, struct st
 
 bool body_delete(struct sql *db, int64_t body, struct err *e)
 {
+    int64_t deleted = 0;
     return sql_exec(db, &DELETE_CHUNKS,
-                    SQL(sql_int(chunk_id(body, 0)), sql_int(chunk_id(body, CHUNKS_MAX - 1))), NULL, e) &&
+                    SQL(sql_int(chunk_id(body, 0)), sql_int(chunk_id(body, CHUNKS_MAX - 1) - 1)), &deleted,
+                    e) &&
+           (deleted > 0 || pack_remove(db, body, e)) &&
            sql_exec(db, &DELETE_BODY, SQL(sql_int(body)), NULL, e);
 }
 
@@ -168,22 +172,70 @@ static bool expand(struct codec *k, int64_t id, struct str packed, uint64_t expe
     return true;
 }
 
+/* The row is a pack: it is kept in the reader, since its other bodies are often read next. */
+static bool take_pack(struct body_reader *b, struct connection *c, int64_t id, struct str data, struct err *e)
+{
+    unsigned long long size = ZSTD_getFrameContentSize(data.p, data.n);
+    if (size > PACK_RAW_MAX)
+        return damaged(id, "the size of its pack", e);
+    buf_reset(&b->chunk);
+    b->chunk_id = 0;
+    b->has_pack = expand(codec_of(c), id, data, size, &b->chunk, e);
+    return b->has_pack;
+}
+
+static struct buf *place(struct body_reader *b, struct buf *direct)
+{
+    if (direct)
+        return direct;
+    buf_reset(&b->chunk);
+    b->chunk_id = 0;
+    b->has_pack = false;
+    return &b->chunk;
+}
+
+/* The chunk that came with its row. */
+static bool read_given(struct body_reader *b, struct connection *c, uint64_t expected, struct buf *direct,
+                       struct err *e)
+{
+    bool good = expand(codec_of(c), b->packed_id, b->packed, expected, place(b, direct), e);
+    if (good && !direct)
+        b->chunk_id = b->packed_id;
+    return good;
+}
+
+/* Reads the chunk, into the reader or, with `direct`, to the end of that, unless it is in a pack. */
 static bool read_chunk(struct body_reader *b, struct connection *c, int64_t id, uint64_t expected,
-                       struct buf *out, struct err *e)
+                       struct buf *direct, struct err *e)
 {
     struct sql_rows rows;
     if (b->packed_id == id)
-        return expand(codec_of(c), id, b->packed, expected, out, e);
+        return read_given(b, c, expected, direct, e);
     if (!sql_query(c->db, &CHUNK, SQL(sql_int(id)), &rows, e))
         return false;
-    bool found = sql_next(&rows);
+    int64_t row = sql_next(&rows) ? sql_get_int(&rows, 0) : 0;
+    bool is_pack = row != id && row > 0 && pack_is(row) && id % CHUNKS_MAX == 0, good = false;
     struct err failure = ERR_INIT;
-    bool good = found && expand(codec_of(c), id, sql_get_str(&rows, 0), expected, out, &failure);
+    if (row == id)
+        good = expand(codec_of(c), id, sql_get_str(&rows, 1), expected, place(b, direct), &failure);
+    else if (is_pack)
+        good = take_pack(b, c, id, sql_get_str(&rows, 1), &failure);
+    else
+        damaged(id, "it is missing", &failure);
     if (!sql_end(&rows, e))
         return false;
-    if (!found)
-        return damaged(id, "it is missing", e);
+    if (good && row == id && !direct)
+        b->chunk_id = id;
     return good || err_set(e, failure.kind, "%s", failure.text);
+}
+
+/* The chunk, if the reader has it. */
+static bool has_chunk(const struct body_reader *b, int64_t id, struct str *bytes)
+{
+    if (b->has_pack)
+        return id % CHUNKS_MAX == 0 && pack_find(buf_str(&b->chunk), id / CHUNKS_MAX, bytes);
+    *bytes = buf_str(&b->chunk);
+    return b->chunk_id == id;
 }
 
 bool body_read(struct body_reader *b, struct connection *c, int64_t body, uint64_t size, uint64_t offset,
@@ -197,18 +249,17 @@ bool body_read(struct body_reader *b, struct connection *c, int64_t body, uint64
         uint64_t chunk = size - at < BODY_CHUNK ? size - at : BODY_CHUNK;
         uint64_t stop = end < at + chunk ? end : at + chunk;
         int64_t id = chunk_id(body, (int64_t)seq);
-        if (b->chunk_id != id && stop - offset == chunk) { /* all of it: straight to where it is wanted */
-            if (!read_chunk(b, c, id, chunk, out, e))
-                return false;
-        } else {
-            if (b->chunk_id != id) {
-                b->chunk_id = 0;
-                buf_reset(&b->chunk);
-                if (!read_chunk(b, c, id, chunk, &b->chunk, e))
-                    return false;
-                b->chunk_id = id;
-            }
-            if (!buf_add(out, str_slice(buf_str(&b->chunk), offset - at, stop - offset)))
+        struct str bytes;
+        size_t before = out->n;
+        /* all of it goes straight to where it is wanted */
+        struct buf *direct = stop - offset == chunk ? out : NULL;
+        bool is_here = has_chunk(b, id, &bytes);
+        if (!is_here && !read_chunk(b, c, id, chunk, direct, e))
+            return false;
+        if (is_here || out->n == before) {
+            if (!has_chunk(b, id, &bytes) || bytes.n != chunk)
+                return damaged(id, "it is not in its pack", e);
+            if (!buf_add(out, str_slice(bytes, offset - at, stop - offset)))
                 return err_set(e, ERR_PERMANENT, "more of the message than there is room for");
         }
         offset = stop;

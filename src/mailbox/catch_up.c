@@ -1,5 +1,6 @@
 #include "mailbox/catch_up.h"
 
+#include "mailbox/body_pack.h"
 #include "mailbox/keys.h"
 #include "mailbox/search_text.h"
 #include "mailbox/word_index.h"
@@ -9,12 +10,14 @@
  * writer should not wait long: some milliseconds. */
 #define BATCH_AT_ONCE 1000
 #define BATCH_BEHIND  200
+#define BATCH_PACKED  (4 * PACK_BODIES) /* several packs */
 /* Of text, after which a batch ends: some memory, and some tens of milliseconds. */
 #define BATCH_BYTES   ((size_t)4 * 1024 * 1024)
 
 /* Of the program's way to work it out: raise it and what is stored is made anew. Words are as they are
  * folded. */
-static const int64_t VERSIONS[] = {[CATCH_UP_KEYS] = 1, [CATCH_UP_WORDS] = 1000 + SEARCH_FOLD_VERSION};
+static const int64_t VERSIONS[] = {
+    [CATCH_UP_KEYS] = 1, [CATCH_UP_WORDS] = 1000 + SEARCH_FOLD_VERSION, [CATCH_UP_PACKS] = 1};
 
 MAIL_STATEMENT(PROGRESS, "SELECT version, body FROM catch_up WHERE work = $1");
 MAIL_STATEMENT(SET_PROGRESS, "INSERT INTO catch_up(work, version, body) VALUES($1, $2, $3)"
@@ -50,6 +53,11 @@ bool catch_up_progress(struct sql *db, enum catch_up_work work, int64_t *body, s
     if (sql_next(&rows) && sql_get_int(&rows, 0) == VERSIONS[work])
         *body = sql_get_int(&rows, 1);
     return sql_end(&rows, e);
+}
+
+bool catch_up_set(struct sql *db, enum catch_up_work work, int64_t body, struct err *e)
+{
+    return sql_exec(db, &SET_PROGRESS, SQL(sql_int(work), sql_int(VERSIONS[work]), sql_int(body)), NULL, e);
 }
 
 static bool read_bodies(struct batch *b, struct sql *db, struct err *e)
@@ -212,7 +220,7 @@ bool catch_up_again(struct store *s, enum catch_up_work work, struct err *e)
     struct change ch;
     if (change_open(s, &ch, e) != STORE_OK)
         return false;
-    if (sql_exec(ch.db, &SET_PROGRESS, SQL(sql_int(work), sql_int(VERSIONS[work]), sql_int(0)), NULL, e))
+    if (catch_up_set(ch.db, work, 0, e))
         return change_commit(&ch, e) == STORE_OK;
     change_cancel(&ch);
     return false;
@@ -221,7 +229,10 @@ bool catch_up_again(struct store *s, enum catch_up_work work, struct err *e)
 enum store_result store_catch_up(struct store *s, bool *more, struct err *e)
 {
     pthread_mutex_lock(&s->catching_up);
-    bool good = do_batch(s, CATCH_UP_KEYS, BATCH_BEHIND, more, e);
+    bool good =
+        pack_more(s, BATCH_PACKED, more, e); /* first: the pages that it frees are used by the others */
+    if (good && !*more)
+        good = do_batch(s, CATCH_UP_KEYS, BATCH_BEHIND, more, e);
     if (good && !*more)
         good = do_batch(s, CATCH_UP_WORDS, BATCH_BEHIND, more, e);
     if (good && !*more)

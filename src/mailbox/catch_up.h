@@ -5,7 +5,7 @@
 #include "mailbox/internal.h"
 
 /* On disk: never change the numbers. */
-enum catch_up_work { CATCH_UP_KEYS = 1, CATCH_UP_WORDS = 2 };
+enum catch_up_work { CATCH_UP_KEYS = 1, CATCH_UP_WORDS = 2, CATCH_UP_PACKS = 3 };
 
 /* More than so many bodies are too many to wait for: a search reads them instead. */
 #define CATCH_UP_WAIT_MAX 20000
@@ -20,5 +20,6 @@ bool catch_up_again(struct store *s, enum catch_up_work work, struct err *e);
 
 /* Bodies up to this id are done. */
 bool catch_up_progress(struct sql *db, enum catch_up_work work, int64_t *body, struct err *e);
+bool catch_up_set(struct sql *db, enum catch_up_work work, int64_t body, struct err *e);
 
 #endif

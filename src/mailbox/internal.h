@@ -222,6 +222,7 @@ bool body_delete(struct sql *db, int64_t body, struct err *e);
 struct body_reader {
     struct buf chunk;
     int64_t chunk_id;  /* 0: none */
+    bool has_pack;     /* it is a pack of several bodies (body_pack.h) */
     int64_t packed_id; /* of a chunk that need not be read: it is here as it is stored; 0: none */
     struct str packed;
 };

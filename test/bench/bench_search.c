@@ -23,6 +23,8 @@
 #define BLOCK_BYTES  4096
 #define BATCH        16 /* messages that come together */
 #define REPEATS      5
+#define ROUNDS \
+    10 /* in which messages come, each with the work behind it: what that frees the next one uses */
 
 static void check(bool good, const char *what, const struct err *e)
 {
@@ -97,14 +99,15 @@ static const char PREFIX[] = "Return-Path: <sender@remote.test>\r\nDelivered-To:
                              "\tby mail.example.test with ESMTP id 5f0c3a91;\r\n"
                              "\tThu, 26 Nov 2026 11:00:00 +0000\r\n";
 
-static void append_all(struct store *s, char **files, size_t n, struct totals *t)
+/* Messages number `at` up to `end`. */
+static void append_some(struct store *s, char **files, size_t at, size_t end, struct totals *t)
 {
     struct err e = ERR_INIT;
     struct store_append items[BATCH];
-    for (size_t at = 0; at < n;) {
+    while (at < end) {
         CLEAN_ARENA struct arena a = ARENA_INIT;
         size_t count = 0;
-        for (; count < BATCH && at < n; at++, count++) {
+        for (; count < BATCH && at < end; at++, count++) {
             struct str bytes = files ? read_file(files[at], &a) : make_letter((unsigned)at, &a);
             items[count] = (struct store_append){.mailbox = 1,
                                                  .prefix = str_from_c(PREFIX),
@@ -117,7 +120,7 @@ static void append_all(struct store *s, char **files, size_t n, struct totals *t
         }
         check(store_append(s, items, count, &e) == STORE_OK, "append", &e);
     }
-    t->messages = n;
+    t->messages = end;
 }
 
 static void report(const char *what, double ms, size_t found)
@@ -188,19 +191,21 @@ static struct store *reopen(struct store *s, const char *folder, const char *wha
     return s;
 }
 
-static void catch_up(struct store *s, size_t messages)
+struct behind {
+    double wall, cpu, longest; /* ms */
+};
+
+static void catch_up(struct store *s, struct behind *b)
 {
     struct err e = ERR_INIT;
-    double start = now_ms(CLOCK_MONOTONIC), cpu = now_ms(CLOCK_PROCESS_CPUTIME_ID), longest = 0;
     for (bool more = true; more;) {
-        double before = now_ms(CLOCK_MONOTONIC);
+        double wall = now_ms(CLOCK_MONOTONIC), cpu = now_ms(CLOCK_PROCESS_CPUTIME_ID);
         check(store_catch_up(s, &more, &e) == STORE_OK, "catching up", &e);
-        double ms = now_ms(CLOCK_MONOTONIC) - before;
-        longest = ms > longest ? ms : longest;
+        wall = now_ms(CLOCK_MONOTONIC) - wall;
+        b->wall += wall;
+        b->cpu += now_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+        b->longest = wall > b->longest ? wall : b->longest;
     }
-    printf("%-44s %10.1f us wall, %.1f us cpu each; the longest step %.1f ms\n", "behind delivery",
-           (now_ms(CLOCK_MONOTONIC) - start) * 1e3 / (double)messages,
-           (now_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e3 / (double)messages, longest);
 }
 
 static void measure(struct store *s)
@@ -217,7 +222,7 @@ static void measure(struct store *s)
     search(s, "BODY part of many words", &common);
     search(s, "TEXT words in a row", &phrase);
     search(s, "SUBJECT word", &subject);
-    search(s, "FROM address (all are read)", &from);
+    search(s, "FROM address", &from);
     search(s, "FUZZY TEXT word", &near);
     sort(s, "SORT (ARRIVAL)", SORT_ARRIVAL);
     sort(s, "SORT (SUBJECT)", SORT_SUBJECT);
@@ -236,10 +241,15 @@ int main(int argc, char **argv)
     struct store *s = store_open(argv[1], &e);
     struct totals t = {0};
     check(s != NULL, "open", &e);
-    append_all(s, is_made ? NULL : argv + 2, is_made ? n : (size_t)argc - 2, &t);
-    s = reopen(s, argv[1], "after delivery", &t);
-    catch_up(s, t.messages);
-    s = reopen(s, argv[1], "with keys and index", &t);
+    size_t count = is_made ? n : (size_t)argc - 2;
+    struct behind b = {0};
+    for (size_t round = 0; round < ROUNDS; round++) {
+        append_some(s, is_made ? NULL : argv + 2, count * round / ROUNDS, count * (round + 1) / ROUNDS, &t);
+        catch_up(s, &b);
+    }
+    printf("%-44s %10.1f us wall, %.1f us cpu each; the longest step %.1f ms\n", "behind delivery",
+           b.wall * 1e3 / (double)count, b.cpu * 1e3 / (double)count, b.longest);
+    s = reopen(s, argv[1], "on disk, with keys and index", &t);
     measure(s);
     store_close(s);
     return 0;

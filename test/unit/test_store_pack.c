@@ -1,0 +1,151 @@
+/* Bodies that are packed together behind delivery come back byte for byte, and go one by one. */
+#include "store_fixture.h"
+
+#include "base/mem.h"
+#include "mailbox/search.h"
+
+#include <time.h>
+
+enum { MESSAGES = 400, LARGEST = 40000 };
+
+/* Like mail: lines that are alike. Number and size tell all of it. */
+static struct str letter(struct fixture *f, unsigned number)
+{
+    uint64_t seed = number * 77 + 1;
+    CLEAN_BUF struct buf b;
+    buf_init(&b, BUF_MAX_DEFAULT);
+    size_t size = number % 50 == 7 ? LARGEST : next_random(&seed) % (number % 9 == 0 ? 20000 : 3000);
+    for (buf_addf(&b, "Subject: %u\r\n\r\n", number); b.n < size;)
+        buf_addf(&b, "line %u of %u\r\n", next_random(&seed) % 1000, number);
+    return arena_copy(&f->arena, buf_str(&b));
+}
+
+static void fill(struct fixture *f)
+{
+    for (unsigned i = 1; i <= MESSAGES; i++)
+        append(f, 1, i == 30 ? STR("") : letter(f, i), 0, "");
+}
+
+static void catch_up(struct fixture *f)
+{
+    for (bool more = true; more;)
+        assert_int_equal(store_catch_up(f->store, &more, &f->e), STORE_OK);
+}
+
+static int64_t rows(struct fixture *f)
+{
+    static const struct sql_statement COUNT = {"SELECT count(*) FROM body_chunk", .schema = "mail"};
+    CLEAN_SQL struct sql *db = fixture_sql(f);
+    int64_t n = -1;
+    assert_int_equal(sql_one_int(db, &COUNT, SQL_NONE, &n, &f->e), 1);
+    return n;
+}
+
+static void check(struct fixture *f, uint32_t uid)
+{
+    struct str expected = uid == 30 ? STR("") : letter(f, uid);
+    CLEAN_BUF struct buf out;
+    buf_init(&out, BUF_MAX_DEFAULT);
+    assert_int_equal(read_body(f, 1, uid, 0, UINT64_MAX, &out), STORE_OK);
+    assert_true(str_eq(buf_str(&out), expected));
+    uint64_t seed = uid;
+    size_t at = next_random(&seed) % (expected.n + 1), n = next_random(&seed) % 500;
+    buf_reset(&out);
+    assert_int_equal(read_body(f, 1, uid, at, n, &out), STORE_OK);
+    assert_true(str_eq(buf_str(&out), str_slice(expected, at, n)));
+}
+
+static void packed_bodies_come_back(void **state)
+{
+    struct fixture *f = *state;
+    fill(f);
+    int64_t before = rows(f);
+    catch_up(f);
+    assert_true(rows(f) < before / 4);
+    for (uint32_t uid = 1; uid <= MESSAGES; uid++)
+        check(f, uid);
+    /* In a row, by one reader. */
+    struct store_fetch *fetch;
+    const struct fetch_row *row;
+    CLEAN_BUF struct buf out;
+    buf_init(&out, BUF_MAX_DEFAULT);
+    assert_int_equal(store_fetch_open(f->store, 1, NULL, 0, 0, &fetch, &f->e), STORE_OK);
+    while (store_fetch_next(fetch, &row)) {
+        struct str expected = row->row.uid == 30 ? STR("") : letter(f, row->row.uid);
+        buf_reset(&out);
+        assert_int_equal(store_fetch_body(fetch, 0, 10, &out, &f->e), STORE_OK);
+        assert_int_equal(store_fetch_body(fetch, 10, UINT64_MAX, &out, &f->e), STORE_OK);
+        assert_true(str_eq(buf_str(&out), expected));
+    }
+    assert_int_equal(store_fetch_close(fetch, &f->e), STORE_OK);
+}
+
+static void a_few_wait_for_more(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned i = 1; i <= 3; i++)
+        append(f, 1, STR("small"), 0, "");
+    catch_up(f);
+    assert_int_equal(rows(f), 3);
+    for (unsigned i = 4; i <= 130; i++)
+        append(f, 1, STR("small"), 0, "");
+    catch_up(f);
+    assert_int_equal(rows(f), 2 + 130 % 64);
+    catch_up(f);
+    assert_int_equal(rows(f), 2 + 130 % 64);
+}
+
+/* A third of the messages, the last of a pack among them, and then all. */
+static void packed_bodies_are_purged(void **state)
+{
+    struct fixture *f = *state;
+    fill(f);
+    catch_up(f);
+    uint32_t uids[MESSAGES], *gone;
+    size_t n = 0, expunged;
+    for (uint32_t uid = 1; uid <= MESSAGES; uid++)
+        if (uid % 3 == 0)
+            uids[n++] = uid;
+    assert_int_equal(store_expunge(f->store, 1, uids, n, true, &f->arena, &gone, &expunged, &f->e), STORE_OK);
+    assert_int_equal(store_purge(f->store, (int64_t)time(NULL) + 15 * 24 * 3600, &f->e), STORE_OK);
+    for (uint32_t uid = 1; uid <= MESSAGES; uid++)
+        if (uid % 3 != 0)
+            check(f, uid);
+    append(f, 1, letter(f, MESSAGES + 1), 0, "");
+    catch_up(f);
+    check(f, MESSAGES + 1);
+    assert_int_equal(store_expunge(f->store, 1, NULL, 0, true, &f->arena, &gone, &expunged, &f->e), STORE_OK);
+    assert_int_equal(store_purge(f->store, (int64_t)time(NULL) + 15 * 24 * 3600, &f->e), STORE_OK);
+    assert_int_equal(rows(f), 0);
+}
+
+static void a_damaged_pack_is_told(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned i = 1; i <= 64; i++)
+        append(f, 1, letter(f, 1), 0, "");
+    append(f, 1, letter(f, 1), 0, "");
+    catch_up(f);
+    static const struct sql_statement BREAK = {
+        "UPDATE body_chunk SET data = substr(data, 1, 100) WHERE id IN (SELECT min(id) FROM body_chunk)",
+        .schema = "mail"};
+    struct sql *db = fixture_sql(f);
+    assert_true(sql_exec(db, &BREAK, SQL_NONE, NULL, &f->e));
+    sql_close(db);
+    CLEAN_BUF struct buf out;
+    buf_init(&out, BUF_MAX_DEFAULT);
+    assert_int_equal(read_body(f, 1, 5, 0, 10, &out), STORE_FAILED);
+    assert_int_equal(f->e.kind, ERR_INTERNAL);
+    assert_int_equal(out.n, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(packed_bodies_come_back),
+        STORE_TEST(a_few_wait_for_more),
+        STORE_TEST(packed_bodies_are_purged),
+        STORE_TEST(a_damaged_pack_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
