@@ -41,6 +41,8 @@ enum imap_status imap_do_create(struct imap_session *s, struct imap_cursor *c)
     if (!imap_take_end(c))
         return imap_bad_syntax(s, c);
     struct err e = ERR_INIT;
+    if (role != MAILBOX_NO_ROLE && !s->is_owner)
+        return imap_no(s, "[NOPERM] Only the owner says what mailboxes are for");
     if (role != MAILBOX_NO_ROLE && is_known) {
         struct mailbox_list list;
         enum store_result r = store_mailbox_list(s->store, &s->arena, &list, &e);

@@ -24,9 +24,9 @@ static enum store_result find_target(struct imap_session *s, struct str name, st
                                      struct err *e)
 {
     *out = (struct target){.is_server = name.n == 0};
-    if (out->is_server) {
+    if (out->is_server) { /* of a guest: it is kept in the guest's own account */
         out->m = (struct mailbox){.id = METADATA_SERVER, .name = STR("")};
-        return STORE_OK;
+        return s->is_owner ? STORE_OK : STORE_FORBIDDEN;
     }
     enum store_result r = imap_find(s, name, RIGHT_LOOKUP, &out->m, &out->rights, e);
     if (r == STORE_OK && !imap_may_read_metadata(out->rights))

@@ -139,6 +139,8 @@ static const struct imap_script SCRIPTS[] = {
      "U2: ben@example.test",
      "C: a SETMETADATA INBOX (/private/x \"ana\" /shared/x \"all\")", "S: a OK ...",
      "C2: b GETMETADATA INBOX /shared/x", "S2: b NO [NONEXISTENT] ...",
+     "C2: b SETMETADATA \"\" (/private/x \"ben\")", "S2: b NO [NOPERM] ...",
+     "C2: b GETMETADATA \"\" /private/x", "S2: b NO [NOPERM] ...",
      "C: a SETACL INBOX ben@example.test l", "S: a OK ...",
      "C2: b GETMETADATA INBOX /shared/x", "S2: b NO [NOPERM] ...",
      "C: a SETACL INBOX ben@example.test lr", "S: a OK ...",
