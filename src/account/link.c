@@ -101,7 +101,7 @@ static int open_shared(struct account_link *sessions, struct str owner, struct e
         return -1;
     int fd = ipc_frame_take_fd(&answer, 0);
     if (fd < 0)
-        err_set(e, ERR_INTERNAL, "keeper answered without a session");
+        err_set(e, ERR_PERMANENT, "nobody of that address shares mailboxes with you");
     return fd;
 }
 

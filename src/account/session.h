@@ -13,7 +13,8 @@
 struct account_link {
     /* A session in the process of the account `owner`, in the name of this account's owner, who may do there
      * what the owner's ACLs say: the socket on which it speaks IMAP, from the greeting "guest OK" on. -1:
-     * nobody of that address shares anything with us, or it cannot be reached now (ERR_TEMPORARY). */
+     * nobody of that address shares anything with us (ERR_PERMANENT), or it cannot be reached now
+     * (ERR_TEMPORARY). */
     int (*open_shared)(struct account_link *l, struct str owner, struct err *e);
     /* The addresses of those who share something with us, sorted. */
     bool (*list_shared)(struct account_link *l, struct arena *a, struct str **owners, size_t *n,
@@ -30,6 +31,8 @@ struct account_session {
     struct str address; /* the account's canonical address; lives as long as the process */
     struct str user;    /* who is logged in: the same, or a guest to whom the owner has given rights; "" means
                            the    same */
+    bool is_from_afar;  /* the user's own session is in another process, where our mailboxes have other names:
+                           imap/shared.h */
     int64_t account;
     struct account_link *link; /* NULL: there is nobody else */
     struct str tag;            /* IMAP: of the LOGIN or AUTHENTICATE command, still to be answered OK */

@@ -171,6 +171,7 @@ static struct session *parse(struct sessions *all, struct ipc_frame *f)
     s->guest = mem_copy_c(guest.p, guest.n);
     s->s.tag = str_from(s->tag, tag.n);
     s->s.user = str_from(s->guest, guest.n);
+    s->s.is_from_afar = guest.n > 0;
     if (ipc_done(&in))
         return s;
     close(s->s.connection.fd);

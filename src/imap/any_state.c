@@ -77,11 +77,13 @@ enum imap_status imap_do_id(struct imap_session *s, struct imap_cursor *c)
     return imap_ok(s, "Pleased to meet you");
 }
 
-/* RFC 2342: everything is the user's own, with "/" between levels. */
+/* RFC 2342: the user's own mailboxes, and other users' (imap/shared.h). */
 enum imap_status imap_do_namespace(struct imap_session *s, struct imap_cursor *c)
 {
     if (!imap_take_end(c))
         return imap_bad_syntax(s, c);
-    stream_write(s->stream, STR("* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n"));
+    bool has_others = s->is_owner && s->host->link;
+    stream_writef(s->stream, "* NAMESPACE ((\"\" \"/\")) %s NIL\r\n",
+                  has_others ? "((\"Shared/\" \"/\"))" : "NIL");
     return imap_ok(s, "Done");
 }

@@ -2,6 +2,7 @@
 #include "imap/objectid.h"
 #include "imap/saved.h"
 #include "imap/session.h"
+#include "imap/shared.h"
 #include "message/decode.h"
 
 bool imap_take_messages(struct imap_session *s, struct imap_cursor *c, struct imap_set *set)
@@ -49,6 +50,11 @@ bool imap_take_mailbox(struct imap_session *s, struct imap_cursor *c, struct str
         return false;
     }
     *name = arena_copy(&s->arena, buf_str(&utf8));
+    if (!imap_stored_name(s, name)) {
+        c->at = start;
+        c->problem = "the mailbox is not one of this owner's";
+        return false;
+    }
     const struct str inbox = STR("INBOX");
     bool is_inbox =
         str_starts_nocase(*name, inbox) && (name->n == inbox.n || name->p[inbox.n] == MAILBOX_DELIMITER);
@@ -57,7 +63,12 @@ bool imap_take_mailbox(struct imap_session *s, struct imap_cursor *c, struct str
     return true;
 }
 
-void imap_add_mailbox(const struct imap_session *s, struct buf *out, struct str utf8_name)
+void imap_add_mailbox(struct imap_session *s, struct buf *out, struct str utf8_name)
+{
+    imap_add_shown(s, out, imap_shown_name(s, utf8_name));
+}
+
+void imap_add_shown(const struct imap_session *s, struct buf *out, struct str utf8_name)
 {
     if (imap_uses_utf8(s)) {
         imap_add_astring_utf8(out, utf8_name);

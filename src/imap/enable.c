@@ -30,6 +30,13 @@ enum store_result imap_enable(struct imap_session *s, unsigned what, struct err 
     return STORE_OK;
 }
 
+void imap_add_enabled(struct buf *out, unsigned enabled)
+{
+    for (size_t i = 0; i < CAPABILITY_COUNT; i++)
+        if ((enabled & CAPABILITIES[i].enables) == CAPABILITIES[i].enables)
+            buf_addf(out, " %.*s", STR_ARGS(CAPABILITIES[i].name));
+}
+
 /* What is not known, or needs no switching on, is passed over. The answer lists what was asked for and is on,
  * also when it was on before. */
 enum imap_status imap_do_enable(struct imap_session *s, struct imap_cursor *c)

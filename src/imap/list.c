@@ -5,6 +5,7 @@
 #include "imap/pattern.h"
 #include "imap/rights.h"
 #include "imap/roles.h"
+#include "imap/shared.h"
 #include "imap/status.h"
 
 #include <stdlib.h>
@@ -75,17 +76,17 @@ static enum store_result add_mailboxes(struct listing *l, struct err *e)
     struct imap_mailboxes list;
     enum store_result r = imap_list_mailboxes(l->session, &list, e);
     for (size_t i = 0; r == STORE_OK && i < list.n; i++) {
-        struct name *name = add_name(l, list.v[i].name);
+        struct name *name = add_name(l, imap_shown_name(l->session, list.v[i].name));
         name->m = &list.v[i];
         name->rights = list.rights[i];
-        name->is_subscribed = list.v[i].subscribed && l->session->is_owner;
+        name->is_subscribed = imap_is_subscribed(l->session, &list.v[i]);
         name->has_children = list.v[i].has_children;
     }
     sort_names(l);
     return r;
 }
 
-/* Those that are no mailboxes. Subscriptions are the owner's. */
+/* Those that are no mailboxes. Of other people's, their owners' sessions tell. */
 static enum store_result add_subscriptions(struct listing *l, struct err *e)
 {
     struct imap_session *s = l->session;
@@ -95,7 +96,7 @@ static enum store_result add_subscriptions(struct listing *l, struct err *e)
         return STORE_OK;
     enum store_result r = store_subscriptions(s->store, &s->arena, &v, &n, e);
     for (size_t i = 0; r == STORE_OK && i < n; i++)
-        if (!find_name(l, mailboxes, v[i]))
+        if (!find_name(l, mailboxes, v[i]) && !imap_is_shared_name(s, v[i]))
             add_name(l, v[i])->is_subscribed = true;
     sort_names(l);
     return r;
@@ -143,13 +144,19 @@ static bool matches_any(struct listing *l, struct str name)
     return false;
 }
 
+/* What a mailbox is for is its owner's business: a guest must not take it for its own Sent or Trash. */
+static struct str use_of(const struct listing *l, const struct name *name)
+{
+    return name->m && l->session->is_owner ? imap_use_of_role(name->m->role) : STR("");
+}
+
 static bool is_selected(const struct listing *l, const struct name *name)
 {
     unsigned selects = l->request->selects;
     if (name->is_level || (selects & LIST_SUBSCRIBED && !name->is_subscribed) ||
         (!(selects & LIST_SUBSCRIBED) && !name->m))
         return false;
-    return !(selects & LIST_SPECIAL_USE) || (name->m && imap_use_of_role(name->m->role).n > 0);
+    return !(selects & LIST_SPECIAL_USE) || use_of(l, name).n > 0;
 }
 
 static void judge(struct listing *l)
@@ -208,7 +215,7 @@ static void add_attributes(const struct listing *l, const struct name *name, str
         add_attribute(out, is_rev2 ? STR("\\NonExistent") : STR("\\Noselect"));
     else if (!name->m->selectable)
         add_attribute(out, STR("\\Noselect"));
-    struct str use = name->m ? imap_use_of_role(name->m->role) : STR("");
+    struct str use = use_of(l, name);
     if (use.n > 0)
         add_attribute(out, use);
     if (name->is_subscribed && l->request->returns & LIST_RETURN_SUBSCRIBED)
@@ -222,7 +229,7 @@ static void tell_line(const struct listing *l, const struct name *name)
     buf_addf(&line, "* %s (", l->is_lsub ? "LSUB" : "LIST");
     add_attributes(l, name, &line);
     buf_addf(&line, ") \"%c\" ", MAILBOX_DELIMITER);
-    imap_add_mailbox(l->session, &line, name->text);
+    imap_add_shown(l->session, &line, name->text);
     if (!l->is_lsub && l->request->selects & LIST_RECURSIVEMATCH && name->has_selected)
         buf_add(&line, STR(" (\"CHILDINFO\" (\"SUBSCRIBED\"))"));
     buf_add(&line, STR("\r\n"));
@@ -252,7 +259,7 @@ static void tell_more(const struct listing *l, const struct name *name)
     if (!name->m || !name->is_selected)
         return;
     if (l->request->returns & LIST_RETURN_MYRIGHTS)
-        imap_tell_myrights(l->session, name->text, name->rights);
+        imap_tell_myrights(l->session, name->m->name, name->rights);
     if (l->request->entry_count > 0 && imap_may_read_metadata(name->rights)) {
         struct metadata_list has = metadata_of(l, name->m->id);
         imap_tell_metadata(l->session, name->m, &has, l->request->entries, l->request->entry_count);

@@ -1,6 +1,7 @@
 /* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501 section 6.3). */
 #include "imap/rights.h"
 #include "imap/roles.h"
+#include "imap/shared.h"
 
 /* --- CREATE, with the use of RFC 6154 section 3 --- */
 
@@ -100,15 +101,39 @@ enum imap_status imap_do_rename(struct imap_session *s, struct imap_cursor *c)
     return r == STORE_OK ? imap_ok(s, "Mailbox renamed") : imap_no_store(s, r, &e);
 }
 
-/* Subscriptions are the owner's. A guest's are kept in the guest's own account, with the names that the
- * mailboxes have there. */
+/* A guest's subscriptions are kept in the guest's own account; here they are known as long as it is. */
+static enum imap_status subscribe_guest(struct imap_session *s, struct str name, bool subscribed)
+{
+    struct str line = arena_printf(&s->arena, "\n%.*s\n", STR_ARGS(name));
+    struct str all = buf_str(&s->subscribed);
+    size_t at = all.n > 0 ? str_find(all, line) : STR_NONE;
+    if (subscribed && at == STR_NONE)
+        buf_add(&s->subscribed, all.n > 0 ? str_from_offset(line, 1) : line);
+    if (!subscribed && at != STR_NONE) {
+        struct str rest = arena_copy(&s->arena, str_from_offset(all, at + line.n - 1));
+        s->subscribed.n = at;
+        buf_add(&s->subscribed, rest);
+    }
+    return imap_ok(s, subscribed ? "Subscribed" : "Unsubscribed");
+}
+
+bool imap_is_subscribed(struct imap_session *s, const struct mailbox *m)
+{
+    if (s->is_owner)
+        return m->subscribed;
+    struct str line = arena_printf(&s->arena, "\n%.*s\n", STR_ARGS(m->name));
+    return str_find(buf_str(&s->subscribed), line) != STR_NONE;
+}
+
 static enum imap_status subscribe(struct imap_session *s, struct imap_cursor *c, bool subscribed)
 {
     struct str name;
     if (!imap_take_space(c) || !imap_take_mailbox(s, c, &name) || !imap_take_end(c))
         return imap_bad_syntax(s, c);
     if (!s->is_owner)
-        return imap_no(s, "[NOPERM] Only the owner of these mailboxes subscribes to them here");
+        return s->host->is_from_afar
+                   ? subscribe_guest(s, name, subscribed)
+                   : imap_no(s, "[NOPERM] Only the owner of these mailboxes subscribes to them here");
     struct err e = ERR_INIT;
     enum store_result r = store_subscribe(s->store, name, subscribed, &e);
     return r == STORE_OK ? imap_ok(s, subscribed ? "Subscribed" : "Unsubscribed") : imap_no_store(s, r, &e);

@@ -1,6 +1,7 @@
 #include "imap/rights.h"
 
 #include "imap/flags.h"
+#include "imap/shared.h"
 
 /* --- one mailbox --- */
 
@@ -27,6 +28,11 @@ enum store_result imap_find(struct imap_session *s, struct str name, unsigned ne
 
 enum store_result imap_may_create(struct imap_session *s, struct str name, struct err *e)
 {
+    if (imap_is_shared_name(s, name)) {
+        err_set(e, ERR_PERMANENT, "what is under %.*s/ are other people's mailboxes",
+                STR_ARGS(SHARED_NAMESPACE));
+        return STORE_INVALID;
+    }
     for (size_t at = name.n; at > 0; at--) {
         if (name.p[at - 1] != MAILBOX_DELIMITER || at == name.n)
             continue;

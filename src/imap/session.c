@@ -7,6 +7,7 @@
 #include "imap/notify.h"
 #include "imap/rights.h"
 #include "imap/saved.h"
+#include "imap/shared.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -182,6 +183,9 @@ static enum imap_status run(struct imap_session *s, const struct imap_command *c
         return imap_bad(s, "Unknown command");
     if (known->when == NEVER)
         return imap_bad(s, "You are logged in already");
+    enum imap_status status;
+    if (imap_shared_serve(s, command, known->when == SELECTED, &status))
+        return status;
     if (known->when == SELECTED && !s->is_selected)
         return imap_bad(s, "No mailbox is selected");
     if (s->enabled & ENABLED_UIDONLY && uses_numbers(known, command->by_uid)) /* RFC 9586 section 3.1 */
@@ -192,7 +196,10 @@ static enum imap_status run(struct imap_session *s, const struct imap_command *c
         return imap_no(s, "[NONEXISTENT] The mailbox is gone");
     struct imap_cursor args = command->args;
     s->by_uid = command->by_uid;
-    return known->run(s, &args);
+    status = known->run(s, &args);
+    if (status == IMAP_OK)
+        imap_shared_follow(s, command);
+    return status;
 }
 
 static void keep_tag(struct imap_session *s, struct str tag)
@@ -208,6 +215,8 @@ static void answer(struct imap_session *s, enum imap_status status)
         s->is_ending = true;
         return;
     }
+    if (status == IMAP_RELAYED)
+        return;
     if (status == IMAP_OK)
         imap_tell_limit(s);
     stream_write(s->stream, s->tag_size > 0 ? str_from(s->tag, s->tag_size) : STR("*"));
@@ -268,6 +277,7 @@ static void serve(struct imap_session *s, enum imap_read_result got)
         s->must_tell = false;
         tell_late_expunges(s);
     }
+    imap_shared_tell_directory(s);
     answer(s, status);
     if (s->starts_deflate) /* right behind its OK (RFC 4978 section 3) */
         imap_start_deflate(s);
@@ -356,6 +366,8 @@ void imap_session_run(struct account_session *host)
     struct imap_session s = {.host = host, .stream = &host->stream, .store = host->store};
     s.user = host->user.n > 0 ? host->user : host->address;
     s.is_owner = str_eq(s.user, host->address);
+    s.shared_version = store_rights_version(s.store);
+    buf_init(&s.subscribed, GUEST_SUBSCRIBED_MAX);
     imap_reader_init(&s.reader, s.stream, IMAP_COMMAND_MAX);
     greet(&s);
     while (!s.is_ending) {
@@ -369,6 +381,8 @@ void imap_session_run(struct account_session *host)
              F_INT("commands", s.commands), F_INT("received", s.stream->received),
              F_INT("sent", s.stream->sent));
     imap_deselect(&s);
+    imap_shared_close(&s);
+    buf_free(&s.subscribed);
     imap_notify_end(&s);
     imap_reader_free(&s.reader);
     arena_free(&s.arena);

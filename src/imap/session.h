@@ -17,11 +17,15 @@
 /* Commands in a row that were BAD: whoever sends this many speaks something else. */
 #define IMAP_BAD_MAX       20
 
+/* Names that a guest has subscribed to: its own account bounds them more tightly. */
+#define GUEST_SUBSCRIBED_MAX ((size_t)1024 * 1024)
+
 enum imap_status {
     IMAP_OK,
     IMAP_NO,
     IMAP_BAD,
-    IMAP_LOST, /* the connection is of no more use: no answer */
+    IMAP_RELAYED, /* a guest session has answered: see imap/shared.h */
+    IMAP_LOST,    /* the connection is of no more use: no answer */
 };
 
 struct imap_session {
@@ -52,6 +56,11 @@ struct imap_session {
     struct imap_notify *notify;    /* see imap/notify.h; NULL: NOTIFY was not used */
     bool must_tell;        /* the command under way expunges: what came of it is told, whatever NOTIFY says */
     struct imap_range own; /* uids that the command under way has added to the selected mailbox */
+
+    /* Other people's mailboxes: imap/shared.h */
+    struct imap_guest *guests, *at_guest; /* open ones; the one whose mailbox is selected */
+    uint64_t shared_version;              /* of the rights that the directory was told of */
+    struct buf subscribed; /* a guest's own subscriptions, as long as it is here: "name\n" each */
 
     bool starts_deflate; /* once the command under way is answered */
     bool is_ending;      /* LOGOUT, or BYE was said */
@@ -86,6 +95,8 @@ void imap_note_own(struct imap_session *s, int64_t mailbox, uint32_t first_uid, 
 /* Switches on what ENABLE or a command asks for, and what it implies; tells HIGHESTMODSEQ when it must (RFC
  * 7162 section 3.1). */
 enum store_result imap_enable(struct imap_session *s, unsigned what, struct err *e);
+/* Their names, with a space in front of each. */
+void imap_add_enabled(struct buf *out, unsigned enabled);
 
 /* MESSAGELIMIT (limit.c). Keeps of the ascending uids of a command the last ones that it may work on; the
  * answer tells the least of them. For commands that do all or nothing: whether there are too many, and their
@@ -109,7 +120,9 @@ bool imap_uses_utf8(const struct imap_session *s);
 bool imap_decode_mailbox(const struct imap_session *s, struct str sent, struct buf *utf8);
 /* A mailbox name in UTF-8, with INBOX spelled so. */
 bool imap_take_mailbox(struct imap_session *s, struct imap_cursor *c, struct str *name);
-void imap_add_mailbox(const struct imap_session *s, struct buf *out, struct str utf8_name);
+void imap_add_mailbox(struct imap_session *s, struct buf *out, struct str utf8_name);
+/* The same for one in the form of imap_shown_name (imap/shared.h). */
+void imap_add_shown(const struct imap_session *s, struct buf *out, struct str utf8_name);
 /* IMAP4rev2: "* LIST () "/" name", with OLDNAME where the server spells it otherwise than the client did (RFC
  * 9051 section 6.3.9.7). */
 void imap_tell_name(struct imap_session *s, struct str name, struct str asked);

@@ -50,6 +50,14 @@ static void refuse(struct loop_channel *c, uint32_t request, const char *why)
     send_to(c, &f, request);
 }
 
+/* Done, but without a session: nobody of that address shares anything. */
+static void deny(struct loop_channel *c, uint32_t request)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, KEEPER_FRAME_DONE);
+    send_to(c, &f, request);
+}
+
 static struct question *take(struct shared *s, uint32_t id)
 {
     for (struct question **at = &s->first; *at; at = &(*at)->next)
@@ -106,7 +114,7 @@ static void answer_open(struct shared *s, const struct question *q, struct loop_
     if (n == 1 && ipc_done(in) && owner > 0)
         open_session(s, q, asking, owner, address);
     else
-        refuse(asking, q->request, "nobody of that address shares mailboxes with you");
+        deny(asking, q->request);
 }
 
 static void answer_list(const struct question *q, struct loop_channel *asking, struct ipc_reader *in)

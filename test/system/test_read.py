@@ -60,7 +60,7 @@ def test_imaplib_does_everything(golub, carla):
         assert m.expunge()[1] == [b"1"]
         assert m.append("Drafts", r"(\Draft)", imaplib.Time2Internaldate(1700000000), message("draft").encode())[0] == "OK"
         assert b"MESSAGES 1" in m.status("Drafts", "(MESSAGES UIDNEXT UIDVALIDITY UNSEEN RECENT)")[1][0]
-        assert m.namespace()[1] == [b'(("" "/")) NIL NIL']
+        assert m.namespace()[1] == [b'(("" "/")) (("Shared/" "/")) NIL']
         m.delete("Work/2027")
         assert m.close()[0] == "OK"
 
