@@ -234,12 +234,13 @@ static void scripts_by_section(void **state)
 static void make_many(struct imap_fixture *f)
 {
     static const struct sql_statement FILL = {
-        "WITH RECURSIVE n(i) AS (VALUES(100) UNION ALL SELECT i + 1 FROM n WHERE i < 99 + $1)"
-        " INSERT INTO mailbox(id, name, role, selectable, uidvalidity, uidnext, first_recent, highestmodseq,"
-        " messages, unseen, deleted, size)"
-        " SELECT i, printf('m/%05d', i), 0, 1, 1, 1, 1, 1, 0, 0, 0, 0 FROM n"};
+        .text = "WITH RECURSIVE n(i) AS (VALUES(100) UNION ALL SELECT i + 1 FROM n WHERE i < 99 + $1)"
+                " INSERT INTO mailbox(id, name, role, selectable, uidvalidity, uidnext, first_recent, "
+                "highestmodseq,"
+                " messages, unseen, deleted, size)"
+                " SELECT i, printf('m/%05d', i), 0, 1, 1, 1, 1, 1, 0, 0, 0, 0 FROM n"};
     static const struct sql_statement SUBSCRIBE = {
-        "INSERT INTO subscription SELECT name FROM mailbox WHERE id >= 100"};
+        .text = "INSERT INTO subscription SELECT name FROM mailbox WHERE id >= 100"};
     struct err e = ERR_INIT;
     char path[128];
     snprintf(path, sizeof path, "%s/mail.db", f->dir);

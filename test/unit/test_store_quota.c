@@ -173,11 +173,12 @@ static void an_old_account_is_counted_once(void **state)
 {
     struct fixture *f = *state;
     static const struct sql_statement MESSAGES = {
-        "INSERT INTO message(id, flags, modseq, keywords, received, zone, size, body)"
-        " SELECT $1 * 4294967296 + column1, column2, 2, '', 0, 0, column3, 1"
-        " FROM (VALUES(1, 8, 100), (2, 0, 20), (3, 9, 3))"};
-    static const struct sql_statement COUNTERS = {
-        "UPDATE mailbox SET messages = 3, unseen = 2, deleted = 2, size = 123, uidnext = 4 WHERE id = $1"};
+        .text = "INSERT INTO message(id, flags, modseq, keywords, received, zone, size, body)"
+                " SELECT $1 * 4294967296 + column1, column2, 2, '', 0, 0, column3, 1"
+                " FROM (VALUES(1, 8, 100), (2, 0, 20), (3, 9, 3))"};
+    static const struct sql_statement COUNTERS = {.text =
+                                                      "UPDATE mailbox SET messages = 3, unseen = 2, deleted "
+                                                      "= 2, size = 123, uidnext = 4 WHERE id = $1"};
     const struct sql_schema first = {"mail", MAIL_SCHEMA.migrations, 1};
     char dir[256], path[300];
     snprintf(dir, sizeof dir, "%s/old", f->folder.path);
