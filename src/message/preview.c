@@ -4,7 +4,7 @@
 #include "message/html.h"
 
 /* Of a part so much is decoded first; four times as much as long as that did not fill the preview. */
-#define FIRST_PIECE        ((size_t)4 * 1024)
+#define FIRST_PIECE        ((size_t)1024)
 /* Lines that introduce a quote: "On Monday, 3 March 2026 at 10:00, Ana\n<ana@example.org> wrote:". More are a
  * paragraph of their own that happens to end in a colon. */
 #define INTRODUCTION_LINES 3
@@ -83,13 +83,22 @@ static bool is_full(const struct preview *p)
     return p->characters >= PREVIEW_CHARACTERS;
 }
 
+/* Bytes at the front that are letters of ASCII, at most so many. */
+static size_t ascii_run(struct str s, size_t most)
+{
+    size_t n = 0;
+    while (n < s.n && n < most && s.p[n] > ' ' && s.p[n] < 0x7f)
+        n++;
+    return n;
+}
+
 static void add_line(struct preview *p, struct str line)
 {
     bool wants_space = p->characters > 0;
     while (line.n > 0 && !is_full(p)) {
-        struct str c = str_slice(line, 0, length_of(line));
-        line = str_from_offset(line, c.n);
-        if (is_blank(c)) {
+        size_t n = length_of(line), run;
+        if (is_blank(str_slice(line, 0, n))) {
+            line = str_from_offset(line, n);
             wants_space = true;
             continue;
         }
@@ -99,9 +108,12 @@ static void add_line(struct preview *p, struct str line)
         }
         if (wants_space)
             buf_add_byte(p->out, ' ');
-        buf_add(p->out, c);
-        p->characters += 1 + wants_space;
+        p->characters += wants_space;
         wants_space = false;
+        run = ascii_run(line, PREVIEW_CHARACTERS - p->characters);
+        buf_add(p->out, str_slice(line, 0, run > 0 ? run : n));
+        p->characters += run > 0 ? run : 1;
+        line = str_from_offset(line, run > 0 ? run : n);
     }
 }
 
@@ -109,18 +121,17 @@ static void add_line(struct preview *p, struct str line)
 
 static struct str trim(struct str line)
 {
-    size_t end = 0;
-    struct str rest = line;
-    while (rest.n > 0) {
-        size_t n = length_of(rest);
-        bool blank = is_blank(str_slice(rest, 0, n));
-        if (blank && end == 0)
-            line = str_from_offset(line, n); /* leading */
-        else if (!blank)
-            end = (size_t)(rest.p - line.p) + n;
-        rest = str_from_offset(rest, n);
+    while (line.n > 0 && is_blank(str_slice(line, 0, length_of(line))))
+        line = str_from_offset(line, length_of(line));
+    while (line.n > 0) {
+        size_t last = line.n - 1;
+        while (last > 0 && (line.p[last] & 0xc0) == 0x80)
+            last--;
+        if (!is_blank(str_from_offset(line, last)))
+            break;
+        line.n = last;
     }
-    return str_slice(line, 0, end);
+    return line;
 }
 
 /* Behind it stands what is not the writer's own words: a signature, or a message quoted without marks, as
