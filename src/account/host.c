@@ -30,6 +30,11 @@
 /* Heaps that threads share: each costs memory that stays, and sessions wait on clients, not for malloc. */
 #define ACCOUNT_HEAPS      2
 
+/* From the last thing that happened to the first look whether all sessions are quiet. */
+#define PARK_LOOK_MS 1000
+/* keeper reads its channels at once; one that does not is ending. */
+#define CONTROL_MS   1000
+
 struct account {
     struct host host; /* first */
     struct intake *intake;
@@ -82,20 +87,36 @@ struct store *host_store(struct host *h, struct err *e)
 
 /* --- leaving --- */
 
+void host_offer_to_leave(struct host *h)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, ACCOUNT_FRAME_IDLE);
+    ipc_put_u64(&f, h->received);
+    ipc_send(h->control, &f, deadline_in(CONTROL_MS));
+    host_touch(h); /* asks again, should the answer be no */
+}
+
 /* Nothing to do for a while: keeper says LEAVE if it has nothing on its way to us either. */
 static void ask_to_leave(void *context)
 {
     struct account *a = context;
     a->host.linger = NULL;
-    if (sessions_count(a->sessions) > 0 || (intake_channels(a->intake) > 0 && !a->host.stopping))
+    if (intake_channels(a->intake) > 0 && !a->host.stopping)
         return; /* the end of the last of them sets the timer again */
+    if (sessions_count(a->sessions) > 0 && a->host.stopping)
+        return; /* so does theirs */
+    int64_t wait = sessions_quiet_in(a->sessions);
+    if (wait != 0) {
+        if (wait > 0)
+            a->host.linger = loop_timer(a->host.loop, wait, ask_to_leave, a);
+        return;
+    }
     if (upkeep_before_leaving(a->host.upkeep))
         return; /* the end of that comes here again */
-    CLEAN_FRAME struct ipc_frame f;
-    ipc_frame_init(&f, ACCOUNT_FRAME_IDLE);
-    ipc_put_u64(&f, a->host.received);
-    ipc_send(loop_channel_fd(a->control), &f, deadline_in(0));
-    host_touch(&a->host); /* asks again, should the answer be no */
+    if (sessions_count(a->sessions) > 0)
+        sessions_park(a->sessions);
+    else
+        host_offer_to_leave(&a->host);
 }
 
 static void upkeep_is_over(void *context)
@@ -107,9 +128,14 @@ static void upkeep_is_over(void *context)
 
 void host_touch(struct host *h)
 {
+    struct account *a = (struct account *)h;
     if (h->linger)
         loop_timer_cancel(h->linger);
-    h->linger = loop_timer(h->loop, h->stopping ? ACCOUNT_LAST_MS : ACCOUNT_LINGER_MS, ask_to_leave, h);
+    /* With sessions it is they who say how long to wait. */
+    int64_t wait = h->stopping                       ? ACCOUNT_LAST_MS
+                   : sessions_count(a->sessions) > 0 ? PARK_LOOK_MS
+                                                     : ACCOUNT_LINGER_MS;
+    h->linger = loop_timer(h->loop, wait, ask_to_leave, h);
 }
 
 static void control_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
@@ -120,12 +146,18 @@ static void control_frame(void *context, struct loop_channel *c, struct ipc_fram
     switch (f->type) {
     case ACCOUNT_FRAME_DELIVERY:
         a->host.received++;
+        sessions_stay(a->sessions);
         if ((fd = ipc_frame_take_fd(f, 0)) >= 0)
             intake_add_channel(a->intake, fd);
         break;
     case ACCOUNT_FRAME_SESSION:
         a->host.received++;
         if (!sessions_start(a->sessions, f))
+            LOG_ERROR("account.bad-frame", F_C("address", a->host.start->address));
+        break;
+    case ACCOUNT_FRAME_THAW:
+        a->host.received++;
+        if (!sessions_thaw(a->sessions, f))
             LOG_ERROR("account.bad-frame", F_C("address", a->host.start->address));
         break;
     case ACCOUNT_FRAME_STOP:
@@ -171,7 +203,7 @@ int account_main(const struct account_start *start)
     if (!enter(start, &e))
         log_die("account.start", "%s", e.text);
     role_try_escape(ROLE_ACCOUNT);
-    struct account a = {.host = {.start = start, .loop = loop_new()}};
+    struct account a = {.host = {.start = start, .control = start->control, .loop = loop_new()}};
     pthread_mutex_init(&a.host.store_channel, NULL);
     if (start->store >= 0)
         loop_watch(a.host.loop, start->store, 0, store_gone, &a.host); /* answers are read by who asked */

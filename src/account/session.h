@@ -23,6 +23,16 @@ struct account_link {
     bool (*share)(struct account_link *l, const struct str *guests, size_t n, struct err *e);
 };
 
+/* What a session leaves that is to sleep (keeper/parked.h), for the one that goes on in its place. */
+struct account_frozen {
+    bool is_frozen;
+    struct buf state;   /* bytes that the protocol alone understands */
+    int64_t wake_at_ms; /* on the monotonic clock */
+    struct str still;   /* "" or a line to be sent every still_every_ms; static */
+    uint32_t still_every_ms;
+    struct str bye; /* the last words, should the server stop meanwhile; static */
+};
+
 struct account_session {
     struct stream stream;         /* holds whatever the client sent after its login command already */
     struct connection connection; /* its fd is the stream's */
@@ -41,9 +51,18 @@ struct account_session {
     atomic_bool *stopping; /* the server is going down: say goodbye at the next command boundary */
     char *unauthenticated; /* IMAP: set by the session when it ends in UNAUTHENTICATE: that command's tag,
                               malloc'd. The connection then goes back to login, which answers */
+    const atomic_bool *freezing;    /* see below */
+    _Atomic int64_t quiet_since_ms; /* see below */
+    struct str thawed;              /* the state of the session that this one goes on with; "": none */
+    struct account_frozen frozen;   /* out */
     bool *pop3_locked; /* POP3: set by the host when another POP3 session holds the maildrop (RFC 1939 section
                           8) */
 };
+
+/* How a session sleeps. It says where it waits that it could (quiet_since_ms) or that it is at work (0). Once
+ * `freezing` is set, and wake_fd written to, it returns from there with `frozen` filled in and the stream
+ * open. A session that goes on has `thawed`, and answers no login. A protocol that does none of this keeps
+ * the process awake. */
 
 /* The protocols. Each answers the login first (IMAP: "tag OK [CAPABILITY ...]", POP3: "+OK"). */
 void imap_session_run(struct account_session *s);

@@ -1,10 +1,12 @@
 #include "account/sessions.h"
 
 #include "account/link.h"
+#include "account/park.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "keeper/keeper.h"
+#include "keeper/parked.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -15,25 +17,37 @@
 
 /* A POP3 client that comes back at once after QUIT must find its maildrop unlocked; the end of the session
  * before is under way. */
-#define POP3_LOCK_MS  2000
-#define GIVE_BACK_MS  1000 /* keeper reads at once */
-#define LAST_FLUSH_MS 5000 /* for a client that takes its goodbye */
-#define TAG_BYTES_MAX 1024 /* login allows fewer */
+#define POP3_LOCK_MS     2000
+#define GIVE_BACK_MS     1000 /* keeper reads at once */
+#define LAST_FLUSH_MS    5000 /* for a client that takes its goodbye */
+#define TAG_BYTES_MAX    1024 /* login allows fewer */
+/* For all sessions to be frozen: each has only to notice. One that has begun to work meanwhile keeps the
+ * others awake, whose clients must not wait for it. */
+#define FREEZE_MS        100
+#define PARK_SEND_MS     1000
+#define PARK_AFTER_MAX_S 3600u /* longer than any session may be silent */
 
 struct session {
     struct account_session s; /* first: what the protocol sees */
     struct sessions *all;
     struct session *next, **back;
     bool is_pop3, pop3_locked, has_maildrop;
-    char *tag, *guest;
+    bool is_frozen; /* its thread has ended, its connection is open */
+    uint32_t patience_ms;
+    char *tag; /* NULL: it slept */
+    char *guest;
     struct str already; /* of the client, behind its login command; malloc'd */
+    struct str thawed;  /* malloc'd */
 };
 
 struct sessions {
     struct host *host;
     struct session *first;
     size_t count;
-    atomic_bool stopping;
+    atomic_bool stopping, freezing;
+    size_t frozen;
+    struct loop_timer *freeze_end; /* while freezing */
+    int commits;                   /* eventfd, written to by the store while freezing */
     pthread_mutex_t maildrop_lock; /* over maildrop_taken */
     pthread_cond_t maildrop_free;
     bool maildrop_taken; /* by a POP3 session (RFC 1939 section 4) */
@@ -71,6 +85,8 @@ static void session_free(struct session *s)
         close(s->s.wake_fd);
     free((void *)(uintptr_t)s->already.p);
     free(s->s.unauthenticated);
+    free((void *)(uintptr_t)s->thawed.p);
+    buf_free(&s->s.frozen.state);
     free(s->tag);
     free(s->guest);
     free(s);
@@ -89,19 +105,39 @@ static void give_back(struct session *s)
     close(s->s.connection.fd);
 }
 
+static void add_session(struct session *s)
+{
+    struct sessions *all = s->all;
+    s->next = all->first; /* only this thread looks at the list */
+    s->back = &all->first;
+    if (s->next)
+        s->next->back = &s->next;
+    all->first = s;
+    all->count++;
+}
+
+static void remove_session(struct session *s)
+{
+    *s->back = s->next;
+    if (s->next)
+        s->next->back = s->back;
+    s->all->count--;
+    session_free(s);
+}
+
+static void park_if_all_are_frozen(struct sessions *all);
+static void session_frozen(void *context);
+
 /* In the main thread: it has ended. */
 static void session_over(void *context)
 {
     struct session *s = context;
     struct sessions *all = s->all;
-    *s->back = s->next;
-    if (s->next)
-        s->next->back = s->back;
-    all->count--;
     if (s->s.unauthenticated)
         give_back(s);
-    session_free(s);
+    remove_session(s);
     host_touch(all->host);
+    park_if_all_are_frozen(all);
 }
 
 /* Its stream ends and the connection stays, with what the client has sent already. */
@@ -128,6 +164,12 @@ static void run(void *context)
     } else {
         imap_session_run(&s->s);
     }
+    if (s->s.frozen.is_frozen) {
+        s->s.stream.fd = -1; /* it stays open */
+        stream_close(&s->s.stream);
+        loop_post(all->host->loop, session_frozen, s);
+        return;
+    }
     if (s->s.unauthenticated)
         keep_connection(s);
     else
@@ -142,8 +184,9 @@ static void run(void *context)
 static void turn_away(struct session *s, const char *code, const char *words)
 {
     struct arena a = ARENA_INIT;
-    struct str text = s->is_pop3
-                          ? arena_printf(&a, "-ERR [%s] %s\r\n", code, words)
+    struct str text = s->is_pop3 ? arena_printf(&a, "-ERR [%s] %s\r\n", code, words)
+                      : !s->tag
+                          ? arena_printf(&a, "* BYE [%s] %s\r\n", code, words)
                           : arena_printf(&a, "* BYE %s\r\n%s NO [%s] %s\r\n", words, s->tag, code, words);
     LOG_WARNING("session.refused", F_C("address", s->all->host->start->address),
                 F_C("peer", s->s.connection.peer), F_C("why", words));
@@ -179,40 +222,211 @@ static struct session *parse(struct sessions *all, struct ipc_frame *f)
     return NULL;
 }
 
-bool sessions_start(struct sessions *all, struct ipc_frame *f)
+/* 0: sessions do not sleep. */
+static uint32_t least_patience(const struct sessions *all)
 {
-    struct err e = ERR_INIT;
-    struct session *s = parse(all, f);
-    if (!s)
-        return false;
-    const char *temporary = s->is_pop3 ? "SYS/TEMP" : "UNAVAILABLE"; /* RFC 3206, RFC 5530 */
-    struct store *store = host_store(all->host, &e);
+    unsigned s = all->host->start->config->imap_park_after_s;
+    return (s < PARK_AFTER_MAX_S ? s : PARK_AFTER_MAX_S) * 1000;
+}
+
+/* What every session gets, new or thawed. */
+static void furnish(struct session *s)
+{
+    struct sessions *all = s->all;
     s->s.config = all->host->start->config;
-    s->s.store = store;
     s->s.address = str_from_c(all->host->start->address);
     s->s.account = all->host->start->id;
     s->s.link = link_of_sessions(all->host->link);
     s->s.stopping = &all->stopping;
+    s->s.freezing = &all->freezing;
     s->s.pop3_locked = &s->pop3_locked;
     s->s.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (!store || s->s.wake_fd < 0) {
+}
+
+static void start(struct session *s)
+{
+    struct err e = ERR_INIT;
+    const char *temporary = s->is_pop3 ? "SYS/TEMP" : "UNAVAILABLE"; /* RFC 3206, RFC 5530 */
+    s->s.store = host_store(s->all->host, &e);
+    if (!s->s.store || s->s.wake_fd < 0)
         turn_away(s, temporary, "The mailbox cannot be opened now; try again later");
-        return true;
-    }
-    if (all->count >= SESSIONS_PER_ACCOUNT_MAX) {
+    else if (s->tag && s->all->count >= SESSIONS_PER_ACCOUNT_MAX)
         turn_away(s, s->is_pop3 ? "SYS/TEMP" : "LIMIT", "Too many sessions of this account; close some");
-        return true;
-    }
-    if (!thread_start(run, s)) {
+    else if (!thread_start(run, s))
         turn_away(s, temporary, "No room for another session; try again later");
-        return true;
+    else
+        add_session(s);
+}
+
+bool sessions_start(struct sessions *all, struct ipc_frame *f)
+{
+    struct session *s = parse(all, f);
+    if (!s)
+        return false;
+    sessions_stay(all);
+    s->patience_ms = least_patience(all);
+    furnish(s);
+    start(s);
+    return true;
+}
+
+/* --- sleeping --- */
+
+int64_t sessions_quiet_in(const struct sessions *all)
+{
+    int64_t now = clock_ms(), longest = 0;
+    for (const struct session *s = all->first; s; s = s->next) {
+        int64_t since = atomic_load(&s->s.quiet_since_ms);
+        int64_t left = since == 0 ? s->patience_ms : since + s->patience_ms - now;
+        if (s->is_pop3 || s->patience_ms == 0)
+            return -1;
+        longest = left > longest ? left : longest;
     }
-    s->next = all->first; /* only this thread looks at the list */
-    s->back = &all->first;
-    if (s->next)
-        s->next->back = &s->next;
-    all->first = s;
-    all->count++;
+    return longest;
+}
+
+static void stop_freezing(struct sessions *all)
+{
+    if (!atomic_exchange(&all->freezing, false))
+        return;
+    if (all->freeze_end)
+        loop_timer_cancel(all->freeze_end);
+    all->freeze_end = NULL;
+    store_unwatch(all->host->store, all->commits);
+}
+
+/* One that is frozen goes on here, as if it had slept. */
+static void go_on(struct session *s)
+{
+    struct buf state = s->s.frozen.state;
+    s->is_frozen = false;
+    s->all->frozen--;
+    free((void *)(uintptr_t)s->thawed.p);
+    s->thawed = s->s.thawed = buf_str(&state); /* its memory with it */
+    s->s.frozen = (struct account_frozen){0};
+    if (thread_start(run, s))
+        return;
+    LOG_ERROR("session.lost", F_C("address", s->all->host->start->address),
+              F_C("why", "no room for its thread"));
+    close(s->s.connection.fd);
+    remove_session(s);
+}
+
+void sessions_stay(struct sessions *all)
+{
+    stop_freezing(all);
+    for (struct session *s = all->first, *next; s; s = next) {
+        next = s->next;
+        if (s->is_frozen)
+            go_on(s);
+    }
+}
+
+static void took_too_long(void *context)
+{
+    struct sessions *all = context;
+    all->freeze_end = NULL;
+    sessions_stay(all);
+    host_touch(all->host);
+}
+
+void sessions_park(struct sessions *all)
+{
+    if (atomic_load(&all->freezing))
+        return;
+    eventfd_t earlier;
+    (void)!eventfd_read(all->commits, &earlier); /* none: EAGAIN */
+    store_watch(all->host->store, all->commits);
+    all->freeze_end = loop_timer(all->host->loop, FREEZE_MS, took_too_long, all);
+    atomic_store(&all->freezing, true);
+    for (struct session *s = all->first; s; s = s->next)
+        eventfd_write(s->s.wake_fd, 1);
+}
+
+/* False: keeper does not take it. */
+static bool give_to_keeper(struct session *s)
+{
+    struct account_parked p = {.connection = s->s.connection,
+                               .since_ms = clock_ms(),
+                               .patience_ms = s->patience_ms,
+                               .protocol = buf_str(&s->s.frozen.state)};
+    CLEAN_FRAME struct ipc_frame state, f;
+    ipc_frame_init(&state, 0);
+    ipc_frame_init(&f, ACCOUNT_FRAME_PARK);
+    account_parked_put(&state, &p);
+    parked_request_put(&f, &(struct parked_request){.fd = s->s.connection.fd,
+                                                    .wake_at_ms = s->s.frozen.wake_at_ms,
+                                                    .still_every_ms = s->s.frozen.still_every_ms,
+                                                    .still = s->s.frozen.still,
+                                                    .bye = s->s.frozen.bye,
+                                                    .address = s->s.address,
+                                                    .state = buf_str(&state.payload)});
+    return ipc_send(s->all->host->control, &f, deadline_in(PARK_SEND_MS)) == IPC_OK;
+}
+
+/* Each was frozen when it knew all that had happened; a commit of one that was frozen later would be news for
+ * the others. */
+static void park_if_all_are_frozen(struct sessions *all)
+{
+    eventfd_t commits;
+    if (!atomic_load(&all->freezing) || all->frozen < all->count)
+        return;
+    if (eventfd_read(all->commits, &commits) == 0) {
+        sessions_stay(all);
+        host_touch(all->host);
+        return;
+    }
+    stop_freezing(all);
+    for (struct session *s = all->first, *next; s; s = next) {
+        next = s->next;
+        if (!give_to_keeper(s)) /* keeper is gone, and we are about to notice */
+            LOG_ERROR("session.lost", F_C("address", all->host->start->address),
+                      F_C("why", "keeper is gone"));
+        close(s->s.connection.fd);
+        remove_session(s);
+    }
+    all->frozen = 0;
+    host_offer_to_leave(all->host);
+}
+
+static void session_frozen(void *context)
+{
+    struct session *s = context;
+    s->is_frozen = true;
+    s->all->frozen++;
+    if (atomic_load(&s->all->freezing))
+        park_if_all_are_frozen(s->all);
+    else
+        go_on(s);
+}
+
+/* --- waking --- */
+
+static void say_taken(const struct sessions *all, uint64_t number)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, ACCOUNT_FRAME_TAKEN);
+    ipc_put_u64(&f, number);
+    ipc_send(all->host->control, &f, deadline_in(PARK_SEND_MS));
+}
+
+bool sessions_thaw(struct sessions *all, struct ipc_frame *f)
+{
+    struct ipc_reader in = ipc_read(f);
+    uint64_t number = ipc_get_u64(&in);
+    struct str state = ipc_get_str(&in);
+    struct account_parked p;
+    say_taken(all, number); /* before its first byte */
+    if (!ipc_done(&in) || !account_parked_get(f, state, &p))
+        return false;
+    sessions_stay(all);
+    struct session *s = MEM_NEW(struct session);
+    s->all = all;
+    s->s.connection = p.connection;
+    s->patience_ms = account_patience(&p, clock_ms(), least_patience(all));
+    s->thawed = s->s.thawed = str_from(mem_copy_c(p.protocol.p, p.protocol.n), p.protocol.n);
+    furnish(s);
+    start(s);
     return true;
 }
 
@@ -224,6 +438,7 @@ size_t sessions_count(const struct sessions *all)
 void sessions_stop(struct sessions *all)
 {
     atomic_store(&all->stopping, true);
+    sessions_stay(all);
     for (struct session *s = all->first; s; s = s->next)
         eventfd_write(s->s.wake_fd, 1);
 }
@@ -232,6 +447,9 @@ struct sessions *sessions_new(struct host *h)
 {
     struct sessions *all = MEM_NEW(struct sessions);
     all->host = h;
+    all->commits = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (all->commits < 0)
+        log_die("account.start", "eventfd: %s", strerror(errno));
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* as struct deadline */

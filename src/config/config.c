@@ -346,6 +346,7 @@ static const struct setting SETTINGS[] = {
     {"imap", "message_limit", take_count, IN_CONFIG(imap_message_limit)},
     {"pop3", "expire", take_expire, IN_CONFIG(pop3_expire_days)},
     {"pop3", "login_delay", take_seconds, IN_CONFIG(pop3_login_delay_s)},
+    {"imap", "park_after", take_seconds, IN_CONFIG(imap_park_after_s)},
     {"mailbox", "over_quota", take_over_quota, IN_CONFIG(over_quota_is_permanent)},
     {"dns", "server", take_dns_server, IN_CONFIG(dns_server)},
     {"dns", "trust_anchor", take_path, IN_CONFIG(dns_trust_anchor)},
@@ -491,6 +492,7 @@ const struct config *config_parse(struct str text, const char *where, struct err
         .storage_connections =
             8, /* a write of a commit each on the way; PostgreSQL has 100 in all as a rule */
         .failures_before_wait = 5,
+        .imap_park_after_s = 5,
         .data = r.folder,
         .imap_message_limit = 2000000,
         .message_size_max = (uint64_t)50 << 20, /* what Gmail and Outlook.com take, doubled for base64 */

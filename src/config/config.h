@@ -62,6 +62,8 @@ struct config {
     unsigned pop3_expire_days;   /* [pop3] expire: how long mail may be left here, as CAPA tells it; 0
                                     (default):   for ever */
     unsigned pop3_login_delay_s; /* [pop3] login_delay: between two logins of an account (default 0) */
+    unsigned imap_park_after_s;  /* [imap] park_after (default 5s; 0 = never): a session that is quiet for so
+                                    long needs no process */
 
     bool over_quota_is_permanent; /* [mailbox] over_quota = temporary (default) or permanent */
     unsigned imap_message_limit; /* [imap] message_limit: messages that one command works on (default 2000000:

@@ -1,9 +1,6 @@
 /* IDLE (RFC 2177): tells what happens in the selected mailbox as it happens, until DONE. */
 #include "imap/notify.h"
-
-/* "* OK" now and then: middleboxes forget connections that are quiet for five minutes or more, and a client
- * that is gone is noticed. */
-#define IDLE_STILL_HERE_MS ((int64_t)4 * 60 * 1000)
+#include "imap/park.h"
 
 /* What may follow while idling: "DONE" is all. */
 #define IDLE_LINE_MAX 64
@@ -22,9 +19,8 @@ static enum imap_status take_done(struct imap_session *s)
 }
 
 /* Waits until the client says something. */
-static enum imap_status idle(struct imap_session *s)
+static enum imap_status idle(struct imap_session *s, struct deadline logout)
 {
-    struct deadline logout = deadline_in(IMAP_AUTOLOGOUT_MS);
     for (;;) {
         /* First cleared, then looked: what is committed in between wakes us again. */
         imap_clear_wake(s);
@@ -32,18 +28,20 @@ static enum imap_status idle(struct imap_session *s)
         imap_notify_others(s);
         arena_free(&s->arena);
         if (atomic_load(s->host->stopping))
-            imap_bye(s, "The server is going down, connect again in a moment");
-        if (s->is_ending)
+            imap_bye(s, IMAP_GOING_DOWN);
+        if (s->is_ending || imap_park_if_asked(s, true, logout))
             return IMAP_LOST;
-        struct deadline next = deadline_sooner(logout, deadline_in(IDLE_STILL_HERE_MS));
-        switch (stream_wait(s->stream, s->host->wake_fd, next)) {
-        case STREAM_OK: return take_done(s);
+        struct deadline next = deadline_sooner(logout, deadline_in(IMAP_STILL_HERE_MS));
+        imap_park_waits(s);
+        enum stream_result r = stream_wait(s->stream, s->host->wake_fd, next);
+        switch (r) {
+        case STREAM_OK: imap_park_works(s); return take_done(s);
         case STREAM_WOKEN: break;
         case STREAM_TIMEOUT:
             if (deadline_passed(logout))
                 imap_bye(s, "Nothing was heard from you for 30 minutes");
             else
-                stream_write(s->stream, STR("* OK Still here\r\n"));
+                stream_write(s->stream, STR(IMAP_STILL_HERE));
             break;
         case STREAM_EOF:
         case STREAM_ERROR:
@@ -52,14 +50,19 @@ static enum imap_status idle(struct imap_session *s)
     }
 }
 
+enum imap_status imap_idle(struct imap_session *s, struct deadline logout)
+{
+    imap_reader_free(&s->reader); /* most sessions are here most of the time: they keep little */
+    store_watch(s->store, s->host->wake_fd);
+    enum imap_status status = idle(s, logout);
+    store_unwatch(s->store, s->host->wake_fd);
+    return status;
+}
+
 enum imap_status imap_do_idle(struct imap_session *s, struct imap_cursor *c)
 {
     if (!imap_take_end(c))
         return imap_bad_syntax(s, c);
     stream_write(s->stream, STR("+ idling\r\n"));
-    imap_reader_free(&s->reader); /* most sessions are here most of the time: they keep little */
-    store_watch(s->store, s->host->wake_fd);
-    enum imap_status status = idle(s);
-    store_unwatch(s->store, s->host->wake_fd);
-    return status;
+    return imap_idle(s, deadline_in(IMAP_AUTOLOGOUT_MS));
 }

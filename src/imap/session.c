@@ -5,6 +5,7 @@
 #include "imap/capability.h"
 #include "imap/context.h"
 #include "imap/notify.h"
+#include "imap/park.h"
 #include "imap/rights.h"
 #include "imap/saved.h"
 #include "imap/shared.h"
@@ -251,6 +252,18 @@ static void tell_late_expunges(struct imap_session *s)
                       (unsigned long long)imap_view_modseq(&s->view));
 }
 
+/* The end of every command. */
+static void conclude(struct imap_session *s, enum tells tells, enum imap_status status)
+{
+    if (tells != NOTHING && status != IMAP_LOST) {
+        imap_sync(s, tells == ALL);
+        s->must_tell = false;
+        tell_late_expunges(s);
+    }
+    imap_shared_tell_directory(s);
+    answer(s, status);
+}
+
 /* What has been read is a command, or enough of one to be answered. */
 static void serve(struct imap_session *s, enum imap_read_result got)
 {
@@ -271,14 +284,8 @@ static void serve(struct imap_session *s, enum imap_read_result got)
     else
         status = run(s, &command, known);
     status = drop_unread(s, status);
-    if (known && status != IMAP_LOST && known->tells != NOTHING) {
-        s->must_tell = expunges(known);
-        imap_sync(s, known->tells == ALL || command.by_uid);
-        s->must_tell = false;
-        tell_late_expunges(s);
-    }
-    imap_shared_tell_directory(s);
-    answer(s, status);
+    s->must_tell = known && expunges(known);
+    conclude(s, !known ? NOTHING : known->tells == NO_EXPUNGE && command.by_uid ? ALL : known->tells, status);
     if (s->starts_deflate) /* right behind its OK (RFC 4978 section 3) */
         imap_start_deflate(s);
 }
@@ -325,17 +332,19 @@ static void read_and_serve(struct imap_session *s)
 /* --- the session --- */
 
 /* True when there is something to read. */
-static bool wait_for_command(struct imap_session *s)
+static bool wait_for_command(struct imap_session *s, struct deadline logout)
 {
-    struct deadline d = deadline_in(IMAP_AUTOLOGOUT_MS);
     for (;;) {
         if (atomic_load(s->host->stopping)) {
-            imap_bye(s, "The server is going down, connect again in a moment");
+            imap_bye(s, IMAP_GOING_DOWN);
             return false;
         }
-        switch (stream_wait(s->stream, s->host->wake_fd, d)) {
-        case STREAM_OK: return true;
-        case STREAM_WOKEN: /* stopping, or what NOTIFY asks for */
+        if (imap_park_if_asked(s, false, logout))
+            return false;
+        imap_park_waits(s);
+        switch (stream_wait(s->stream, s->host->wake_fd, logout)) {
+        case STREAM_OK: imap_park_works(s); return true;
+        case STREAM_WOKEN: /* stopping, to sleep, or what NOTIFY asks for */
             imap_clear_wake(s);
             imap_notify_tell(s);
             arena_free(&s->arena);
@@ -361,6 +370,26 @@ static void greet(struct imap_session *s)
     answer(s, IMAP_OK);
 }
 
+/* What the session before has left: its IDLE, or its wait for a command. */
+static void go_on(struct imap_session *s)
+{
+    struct imap_frozen z;
+    if (!imap_park_thaw(s, &z))
+        return;
+    struct deadline logout = {z.logout_at_ms};
+    if (z.is_idle)
+        conclude(s, ALL, imap_idle(s, logout));
+    else if (wait_for_command(s, logout))
+        read_and_serve(s);
+}
+
+static void log_end(const struct imap_session *s)
+{
+    LOG_INFO("imap.closed", F_STR("account", s->host->address), F_C("peer", s->host->connection.peer),
+             F_INT("commands", s->commands), F_INT("received", s->stream->received),
+             F_INT("sent", s->stream->sent));
+}
+
 void imap_session_run(struct account_session *host)
 {
     struct imap_session s = {.host = host, .stream = &host->stream, .store = host->store};
@@ -369,17 +398,21 @@ void imap_session_run(struct account_session *host)
     s.shared_version = store_rights_version(s.store);
     buf_init(&s.subscribed, GUEST_SUBSCRIBED_MAX);
     imap_reader_init(&s.reader, s.stream, IMAP_COMMAND_MAX);
-    greet(&s);
+    if (host->thawed.n > 0)
+        go_on(&s);
+    else
+        greet(&s);
     while (!s.is_ending) {
         bool has_line = str_find_byte(stream_buffered(s.stream), '\n') != STR_NONE;
-        if (!has_line && !wait_for_command(&s)) /* pipelined commands are answered together */
+        /* pipelined commands are answered together */
+        if (!has_line && !wait_for_command(&s, deadline_in(IMAP_AUTOLOGOUT_MS)))
             break;
         read_and_serve(&s);
     }
-    stream_flush(s.stream, deadline_in(IMAP_COMMAND_MS)); /* nobody is left to tell of its failure */
-    LOG_INFO("imap.closed", F_STR("account", host->address), F_C("peer", host->connection.peer),
-             F_INT("commands", s.commands), F_INT("received", s.stream->received),
-             F_INT("sent", s.stream->sent));
+    if (!host->frozen.is_frozen) {
+        stream_flush(s.stream, deadline_in(IMAP_COMMAND_MS)); /* nobody is left to tell of its failure */
+        log_end(&s);
+    }
     imap_deselect(&s);
     imap_shared_close(&s);
     buf_free(&s.subscribed);

@@ -11,6 +11,11 @@
 /* RFC 3501 section 5.4: at least 30 minutes of silence before the server hangs up. The same for IDLE, whose
  * clients start anew every 29 minutes (RFC 2177 section 3). */
 #define IMAP_AUTOLOGOUT_MS ((int64_t)30 * 60 * 1000)
+/* In IDLE an "* OK" now and then: middleboxes forget connections that are quiet for five minutes or more, and
+ * a client that is gone is noticed. */
+#define IMAP_STILL_HERE_MS ((int64_t)4 * 60 * 1000)
+#define IMAP_STILL_HERE    "* OK Still here\r\n"
+#define IMAP_GOING_DOWN    "The server is going down, connect again in a moment"
 /* For the rest of a command once it has begun, and between two pieces of a literal: a client that stalls here
  * is broken, not idle. */
 #define IMAP_COMMAND_MS    ((int64_t)5 * 60 * 1000)
@@ -28,6 +33,7 @@ enum imap_status {
     IMAP_LOST,    /* the connection is of no more use: no answer */
 };
 
+/* Whoever adds a member decides in park.c what becomes of it when the session sleeps. */
 struct imap_session {
     struct account_session *host;
     struct stream *stream;
@@ -105,6 +111,9 @@ void imap_limit(struct imap_session *s, uint32_t **uids, size_t *n);
 bool imap_is_over_limit(const struct imap_session *s, size_t n);
 enum imap_status imap_no_limit(struct imap_session *s);
 void imap_tell_limit(struct imap_session *s); /* with the tagged OK that is about to be sent */
+
+/* IDLE's wait, until the client says something or `logout`; also where a session that slept goes on. */
+enum imap_status imap_idle(struct imap_session *s, struct deadline logout);
 
 /* Clears the wake-up of host->wake_fd. */
 void imap_clear_wake(struct imap_session *s);

@@ -72,6 +72,45 @@ enum store_result imap_view_open(struct imap_view *v, struct store *s, int64_t m
     return STORE_OK;
 }
 
+static void mark_range(struct imap_view *v, struct imap_range uids, uint32_t flag, size_t *count)
+{
+    for (size_t i = view_place(&v->rows, uids.from); i < v->rows.n && v->rows.v[i].uid <= uids.to; i++) {
+        v->rows.v[i].flags |= flag;
+        ++*count;
+    }
+}
+
+/* What FLAGS had listed: of messages that have changed since it is not known any more, and told anew. */
+static void learn_again(struct imap_view *v)
+{
+    uint32_t last = 0;
+    for (size_t i = 0; i < v->rows.n; i++) {
+        uint32_t list = v->rows.v[i].flags >> VIEW_KEYWORDS_SHIFT;
+        if (list == last || v->rows.v[i].flags & VIEW_STALE)
+            continue;
+        learn_list(v, view_list(&v->rows, list));
+        last = list; /* neighbours mostly carry the same */
+    }
+}
+
+enum store_result imap_view_restore(struct imap_view *v, struct store *s, const struct view_past *past,
+                                    unsigned enabled, uint64_t told_modseq, const struct imap_range *recent,
+                                    size_t recent_count, struct err *e)
+{
+    *v = (struct imap_view){.enabled = enabled, .told_modseq = told_modseq};
+    enum store_result r = store_view_past(s, past, enabled & ENABLED_CONDSTORE, VIEW_STALE, &v->rows, e);
+    if (r != STORE_OK) {
+        imap_view_close(v);
+        return r;
+    }
+    for (size_t i = 0; i < recent_count; i++)
+        mark_range(v, recent[i], VIEW_RECENT, &v->recent);
+    for (size_t i = 0; i < past->gone_count; i++)
+        mark_range(v, (struct imap_range){past->gone[i], past->gone[i]}, VIEW_GONE, &v->gone);
+    learn_again(v);
+    return STORE_OK;
+}
+
 void imap_view_close(struct imap_view *v)
 {
     view_free(&v->rows);
@@ -210,7 +249,9 @@ static void take_changed(struct imap_view *v, const struct changed_row *changed,
         imap_view_learn(v, out);
         return;
     }
-    bool is_other = v->rows.modseqs && changed->modseq > v->rows.modseqs[row];
+    bool is_other =
+        v->rows.v[row].flags & VIEW_STALE || (v->rows.modseqs && changed->modseq > v->rows.modseqs[row]);
+    v->rows.v[row].flags &= ~VIEW_STALE;
     is_other |= view_change(&v->rows, (size_t)row, changed);
     imap_view_learn(v, out);
     if (is_other && !(v->rows.v[row].flags & VIEW_GONE) && !v->hides_flags)

@@ -11,6 +11,7 @@
 /* Besides enum message_flag, in the flags of a view's row. */
 #define VIEW_RECENT VIEW_OWN_FLAG(0) /* \Recent in this session */
 #define VIEW_GONE   VIEW_OWN_FLAG(1) /* expunged, but the client has not been told yet */
+#define VIEW_STALE  VIEW_OWN_FLAG(2) /* its flags have changed while the session slept; not told yet */
 
 /* Distinct keywords of a mailbox that FLAGS lists; clients show them as choices. */
 #define VIEW_KEYWORDS_MAX 256
@@ -37,6 +38,10 @@ struct imap_view {
 enum store_result imap_view_open(struct imap_view *v, struct store *s, int64_t mailbox, unsigned enabled,
                                  uint32_t first_recent, struct err *e);
 void imap_view_close(struct imap_view *v);
+/* The view of a session that has slept (imap/park.h). STORE_INVALID: as store_view_past. */
+enum store_result imap_view_restore(struct imap_view *v, struct store *s, const struct view_past *past,
+                                    unsigned enabled, uint64_t told_modseq, const struct imap_range *recent,
+                                    size_t recent_count, struct err *e);
 /* More has been enabled. */
 enum store_result imap_view_enable(struct imap_view *v, struct store *s, int64_t mailbox, unsigned enabled,
                                    struct err *e);

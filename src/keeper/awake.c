@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "keeper/keeper.h"
+#include "keeper/parked.h"
 #include "storage/source.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@
 #define PAUSE_FIRST_MS 200
 #define PAUSE_MAX_MS   (30 * (int64_t)1000)
 #define STORE_MS       1000 /* for the supervisor's answer, and for room in store's channel */
-#define BUCKETS        1024 /* a quarter of AWAKE_MAX: chains stay short */
+#define BUCKETS        4096 /* with as many accounts asleep as PARKED_MAX chains stay short */
 
 enum state { ASLEEP, AWAKE, LEAVING };
 
@@ -38,6 +39,7 @@ struct account {
     pid_t pid;
     struct loop_channel *control;
     uint64_t handed; /* things that its process was given */
+    struct parked *parked;
     struct errand *first, **last;
     size_t waiting;
     struct loop_timer *tick; /* set while something waits */
@@ -54,8 +56,10 @@ struct awake {
     struct awake_handlers handlers;
     void *context;
     bool stopping;
-    int store;    /* a channel to the role of that name, if there is one; -1: not open */
-    size_t count; /* processes */
+    int store;      /* a channel to the role of that name, if there is one; -1: not open */
+    size_t count;   /* processes */
+    size_t errands; /* waiting, for all accounts */
+    struct parking *parking;
     struct account *buckets[BUCKETS];
 };
 
@@ -112,6 +116,7 @@ static struct errand *take_first(struct account *a)
     if (!a->first)
         a->last = &a->first;
     a->waiting--;
+    a->all->errands--;
     return e;
 }
 
@@ -121,6 +126,11 @@ static void refuse_all(struct account *a, const char *why)
         answer(a->all, take_first(a), why);
 }
 
+static bool has_work(const struct account *a)
+{
+    return a->first || parked_is_roused(a->parked);
+}
+
 /* Something has to be looked at again soon. */
 static void tick(void *context)
 {
@@ -128,7 +138,7 @@ static void tick(void *context)
     a->tick = NULL;
     while (a->first && deadline_passed(a->first->until)) /* the oldest stands first */
         answer(a->all, take_first(a), "the account does not start or does not answer; see its log lines");
-    if (a->first)
+    if (has_work(a))
         serve(a);
     forget_if_asleep(a);
 }
@@ -170,7 +180,7 @@ static void remove_account(struct account *a)
 
 static void forget_if_asleep(struct account *a)
 {
-    if (a->state == ASLEEP && !a->first && a->early_deaths == 0)
+    if (a->state == ASLEEP && !a->first && !a->parked && a->early_deaths == 0)
         remove_account(a);
 }
 
@@ -180,14 +190,14 @@ static void forget_if_asleep(struct account *a)
 enum { CONTROL_FD = 3, STORE_FD = 4, FIRST_FREE_FD = 5 };
 
 /* In the child: drops what belongs to keeper and to other accounts, then is the account. */
-static _Noreturn void become_account(struct account *a, pid_t keeper, int control, int store)
+static _Noreturn void become_account(struct account *a, const char *address, pid_t keeper, int control,
+                                     int store)
 {
     struct awake *all = a->all;
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* so that a new keeper never meets a process of the old one */
     if (getppid() != keeper)
         _exit(0);
-    CLEAN_FREE char *address = mem_copy_c(a->first->address, strlen(a->first->address));
-    for (size_t i = 0; i < BUCKETS; i++)
+    for (size_t i = 0; i < BUCKETS && all->errands > 0; i++)
         for (struct account *other = all->buckets[i]; other; other = other->next)
             while (other->first)
                 errand_free(take_first(other)); /* the bytes of others' sessions */
@@ -261,16 +271,19 @@ static bool wake(struct account *a, struct err *e)
         return false;
     if (!ipc_pair(ends))
         return err_set(e, ERR_TEMPORARY, "no socketpair: %s", strerror(errno));
+    char *address =
+        a->first ? mem_copy_c(a->first->address, strlen(a->first->address)) : parked_address(a->parked);
     pid_t keeper = getpid(), pid = fork();
     if (pid == 0)
-        become_account(a, keeper, ends[1], store);
+        become_account(a, address, keeper, ends[1], store);
     close(ends[1]);
     if (pid < 0) {
+        free(address);
         close(ends[0]);
         return err_set(e, ERR_TEMPORARY, "cannot fork: %s", strerror(errno));
     }
     a->state = AWAKE;
-    a->address = mem_copy_c(a->first->address, strlen(a->first->address));
+    a->address = address;
     a->pid = pid;
     a->handed = 0;
     a->since_ms = clock_ms();
@@ -281,21 +294,71 @@ static bool wake(struct account *a, struct err *e)
     return true;
 }
 
-/* An idle account may go if it has seen all that was handed to it. If not, it will, and ask again. */
+/* --- what it says --- */
+
+/* An idle account may go if it has seen all that was handed to it. If not, it will, and ask again; until then
+ * the sessions that it has parked go on there. */
+static void let_go(struct account *a, struct ipc_frame *f)
+{
+    struct ipc_reader in = ipc_read(f);
+    uint64_t seen = ipc_get_u64(&in);
+    if (a->state != AWAKE)
+        return;
+    if (ipc_done(&in) && seen == a->handed && !has_work(a) && tell(a, ACCOUNT_FRAME_LEAVE)) {
+        a->state = LEAVING;
+        a->since_ms = clock_ms();
+    } else if (a->parked) {
+        serve(a);
+    }
+}
+
+/* One that cannot be held goes on where it was. */
+static void give_back(struct account *a, const struct parked_request *r)
+{
+    CLEAN_CLOSE int fd = r->fd;
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, ACCOUNT_FRAME_THAW);
+    ipc_put_u64(&f, PARKED_NO_NUMBER);
+    ipc_put_str(&f, r->state);
+    ipc_put_fd(&f, fd);
+    if (ipc_send(loop_channel_fd(a->control), &f, deadline_in(0)) == IPC_OK)
+        a->handed++;
+    else
+        LOG_ERROR("account.session-lost", F_INT("account", a->id), F_C("why", "it does not take it back"));
+}
+
+static void park(struct account *a, struct ipc_frame *f)
+{
+    struct parked_request r;
+    if (a->state != AWAKE || !parked_request_get(f, &r)) {
+        LOG_ERROR("account.bad-frame", F_INT("account", a->id), F_INT("type", f->type));
+        return;
+    }
+    if (!parked_add(a->all->parking, &a->parked, a, &r))
+        give_back(a, &r);
+    if (a->all->stopping)
+        parked_end(&a->parked);
+}
+
+static void note_taken(struct account *a, struct ipc_frame *f)
+{
+    struct ipc_reader in = ipc_read(f);
+    uint64_t number = ipc_get_u64(&in);
+    if (!ipc_done(&in) || (number != PARKED_NO_NUMBER && !parked_taken(&a->parked, number)))
+        LOG_ERROR("account.bad-frame", F_INT("account", a->id), F_INT("type", f->type));
+}
+
 static void control_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
 {
     struct account *a = context;
-    struct ipc_reader in = ipc_read(f);
-    uint64_t seen = ipc_get_u64(&in);
-    if (f->type != ACCOUNT_FRAME_IDLE) {
+    if (f->type == ACCOUNT_FRAME_TAKEN)
+        note_taken(a, f);
+    else if (f->type == ACCOUNT_FRAME_PARK)
+        park(a, f);
+    else if (f->type == ACCOUNT_FRAME_IDLE)
+        let_go(a, f);
+    else
         a->all->handlers.asks(a->all->context, a->id, a->address, c, f);
-        return;
-    }
-    if (ipc_done(&in) && a->state == AWAKE && seen == a->handed && !a->first &&
-        tell(a, ACCOUNT_FRAME_LEAVE)) {
-        a->state = LEAVING;
-        a->since_ms = clock_ms();
-    }
 }
 
 static void note_death(struct account *a, int status)
@@ -332,7 +395,10 @@ static void control_closed(void *context, struct loop_channel *c)
     a->address = NULL;
     a->control = NULL;
     all->count--;
-    if (a->first)
+    parked_return(&a->parked);
+    if (all->stopping)
+        parked_end(&a->parked);
+    if (has_work(a))
         serve(a);
     forget_if_asleep(a);
     all->handlers.gone(all->context);
@@ -357,6 +423,22 @@ static void hand_all(struct account *a)
     }
 }
 
+/* The sessions that sleep: all of them, for whatever this process does they have to be told. False: it cannot
+ * take more now. */
+static bool thaw_all(struct account *a)
+{
+    for (struct parked *s; (s = parked_next(a->parked));) {
+        CLEAN_FRAME struct ipc_frame f;
+        ipc_frame_init(&f, ACCOUNT_FRAME_THAW);
+        parked_put(s, &f);
+        if (ipc_send(loop_channel_fd(a->control), &f, deadline_in(0)) != IPC_OK)
+            return false;
+        parked_given(s);
+        a->handed++;
+    }
+    return true;
+}
+
 static void serve(struct account *a)
 {
     struct err e = ERR_INIT;
@@ -365,12 +447,20 @@ static void serve(struct account *a)
     if (a->state == ASLEEP && clock_ms() >= a->not_before_ms && !wake(a, &e)) {
         LOG_ERROR("account.start", F_INT("account", a->id), F_C("error", e.text));
         refuse_all(a, "the account's process cannot be started");
-        return;
+        a->not_before_ms = clock_ms() + PAUSE_FIRST_MS; /* sessions that sleep wait for better times */
     }
-    if (a->state == AWAKE)
+    if (a->state == AWAKE && thaw_all(a))
         hand_all(a);
-    else
+    else if (has_work(a) || a->state == AWAKE)
         wait_a_tick(a);
+}
+
+static void roused(void *owner)
+{
+    struct account *a = owner;
+    if (has_work(a))
+        serve(a);
+    forget_if_asleep(a);
 }
 
 void awake_hand(struct awake *all, int64_t id, struct errand *e)
@@ -384,6 +474,7 @@ void awake_hand(struct awake *all, int64_t id, struct errand *e)
     *a->last = e;
     a->last = &e->next;
     a->waiting++;
+    all->errands++;
     if (a->waiting == 1) /* else a tick or the end of the old process will serve all */
         serve(a);
     forget_if_asleep(a);
@@ -392,7 +483,7 @@ void awake_hand(struct awake *all, int64_t id, struct errand *e)
 /* --- the whole --- */
 
 struct awake *awake_new(struct role *r, struct loop *l, const char *dir, const struct sandbox_filter *filter,
-                        const struct awake_handlers *handlers, void *context)
+                        size_t parked_max, const struct awake_handlers *handlers, void *context)
 {
     struct awake *all = MEM_NEW(struct awake);
     *all = (struct awake){.role = r,
@@ -402,6 +493,7 @@ struct awake *awake_new(struct role *r, struct loop *l, const char *dir, const s
                           .handlers = *handlers,
                           .context = context,
                           .store = -1};
+    all->parking = parking_new(l, parked_max, roused);
     return all;
 }
 
@@ -414,9 +506,13 @@ void awake_stop(struct awake *all)
 {
     all->stopping = true;
     for (size_t i = 0; i < BUCKETS; i++)
-        for (struct account *a = all->buckets[i]; a; a = a->next)
+        for (struct account *a = all->buckets[i], *next; a; a = next) {
+            next = a->next;
             if (a->state == AWAKE)
                 tell(a, ACCOUNT_FRAME_STOP);
+            parked_end(&a->parked);
+            forget_if_asleep(a);
+        }
 }
 
 void awake_kill(struct awake *all)

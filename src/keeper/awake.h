@@ -1,8 +1,9 @@
-/* The accounts that are awake: their processes, and what waits to be handed to them. What is handed to an
- * account either reaches its process or is refused to whoever asked; nothing gets lost between:
+/* The accounts that are awake: their processes, and what waits to be handed to them; and those that have
+ * sessions asleep (keeper/parked.h). What is handed to an account either reaches its process or is refused to
+ * whoever asked; nothing gets lost between:
  *
- *   asleep  -> awake    something is to be handed over: the process is forked
- *   awake   -> leaving  it said that it is idle, and has seen everything that was handed to it
+ *   asleep  -> awake    something is to be handed over: the process is forked, and gets all parked sessions
+ *   awake   -> leaving  it has parked its sessions, said that it is idle, and seen all that was handed to it
  *   leaving -> asleep   it is gone; what came meanwhile wakes it again
  *   awake   -> asleep   it died; what it had not taken wakes it again, after a pause if it dies at once */
 #ifndef KEEPER_AWAKE_H
@@ -34,9 +35,10 @@ struct awake_handlers {
     void (*asks)(void *context, int64_t account, const char *address, struct loop_channel *c,
                  struct ipc_frame *f);
 };
-/* `dir` holds the accounts' folders; `filter` is theirs. Lives as long as the process. */
+/* `dir` holds the accounts' folders; `filter` is theirs. At most `parked_max` sessions sleep. Lives as
+ * long as the process. */
 struct awake *awake_new(struct role *r, struct loop *l, const char *dir, const struct sandbox_filter *filter,
-                        const struct awake_handlers *handlers, void *context);
+                        size_t parked_max, const struct awake_handlers *handlers, void *context);
 
 /* Takes the errand over: it is carried out, or refused, now or before its deadline. */
 void awake_hand(struct awake *a, int64_t account, struct errand *errand);

@@ -14,11 +14,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One descriptor an account, one a channel of smtp, queue and login, and those in flight. */
-#define KEEPER_FILES_MAX  32768
+/* One descriptor an account, one a session that sleeps, one a channel of smtp, queue and login, and those in
+ * flight. */
+#define KEEPER_FILES_MAX  65536
+#define FILES_OTHER       ((size_t)AWAKE_MAX + 1024) /* those that are not for sleeping sessions */
 /* When the server stops: sessions end at once, but smtp still delivers what it has been sent. Less than the
  * supervisor gives a step of stopping. */
 #define KEEPER_STOP_MS    (8 * (int64_t)1000)
@@ -267,6 +270,15 @@ static void account_asks(void *context, int64_t account, const char *address, st
         shared_frame(k->shared, account, address, c, f);
 }
 
+/* As many as there is room for beside the accounts that are awake. */
+static size_t room_for_parked(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+        return 0;
+    return files.rlim_cur > 2 * FILES_OTHER ? files.rlim_cur - FILES_OTHER : files.rlim_cur / 2;
+}
+
 int keeper_main(struct role *r)
 {
     struct err e = ERR_INIT;
@@ -276,7 +288,7 @@ int keeper_main(struct role *r)
     if (!filter)
         log_die("keeper.start", "%s", e.text);
     struct keeper_role k = {.role = r, .login = -1, .loop = loop_new()};
-    k.awake = awake_new(r, k.loop, dir, filter,
+    k.awake = awake_new(r, k.loop, dir, filter, room_for_parked(),
                         &(struct awake_handlers){.gone = stop_if_done, .asks = account_asks}, &k);
     k.shared = shared_new(r, k.loop, k.awake);
     role_attach(r, k.loop, &(struct role_handlers){.channel = new_client, .stop = stop}, &k);

@@ -56,6 +56,11 @@ enum keeper_account_frame {
     ACCOUNT_FRAME_SHARE,       /* u32 n, n x str guest: with whom it shares from now on */
     ACCOUNT_FRAME_SHARED_LIST, /* who shares with it -> u32 n, n x str address */
     ACCOUNT_FRAME_SHARED_OPEN, /* str owner -> fd: a session in the owner's process */
+    ACCOUNT_FRAME_PARK,  /* account: hold this session while I am gone (keeper/parked.h); fd. What cannot be
+                            held comes back as any other */
+    ACCOUNT_FRAME_THAW,  /* keeper: u64 number, str state; fd: one that was parked. It is still keeper's, and
+                            another process's if this one dies, until this one says TAKEN */
+    ACCOUNT_FRAME_TAKEN, /* account: u64 number */
 };
 
 #endif

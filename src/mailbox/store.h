@@ -189,6 +189,21 @@ enum store_result store_view_changes(struct store *s, int64_t mailbox, uint64_t 
  * longer ago than expunged messages are kept (EXPUNGED_KEPT_S), and is not among them. Lives in `a`. */
 enum store_result store_view_expunged(struct store *s, int64_t mailbox, uint64_t since, struct arena *a,
                                       uint32_t **uids, size_t *n, bool *is_complete, struct err *e);
+/* A view that was up to date at `modseq`. */
+struct view_past {
+    int64_t mailbox;
+    uint64_t modseq;
+    uint32_t last_uid;    /* of its last message; 0: it was empty */
+    size_t messages;      /* with those that were gone */
+    const uint32_t *gone; /* uids of messages in it that had been expunged before */
+    size_t gone_count;
+};
+/* That view again: what has been expunged since is still in it, and store_view_changes from its modseq on
+ * tells the rest. Rows that have changed since have the bit `changed_flag` (VIEW_OWN_FLAG), because their
+ * flags are today's. STORE_NONE: the mailbox was deleted; STORE_INVALID: it cannot be had any more, since not
+ * all that was expunged is remembered. */
+enum store_result store_view_past(struct store *s, const struct view_past *past, bool keeps_modseqs,
+                                  uint32_t changed_flag, struct view *v, struct err *e);
 /* Cheap (no SQL): the mailbox's highest modseq as last committed by this process; 0: unknown, ask
  * store_view_changes. */
 uint64_t store_highestmodseq(struct store *s, int64_t mailbox);

@@ -25,13 +25,14 @@ struct here {
     struct tree tree;
     struct delivery_client *delivery;
     struct keeper *keeper;
+    int sleeper; /* a session that sleeps until the server stops */
 };
 
 static int make(void **state)
 {
     static struct here here; /* its clients live as long as the process */
     struct here *h = &here;
-    tree_init(&h->tree, "");
+    tree_init(&h->tree, "[imap]\npark_after = 1s\n");
     struct role *queue = tree_client(&h->tree, ROLE_QUEUE), *login = tree_client(&h->tree, ROLE_LOGIN);
     tree_fork(&h->tree, ROLE_KEEPER, keeper_main);
     tree_run(&h->tree);
@@ -326,6 +327,75 @@ static void sessions_have_a_bound(void **state)
         close(fds[i]);
 }
 
+/* --- sessions that sleep --- */
+
+static void say(int fd, const char *line)
+{
+    assert_int_equal(send(fd, line, strlen(line), MSG_NOSIGNAL), (ssize_t)strlen(line));
+}
+
+/* In IDLE, with INBOX selected. */
+static int idle_session(struct here *h, int64_t account)
+{
+    int fd = hand_over(h, account, false, "b SELECT INBOX\r\nc IDLE\r\n");
+    hear(fd, "+ idling");
+    return fd;
+}
+
+/* All accounts of this test's are gone. */
+static void wait_for_sleep(struct here *h)
+{
+    pid_t pids[64];
+    for (int i = 0; i < 400 && children_of(tree_pid(&h->tree, ROLE_KEEPER), pids, 64) > 0; i++)
+        usleep(100000);
+    assert_int_equal(children_of(tree_pid(&h->tree, ROLE_KEEPER), pids, 64), 0);
+}
+
+static void deliver(struct here *h, int64_t account)
+{
+    static const char TEXT[] = "Subject: x\r\n\r\nx\r\n";
+    struct delivery_message m = small_message(TEXT, sizeof TEXT - 1);
+    struct delivery_recipient to = recipient(account);
+    delivery_deliver(h->delivery, &m, &to, 1);
+    assert_int_equal(to.fate, DELIVERY_STORED);
+}
+
+/* Whatever kills processes on their way up, no session is left alone: it goes on or ends, and what nobody
+ * woke sleeps on. */
+static void sessions_sleep_and_wake(void **state)
+{
+    struct here *h = *state;
+    enum { SESSIONS = 8 };
+    int fds[SESSIONS], first = idle_session(h, 700), second = idle_session(h, 700);
+    unsigned alive = 0;
+    pthread_t killer;
+    h->sleeper = idle_session(h, 701);
+    for (int i = 0; i < SESSIONS; i++)
+        fds[i] = idle_session(h, 710 + i);
+    wait_for_sleep(h);
+    atomic_store(&killing, true);
+    assert_int_equal(pthread_create(&killer, NULL, kill_some, h), 0);
+    for (int i = 0; i < SESSIONS; i++)
+        say(fds[i], "DONE\r\nd NOOP\r\n"); /* its own bytes wake it */
+    for (int i = 0; i < SESSIONS; i++) {
+        char text[1000];
+        struct pollfd p = {.fd = fds[i], .events = POLLIN};
+        assert_true(poll(&p, 1, 20000) > 0); /* words, or the end */
+        alive += recv(fds[i], text, sizeof text, 0) > 0;
+        close(fds[i]);
+    }
+    atomic_store(&killing, false);
+    pthread_join(killer, NULL);
+    print_message("%u of %d went on\n", alive, SESSIONS);
+    deliver(h, 700);
+    hear(first, "* 1 EXISTS");
+    hear(second, "* 1 EXISTS");
+    say(first, "DONE\r\n");
+    hear(first, "c OK");
+    close(first);
+    close(second);
+}
+
 /* --- what goes wrong --- */
 
 static void a_broken_mailbox_refuses_for_now(void **state)
@@ -383,10 +453,7 @@ static void keeper_distrusts(void **state)
 static void idle_accounts_leave(void **state)
 {
     struct here *h = *state;
-    pid_t pids[64];
-    for (int i = 0; i < 40 && children_of(tree_pid(&h->tree, ROLE_KEEPER), pids, 64) > 0; i++)
-        usleep(500000);
-    assert_int_equal(children_of(tree_pid(&h->tree, ROLE_KEEPER), pids, 64), 0);
+    wait_for_sleep(h);
     int fd = hand_over(h, 300, true, "QUIT\r\n"); /* and wake again */
     hear(fd, "goodbye\r\n");
     close(fd);
@@ -398,7 +465,9 @@ static int clear(void **state)
     int imap = hand_over(h, 1, false, "");
     hear(imap, "a1 OK");
     int bad = tree_stop(&h->tree);
+    hear(h->sleeper, "* BYE The server is going down");
     hear(imap, "* BYE");
+    close(h->sleeper);
     close(imap);
     tree_free(&h->tree);
     return bad;
@@ -414,6 +483,7 @@ int main(void)
         cmocka_unit_test(sessions_of_both_protocols),
         cmocka_unit_test(logins_while_accounts_die),
         cmocka_unit_test(sessions_have_a_bound),
+        cmocka_unit_test(sessions_sleep_and_wake),
         cmocka_unit_test(a_broken_mailbox_refuses_for_now),
         cmocka_unit_test(keeper_distrusts),
         cmocka_unit_test(idle_accounts_leave),
