@@ -226,17 +226,26 @@ bool catch_up_again(struct store *s, enum catch_up_work work, struct err *e)
     return false;
 }
 
+static bool make_words(struct store *s, bool *more, struct err *e)
+{
+    return do_batch(s, CATCH_UP_KEYS, BATCH_BEHIND, more, e) &&
+           (*more || do_batch(s, CATCH_UP_WORDS, BATCH_BEHIND, more, e)) &&
+           (*more || word_index_merge(s, more, e));
+}
+
 enum store_result store_catch_up(struct store *s, bool *more, struct err *e)
 {
+    bool packs_more = false;
+    *more = false;
+    struct err failure = ERR_INIT;
     pthread_mutex_lock(&s->catching_up);
-    bool good =
-        pack_more(s, BATCH_PACKED, more, e); /* first: the pages that it frees are used by the others */
-    if (good && !*more)
-        good = do_batch(s, CATCH_UP_KEYS, BATCH_BEHIND, more, e);
-    if (good && !*more)
-        good = do_batch(s, CATCH_UP_WORDS, BATCH_BEHIND, more, e);
-    if (good && !*more)
-        good = word_index_merge(s, more, e);
+    /* First: the pages that it frees are used by the others. They go on without it, should it fail. */
+    bool packed = pack_more(s, BATCH_PACKED, &packs_more, &failure);
+    packs_more &= packed;
+    bool good = packs_more || make_words(s, more, e);
     pthread_mutex_unlock(&s->catching_up);
-    return good ? STORE_OK : STORE_FAILED;
+    *more |= packs_more;
+    if (good && !packed)
+        err_set(e, failure.kind, "%s", failure.text);
+    return good && packed ? STORE_OK : STORE_FAILED;
 }

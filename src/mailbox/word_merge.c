@@ -100,11 +100,11 @@ static void add_list(struct merge *m, const struct source *s)
 }
 
 /* One word of all that have it. Sources are in the order of their bodies. */
-static bool merge_word(struct merge *m)
+static bool merge_word(struct merge *m, struct str least_word)
 {
-    CLEAN_BUF struct buf word;
+    CLEAN_BUF struct buf word; /* the sources go on meanwhile */
     buf_init(&word, WORD_MAX + 1);
-    buf_add(&word, least(m)->word);
+    buf_add(&word, least_word);
     postings_init(&m->list, m->first_body);
     for (size_t i = 0; i < m->n; i++) {
         struct source *s = &m->sources[i];
@@ -125,8 +125,8 @@ static bool merge_words(struct merge *m)
     for (size_t i = 0; i < m->n; i++)
         if (!next_word(m, &m->sources[i]))
             return false;
-    while (least(m))
-        if (!merge_word(m))
+    for (const struct source *s; (s = least(m));)
+        if (!merge_word(m, s->word))
             return false;
     segment_writer_finish(&m->writer);
     return true;
