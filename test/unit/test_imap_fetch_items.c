@@ -45,6 +45,8 @@ static const struct imap_script SCRIPTS[] = {
      "C: b STATUS foo (MAILBOXID)", "S: * STATUS foo (MAILBOXID (F7))", "S: b OK ...",
      "C: b RENAME foo foo2", "S: b OK ...",
      "C: b STATUS foo2 (MESSAGES MAILBOXID)", "S: * STATUS foo2 (MESSAGES 0 MAILBOXID (F7))", "S: b OK ...",
+     "C: b LIST \"\" foo2 RETURN (STATUS (MAILBOXID APPENDLIMIT))", "S: * LIST (\\HasNoChildren) \"/\" foo2",
+         "S: * STATUS foo2 (APPENDLIMIT 100000 MAILBOXID (F7))", "S: b OK ...",
      "C: c CREATE foo", "S: c OK [MAILBOXID (F10)] ...",
      "C: s SELECT foo2", "S> * OK [MAILBOXID (F7)] ...", "S: s OK ...",
      "C: s EXAMINE INBOX", "S> * OK [MAILBOXID (F1)] ...", "S: s OK ...", NULL}},
