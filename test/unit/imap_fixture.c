@@ -1,7 +1,9 @@
 #include "imap_fixture.h"
 
 #include "check.h"
+#include "engine.h"
 #include "imap_messages.h"
+#include "mailbox/schema.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -65,9 +67,27 @@ void imap_open_fixture(struct imap_fixture *f)
     snprintf(f->dir, sizeof f->dir, "/tmp/golub-imap-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     struct err e = ERR_INIT;
-    f->store = store_open(f->dir, &e);
+    static unsigned accounts; /* in this program's database, if that is in PostgreSQL */
+    char owner[24];
+    f->account = ++accounts;
+    snprintf(owner, sizeof owner, "%u", f->account);
+    struct sql_source source = engine_source(&MAIL_SCHEMA, NULL, owner);
+    f->store = engine() == ENGINE_SQLITE ? store_open(f->dir, &e) : store_open_at(&source, &e);
     if (!f->store)
         fail_msg("%s", e.text);
+}
+
+struct sql *imap_open_sql(struct imap_fixture *f)
+{
+    char path[100], owner[24];
+    struct err e = ERR_INIT;
+    snprintf(path, sizeof path, "%s/mail.db", f->dir);
+    snprintf(owner, sizeof owner, "%u", f->account);
+    struct sql_source source = engine_beside(path, owner);
+    struct sql *db = sql_open_at(&source, &MAIL_SCHEMA, true, &e);
+    if (!db)
+        fail_msg("%s", e.text);
+    return db;
 }
 
 void imap_close_fixture(struct imap_fixture *f)

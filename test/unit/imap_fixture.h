@@ -30,6 +30,7 @@ struct imap_client {
 
 struct imap_fixture {
     char dir[64];
+    unsigned account; /* in PostgreSQL: see engine.h */
     struct store *store;
     struct config config;
     atomic_bool stopping;
@@ -45,6 +46,8 @@ struct imap_script {
 
 void imap_open_fixture(struct imap_fixture *f);
 void imap_close_fixture(struct imap_fixture *f);
+/* The account's tables, for statements of a test's own. */
+struct sql *imap_open_sql(struct imap_fixture *f);
 /* Into INBOX, received on 17-Jul-1996 02:44:25 -0700 as in the RFC's examples. */
 void imap_deliver(struct imap_fixture *f, struct str message);
 

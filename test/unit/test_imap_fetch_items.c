@@ -111,15 +111,12 @@ static void old_messages_get_previews(void **state)
     static const struct sql_statement FORGET = {"UPDATE body SET preview = NULL"};
     struct imap_fixture f;
     struct err e = ERR_INIT;
-    char path[100];
     imap_open_fixture(&f);
     for (int i = 0; i < 600; i++) /* more than a batch */
         imap_deliver(
             &f,
             STR("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n  some\r\n  text\r\n--b--\r\n"));
-    snprintf(path, sizeof path, "%s/mail.db", f.dir);
-    struct sql *db = sql_open(path, NULL, &e);
-    assert_non_null(db);
+    struct sql *db = imap_open_sql(&f);
     assert_true(sql_exec(db, &FORGET, SQL_NONE, NULL, &e));
     sql_close(db);
     imap_run_line(&f, "old", "C: s SELECT INBOX");

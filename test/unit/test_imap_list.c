@@ -234,19 +234,21 @@ static void scripts_by_section(void **state)
 static void make_many(struct imap_fixture *f)
 {
     static const struct sql_statement FILL = {
+        .pgsql = "INSERT INTO mailbox(id, name, role, selectable, uidvalidity, uidnext, first_recent, "
+                 "highestmodseq,"
+                 " messages, unseen, deleted, size)"
+                 " SELECT i, 'm/' || lpad(i::text, 5, '0'), 0, 1, 1, 1, 1, 1, 0, 0, 0, 0"
+                 " FROM generate_series(100, 99 + $1) AS i",
         .text = "WITH RECURSIVE n(i) AS (VALUES(100) UNION ALL SELECT i + 1 FROM n WHERE i < 99 + $1)"
                 " INSERT INTO mailbox(id, name, role, selectable, uidvalidity, uidnext, first_recent, "
                 "highestmodseq,"
                 " messages, unseen, deleted, size)"
                 " SELECT i, printf('m/%05d', i), 0, 1, 1, 1, 1, 1, 0, 0, 0, 0 FROM n"};
     static const struct sql_statement SUBSCRIBE = {
-        .text = "INSERT INTO subscription SELECT name FROM mailbox WHERE id >= 100"};
+        "INSERT INTO subscription(name) SELECT name FROM mailbox WHERE id >= 100"};
     struct err e = ERR_INIT;
-    char path[128];
-    snprintf(path, sizeof path, "%s/mail.db", f->dir);
     assert_int_equal(store_mailbox_create(f->store, STR("m"), MAILBOX_NO_ROLE, &e), STORE_OK);
-    CLEAN_SQL struct sql *db = sql_open(path, NULL, &e);
-    assert_non_null(db);
+    CLEAN_SQL struct sql *db = imap_open_sql(f);
     assert_true(sql_exec(db, &FILL, SQL(sql_int(MANY)), NULL, &e));
     assert_true(sql_exec(db, &SUBSCRIBE, SQL_NONE, NULL, &e));
 }
