@@ -30,6 +30,7 @@ struct line {
     struct client *client;
     struct sql_session session;
     struct line *next_waiting;
+    struct line *next, **back; /* of its pool */
 };
 
 /* The threads for one schema. Each waits for the next channel that has something to say; EPOLLONESHOT gives a
@@ -39,7 +40,8 @@ struct pool {
     const struct sql_schema *schema;
     unsigned threads;
     int epoll;
-    pthread_mutex_t lock; /* over what clients count */
+    pthread_mutex_t lock; /* over what clients count, and: */
+    struct line *lines;   /* all of them: the kernel alone knows the ones that are waited for */
 };
 
 struct server {
@@ -60,8 +62,28 @@ static void arm(struct line *l, int how)
 static void add_line(struct client *c, int channel)
 {
     struct line *l = MEM_NEW(struct line);
-    *l = (struct line){.client = c, .session = {.channel = channel, .schema = c->pool->schema->name}};
+    struct pool *p = c->pool;
+    *l = (struct line){.client = c, .session = {.channel = channel, .schema = p->schema->name}};
+    pthread_mutex_lock(&p->lock);
+    l->next = p->lines;
+    l->back = &p->lines;
+    if (l->next)
+        l->next->back = &l->next;
+    p->lines = l;
+    pthread_mutex_unlock(&p->lock);
     arm(l, EPOLL_CTL_ADD);
+}
+
+static void remove_line(struct line *l)
+{
+    struct pool *p = l->client->pool;
+    close(l->session.channel);
+    pthread_mutex_lock(&p->lock);
+    *l->back = l->next;
+    if (l->next)
+        l->next->back = l->back;
+    pthread_mutex_unlock(&p->lock);
+    free(l);
 }
 
 /* Whether one more thread may serve this client. If not, the line waits for one of them. */
@@ -171,8 +193,7 @@ static void serve_next(struct pool *p, struct sql *db)
         arm(l, EPOLL_CTL_MOD);
     } else {
         sql_session_end(&l->session, db);
-        close(l->session.channel);
-        free(l);
+        remove_line(l);
     }
     leave(c, !goes_on);
 }
