@@ -197,9 +197,11 @@ static enum imap_status run(struct imap_session *s, const struct imap_command *c
         return imap_no(s, "[NONEXISTENT] The mailbox is gone");
     struct imap_cursor args = command->args;
     s->by_uid = command->by_uid;
+    struct imap_command done = *command;
+    done.name = known->name; /* IDLE gives the line back, and has no arguments */
     status = known->run(s, &args);
     if (status == IMAP_OK)
-        imap_shared_follow(s, command);
+        imap_shared_follow(s, &done);
     return status;
 }
 
