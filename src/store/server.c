@@ -102,19 +102,23 @@ static bool enter(struct line *l)
     return may;
 }
 
-static void leave(struct client *c, bool line_is_gone)
+/* `line`: the one that was served, to be waited for again; NULL: it is gone. Under the lock, which whoever
+ * gets it next takes too. */
+static void leave(struct client *c, struct line *line)
 {
     struct pool *p = c->pool;
     pthread_mutex_lock(&p->lock);
     c->busy--;
-    c->lines -= line_is_gone;
+    c->lines -= !line;
+    if (line)
+        arm(line, EPOLL_CTL_MOD);
     struct line *next = c->first_waiting;
-    if (next)
+    if (next) {
         c->first_waiting = next->next_waiting;
+        arm(next, EPOLL_CTL_MOD); /* it still has what it had to say */
+    }
     bool is_last = c->lines == 0 && c->busy == 0; /* a line that was armed may be gone before we are here */
     pthread_mutex_unlock(&p->lock);
-    if (next)
-        arm(next, EPOLL_CTL_MOD); /* it still has what it had to say */
     if (!is_last)
         return;
     free(c->owner);
@@ -189,13 +193,11 @@ static void serve_next(struct pool *p, struct sql *db)
         return;
     pgsql_set_owner(db, c->owner);
     bool goes_on = serve(l, db);
-    if (goes_on) {
-        arm(l, EPOLL_CTL_MOD);
-    } else {
+    if (!goes_on) {
         sql_session_end(&l->session, db);
         remove_line(l);
     }
-    leave(c, !goes_on);
+    leave(c, goes_on ? l : NULL);
 }
 
 static void work(void *context)
