@@ -170,6 +170,7 @@ static void give_back(struct keeper_role *k, struct ipc_frame *f)
     if (!k->stopping && !send_to_login(k, &out) && !send_to_login(k, &out))
         LOG_ERROR("keeper.no-login", F_C("peer", c.peer),
                   F_C("why", "login does not take a connection back"));
+    close(c.fd);
 }
 
 /* --- coming and going --- */
