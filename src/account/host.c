@@ -85,6 +85,19 @@ struct store *host_store(struct host *h, struct err *e)
     return h->store;
 }
 
+/* --- others --- */
+
+/* How often a session learns of what a command did beside the server (golub undelete). */
+#define LOOK_AROUND_MS 1000
+
+static void look_around(void *context)
+{
+    struct account *a = context;
+    if (a->host.store && sessions_count(a->sessions) > 0)
+        store_look_around(a->host.store);
+    loop_timer(a->host.loop, LOOK_AROUND_MS, look_around, a);
+}
+
 /* --- leaving --- */
 
 void host_offer_to_leave(struct host *h)
@@ -213,6 +226,7 @@ int account_main(const struct account_start *start)
     a.sessions = sessions_new(&a.host);
     a.control = loop_channel(a.host.loop, start->control, control_frame, control_closed, &a);
     host_touch(&a.host);
+    loop_timer(a.host.loop, LOOK_AROUND_MS, look_around, &a);
     loop_run(a.host.loop);
     /* The process ends with its control channel still open: once that closes, keeper takes it for dead. Its
      * memory goes with it; the threads of sessions may use it to the last moment. */

@@ -40,7 +40,8 @@ static void purge(void *context)
 {
     struct upkeep *u = context;
     struct err e = ERR_INIT;
-    if (store_purge(u->host->store, clock_wall(), &e) != STORE_OK)
+    int64_t kept_s = (int64_t)u->host->start->config->expunged_days * 86400;
+    if (store_purge(u->host->store, clock_wall(), kept_s, &e) != STORE_OK)
         LOG_ERROR("account.purge", F_C("address", u->host->start->address), F_C("error", e.text));
     loop_post(u->host->loop, purge_is_over, u);
 }

@@ -81,6 +81,7 @@ int run_domain_remove(struct command_run *r);
 int run_address_add(struct command_run *r);
 int run_address_list(struct command_run *r);
 int run_address_remove(struct command_run *r);
+int run_undelete(struct command_run *r);
 int run_quota_set(struct command_run *r);
 int run_quota_show(struct command_run *r);
 int run_quota_list(struct command_run *r);

@@ -58,6 +58,19 @@ const struct command COMMANDS[] = {
      NEEDS_DATA, run_quota_set},
     {"quota show", "NAME@DOMAIN", "show what an account holds and may hold", "", NEEDS_DATA, run_quota_show},
     {"quota list", "", "list what the accounts hold and may hold", "", NEEDS_DATA, run_quota_list},
+    {"undelete", "NAME@DOMAIN [--list] [--since WHEN] [--mailbox NAME] [--all] [UID...]",
+     "bring deleted messages back",
+     "Messages that were deleted for good can be brought back for 14 days (golub.conf: expunged_days). They "
+     "come to\n"
+     "the end of the mailbox that they were in, or of INBOX where that is gone, under new UIDs. Whoever has "
+     "the\n"
+     "mailbox open sees them within a second. What was moved, or has a copy elsewhere, is not lost and not "
+     "listed.\n\n"
+     "  --list      only show what there is\n"
+     "  --since     deleted since: 3d, 12h, 30m, 2026-11-24 or '2026-11-24 18:00'\n"
+     "  --mailbox   those of one mailbox; with UIDs INBOX if it is not said\n"
+     "  --all       whatever there is\n",
+     NEEDS_DATA, run_undelete},
     {"domain add", "DOMAIN", "receive mail for another domain",
      "golub domain records prints what to publish in DNS. postmaster@ and abuse@ of every domain reach the "
      "postmaster of the\n"

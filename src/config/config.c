@@ -195,6 +195,16 @@ static bool take_expire(struct reading *r, void *to, struct str value, struct er
     return true;
 }
 
+static bool take_days(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)r;
+    uint32_t days;
+    if (!str_to_u32(value, &days) || days == 0 || days > 36500)
+        return err_set(e, ERR_PERMANENT, "it is a number of days, at least 1");
+    *(unsigned *)to = days;
+    return true;
+}
+
 static bool take_over_quota(struct reading *r, void *to, struct str value, struct err *e)
 {
     (void)r;
@@ -347,6 +357,7 @@ static const struct setting SETTINGS[] = {
     {"pop3", "expire", take_expire, IN_CONFIG(pop3_expire_days)},
     {"pop3", "login_delay", take_seconds, IN_CONFIG(pop3_login_delay_s)},
     {"imap", "park_after", take_seconds, IN_CONFIG(imap_park_after_s)},
+    {"mailbox", "expunged_days", take_days, IN_CONFIG(expunged_days)},
     {"mailbox", "over_quota", take_over_quota, IN_CONFIG(over_quota_is_permanent)},
     {"dns", "server", take_dns_server, IN_CONFIG(dns_server)},
     {"dns", "trust_anchor", take_path, IN_CONFIG(dns_trust_anchor)},
@@ -493,6 +504,7 @@ const struct config *config_parse(struct str text, const char *where, struct err
             8, /* a write of a commit each on the way; PostgreSQL has 100 in all as a rule */
         .failures_before_wait = 5,
         .imap_park_after_s = 5,
+        .expunged_days = 14,
         .data = r.folder,
         .imap_message_limit = 2000000,
         .message_size_max = (uint64_t)50 << 20, /* what Gmail and Outlook.com take, doubled for base64 */

@@ -65,6 +65,7 @@ struct config {
     unsigned imap_park_after_s;  /* [imap] park_after (default 5s; 0 = never): a session that is quiet for so
                                     long needs no process */
 
+    unsigned expunged_days;       /* [mailbox] expunged_days: how long it can be brought back (default 14) */
     bool over_quota_is_permanent; /* [mailbox] over_quota = temporary (default) or permanent */
     unsigned imap_message_limit; /* [imap] message_limit: messages that one command works on (default 2000000:
                                     what it keeps of each while it runs stays under 100 MiB) */

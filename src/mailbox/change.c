@@ -143,6 +143,8 @@ enum store_result change_commit(struct change *ch, struct err *e)
         change_cancel(ch);
         return STORE_FAILED;
     }
+    if (ch->root.is_dirty)
+        store_note_modseq(ch->store, (int64_t)ch->root.highestmodseq);
     struct watch *w = &ch->store->watch;
     for (struct counters *c = ch->touched; c; c = c->next)
         if (c->is_dirty || c->is_gone)

@@ -67,6 +67,9 @@ void watch_init(struct watch *w);
 void watch_free(struct watch *w);
 void watch_set(struct watch *w, int64_t mailbox, uint64_t modseq); /* 0: the mailbox is gone */
 void watch_wake(struct watch *w);
+struct store;
+/* The account's modseq as this process has made or seen it: see store_look_around. */
+void store_note_modseq(struct store *s, int64_t modseq);
 
 struct store {
     struct pool pool;
@@ -76,6 +79,7 @@ struct store {
     pthread_mutex_t writer;
     pthread_mutex_t catching_up; /* one at a time works behind delivery (catch_up.c); taken before `writer` */
     _Atomic uint64_t rights_version; /* rights.c */
+    _Atomic int64_t last_modseq;     /* 0: not known yet */
     atomic_bool near_quota;          /* as of the last commit that asked (quota.c) */
     void (*on_append)(void *context);
     void *on_append_context;

@@ -101,7 +101,7 @@ static bool purge_some(struct store *s, int64_t before, struct purge *p, struct 
     return false;
 }
 
-enum store_result store_purge(struct store *s, int64_t now, struct err *e)
+enum store_result store_purge(struct store *s, int64_t now, int64_t kept_s, struct err *e)
 {
     CLEAN_FREE int64_t *bodies = mem_new(PURGE_BATCH, sizeof *bodies);
     CLEAN_FREE bool *used = mem_new(PURGE_BATCH, sizeof *used);
@@ -110,7 +110,7 @@ enum store_result store_purge(struct store *s, int64_t now, struct err *e)
         memset(used, 0, PURGE_BATCH * sizeof *used);
         p = (struct purge){.bodies = bodies, .used = used};
         pthread_mutex_lock(&s->catching_up); /* what is being worked out of a body must not outlive it */
-        good = purge_some(s, now - EXPUNGED_KEPT_S, &p, e);
+        good = purge_some(s, now - kept_s, &p, e);
         pthread_mutex_unlock(&s->catching_up);
     }
     return good ? STORE_OK : STORE_FAILED;

@@ -18,7 +18,7 @@
 #define MAILBOX_DELIMITER     '/'
 #define KEYWORD_MAX           128              /* bytes of one keyword */
 #define KEYWORDS_MAX          64               /* keywords on one message */
-#define EXPUNGED_KEPT_S       (14 * 24 * 3600) /* how long an expunged message can be brought back */
+#define EXPUNGED_KEPT_S       (14 * 24 * 3600) /* how long an expunged message can be brought back, by default */
 #define STORE_CONNECTIONS_MAX 4                /* database connections of one account; further callers wait */
 #define BODY_CHUNK \
     ((size_t)256 * 1024) /* stored bodies are cut at this many raw bytes, each compressed alone */
@@ -186,7 +186,7 @@ struct view_changes {
 enum store_result store_view_changes(struct store *s, int64_t mailbox, uint64_t since, struct arena *a,
                                      struct view_changes *out, struct err *e);
 /* The uids, ascending, of what was expunged from a mailbox after `since`. *is_complete false: some of it is
- * longer ago than expunged messages are kept (EXPUNGED_KEPT_S), and is not among them. Lives in `a`. */
+ * longer ago than expunged messages are kept (see store_purge), and is not among them. Lives in `a`. */
 enum store_result store_view_expunged(struct store *s, int64_t mailbox, uint64_t since, struct arena *a,
                                       uint32_t **uids, size_t *n, bool *is_complete, struct err *e);
 /* A view that was up to date at `modseq`. */
@@ -294,9 +294,32 @@ enum store_result store_flags(struct store *s, int64_t mailbox, const uint32_t *
 enum store_result store_expunge(struct store *s, int64_t mailbox, const uint32_t *uids, size_t n,
                                 bool regardless, struct arena *a, uint32_t **expunged, size_t *expunged_count,
                                 struct err *e);
-/* Removes for good what was expunged more than EXPUNGED_KEPT_S before `now` (seconds since 1970), in several
- * short transactions: once a day while the account is awake. */
-enum store_result store_purge(struct store *s, int64_t now, struct err *e);
+/* Removes for good what was expunged more than `kept_s` before `now` (seconds since 1970), in several short
+ * transactions: once a day while the account is awake. */
+enum store_result store_purge(struct store *s, int64_t now, int64_t kept_s, struct err *e);
+
+/* --- undelete --- messages that were expunged, are not purged yet, and live in no other mailbox: what was
+ * moved or copied before it was expunged is not lost. */
+struct store_lost {
+    int64_t mailbox;
+    struct str name; /* of the mailbox that it was in last; "" when that is gone */
+    int64_t expunged_at;
+    struct message_row row; /* as it was; modseq is that of the expunge */
+};
+/* Those expunged at `since` (seconds since 1970) or later, in the order in which they were. Looks through all
+ * of the account: for commands. */
+enum store_result store_lost_list(struct store *s, int64_t since, struct arena *a, struct store_lost **v,
+                                  size_t *n, struct err *e);
+/* The first `n` bytes of one, at the end of `out`. */
+enum store_result store_lost_bytes(struct store *s, const struct store_lost *l, uint64_t n, struct buf *out,
+                                   struct err *e);
+/* New uids at the end of the mailbox that each was in, or of INBOX when that is gone; \Deleted goes, other
+ * flags and dates are kept. All or none; *restored leaves out what was purged meanwhile. */
+enum store_result store_undelete(struct store *s, const struct store_lost *v, size_t n, size_t *restored,
+                                 struct err *e);
+/* Whether another process (a command) has changed mail since this was last asked; then whoever watches has
+ * been told, and nothing that was known of the mailboxes' modseqs is any more. */
+bool store_look_around(struct store *s);
 /* New uids in the order of the old ones; flags, keywords and dates are kept. COPY_MOVE removes them from
  * `from` in the same transaction; the others say which flags the copies do without. All or nothing. */
 enum copy_how {

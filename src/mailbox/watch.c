@@ -101,3 +101,38 @@ void store_unwatch(struct store *s, int event_fd)
         }
     pthread_mutex_unlock(&w->mutex);
 }
+
+MAIL_STATEMENT(ACCOUNT_MODSEQ, "SELECT highestmodseq FROM mailbox WHERE id = 0");
+
+static void forget_all(struct watch *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    w->seen_count = 0;
+    pthread_mutex_unlock(&w->mutex);
+}
+
+bool store_look_around(struct store *s)
+{
+    int64_t modseq = 0;
+    struct err ignored = ERR_INIT; /* whatever is wrong, the next who needs the database will say it */
+    int64_t known = atomic_load(&s->last_modseq);
+    struct connection *c = pool_take(&s->pool, &ignored);
+    bool good = c && sql_one_int(c->db, &ACCOUNT_MODSEQ, SQL_NONE, &modseq, &ignored) == 1;
+    if (c)
+        pool_give(&s->pool, c);
+    if (!good || modseq <= known)
+        return false;
+    /* The first time, and after a commit of our own between the two reads, there is nothing new: nobody minds
+     * being told twice. */
+    store_note_modseq(s, modseq);
+    forget_all(&s->watch);
+    watch_wake(&s->watch);
+    return true;
+}
+
+void store_note_modseq(struct store *s, int64_t modseq)
+{
+    int64_t known = atomic_load(&s->last_modseq);
+    while (known < modseq && !atomic_compare_exchange_weak(&s->last_modseq, &known, modseq))
+        ;
+}

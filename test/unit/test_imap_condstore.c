@@ -217,7 +217,8 @@ static void purged_messages_vanish_too(void **state)
         imap_deliver(&f, MESSAGE_PLAIN);
     play(&f, BEFORE);
     struct err e = ERR_INIT;
-    assert_int_equal(store_purge(f.store, clock_wall() + EXPUNGED_KEPT_S + 60, &e), STORE_OK);
+    assert_int_equal(store_purge(f.store, clock_wall() + EXPUNGED_KEPT_S + 60, EXPUNGED_KEPT_S, &e),
+                     STORE_OK);
     play(&f, AFTER);
     imap_close_fixture(&f);
 }

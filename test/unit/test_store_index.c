@@ -238,7 +238,8 @@ static void what_is_purged_leaves_the_index(void **state)
     for (uint32_t i = 0; i < 20; i++)
         uids[i] = i + 1;
     assert_int_equal(store_expunge(f->store, 1, uids, 19, true, &f->arena, &gone, &n, &f->e), STORE_OK);
-    assert_int_equal(store_purge(f->store, (int64_t)time(NULL) + 15 * 24 * 3600, &f->e), STORE_OK);
+    assert_int_equal(store_purge(f->store, (int64_t)time(NULL) + 15 * 24 * 3600, EXPUNGED_KEPT_S, &f->e),
+                     STORE_OK);
     catch_up(f);
     assert_int_equal(count(f, "word_segment WHERE bodies = 1 AND gone = 0"), 1);
     assert_int_equal(count(f, "body_key"), 1);
@@ -246,7 +247,8 @@ static void what_is_purged_leaves_the_index(void **state)
     /* The newest goes too: its id is not given again. */
     int64_t last = message_at(f, 1, 20).body;
     assert_int_equal(store_expunge(f->store, 1, uids + 19, 1, true, &f->arena, &gone, &n, &f->e), STORE_OK);
-    assert_int_equal(store_purge(f->store, (int64_t)time(NULL) + 15 * 24 * 3600, &f->e), STORE_OK);
+    assert_int_equal(store_purge(f->store, (int64_t)time(NULL) + 15 * 24 * 3600, EXPUNGED_KEPT_S, &f->e),
+                     STORE_OK);
     catch_up(f);
     assert_int_equal(count(f, "word_segment"), 0);
     assert_int_equal(count(f, "word_block"), 0);

@@ -107,7 +107,8 @@ static void packed_bodies_are_purged(void **state)
         if (uid % 3 == 0)
             uids[n++] = uid;
     assert_int_equal(store_expunge(f->store, 1, uids, n, true, &f->arena, &gone, &expunged, &f->e), STORE_OK);
-    assert_int_equal(store_purge(f->store, (int64_t)time(NULL) + 15 * 24 * 3600, &f->e), STORE_OK);
+    assert_int_equal(store_purge(f->store, (int64_t)time(NULL) + 15 * 24 * 3600, EXPUNGED_KEPT_S, &f->e),
+                     STORE_OK);
     for (uint32_t uid = 1; uid <= MESSAGES; uid++)
         if (uid % 3 != 0)
             check(f, uid);
@@ -115,7 +116,8 @@ static void packed_bodies_are_purged(void **state)
     catch_up(f);
     check(f, MESSAGES + 1);
     assert_int_equal(store_expunge(f->store, 1, NULL, 0, true, &f->arena, &gone, &expunged, &f->e), STORE_OK);
-    assert_int_equal(store_purge(f->store, (int64_t)time(NULL) + 15 * 24 * 3600, &f->e), STORE_OK);
+    assert_int_equal(store_purge(f->store, (int64_t)time(NULL) + 15 * 24 * 3600, EXPUNGED_KEPT_S, &f->e),
+                     STORE_OK);
     assert_int_equal(rows(f), 0);
 }
 

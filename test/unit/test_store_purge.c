@@ -33,10 +33,11 @@ static void what_is_left_of_no_message_goes(void **state)
     assert_int_equal(n, N);
 
     int64_t now = clock_wall();
-    assert_int_equal(store_purge(f->store, now, &f->e), STORE_OK); /* too early for all of them */
+    assert_int_equal(store_purge(f->store, now, EXPUNGED_KEPT_S, &f->e),
+                     STORE_OK); /* too early for all of them */
     assert_int_equal(count(f, &BODIES), N);
     assert_int_equal(count(f, &EXPUNGED), N);
-    assert_int_equal(store_purge(f->store, now + EXPUNGED_KEPT_S + 60, &f->e), STORE_OK);
+    assert_int_equal(store_purge(f->store, now + EXPUNGED_KEPT_S + 60, EXPUNGED_KEPT_S, &f->e), STORE_OK);
     assert_int_equal(count(f, &EXPUNGED), 0);
     assert_int_equal(count(f, &BODIES), 2);
     assert_int_equal(count(f, &CHUNKS), 2);
@@ -45,7 +46,7 @@ static void what_is_left_of_no_message_goes(void **state)
     assert_int_equal(read_body(f, trash, 2, 0, 100, &out), STORE_OK);
     assert_true(str_eq(buf_str(&out), STR("Subject: x\r\n\r\ny")));
     assert_int_equal(store_expunge(f->store, trash, NULL, 0, true, &f->arena, &gone, &n, &f->e), STORE_OK);
-    assert_int_equal(store_purge(f->store, now + EXPUNGED_KEPT_S + 60, &f->e), STORE_OK);
+    assert_int_equal(store_purge(f->store, now + EXPUNGED_KEPT_S + 60, EXPUNGED_KEPT_S, &f->e), STORE_OK);
     assert_int_equal(count(f, &CHUNKS), 0);
     assert_int_equal(append(f, inbox, STR("z"), 0, ""), N + 1);
 }
@@ -64,10 +65,11 @@ static void a_body_stays_for_what_was_expunged_later(void **state)
     assert_true(sql_exec(db, &AGE, SQL(sql_int(EXPUNGED_KEPT_S + 60)), NULL, &f->e));
     sql_close(db);
     assert_int_equal(store_expunge(f->store, trash, NULL, 0, true, &f->arena, &gone, &n, &f->e), STORE_OK);
-    assert_int_equal(store_purge(f->store, clock_wall(), &f->e), STORE_OK);
+    assert_int_equal(store_purge(f->store, clock_wall(), EXPUNGED_KEPT_S, &f->e), STORE_OK);
     assert_int_equal(count(f, &EXPUNGED), 1);
     assert_int_equal(count(f, &BODIES), 1);
-    assert_int_equal(store_purge(f->store, clock_wall() + EXPUNGED_KEPT_S + 60, &f->e), STORE_OK);
+    assert_int_equal(store_purge(f->store, clock_wall() + EXPUNGED_KEPT_S + 60, EXPUNGED_KEPT_S, &f->e),
+                     STORE_OK);
     assert_int_equal(count(f, &BODIES), 0);
 }
 
