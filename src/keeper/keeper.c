@@ -159,8 +159,6 @@ static void give_back(struct keeper_role *k, struct ipc_frame *f)
         LOG_ERROR("account.bad-frame", F_INT("type", f->type));
         return;
     }
-    CLEAN_CLOSE int fd = c.fd;
-    (void)fd; /* closed at the end */
     CLEAN_FRAME struct ipc_frame out;
     ipc_frame_init(&out, KEEPER_FRAME_UNAUTHENTICATED);
     ipc_put_str(&out, tag);
