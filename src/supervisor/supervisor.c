@@ -25,6 +25,7 @@
 /* How long a step of stopping may take: a large message over a slow line may be half way. Four steps, so less
  * than the 90 s that systemd gives. */
 #define STOP_STEP_MS (10 * 1000)
+#define FILES_WANTED 65536
 
 /* The order of starting; and of stopping, in steps: first who takes and makes work, then the accounts, which
  * their last deliveries still needed, then who served all of them, and then who kept what all of them wrote.
@@ -412,12 +413,21 @@ static bool choose_user(struct supervisor *s, struct err *e)
     return true;
 }
 
+/* A TLS connection takes two descriptors of a gate, and one of keeper while its session sleeps; the roles
+ * take no more than this. Only root may go beyond the hard limit that it was started with. */
 static void raise_file_limit(void)
 {
     struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+        return;
+    struct rlimit wanted = {FILES_WANTED, FILES_WANTED};
+    if (files.rlim_max >= FILES_WANTED || setrlimit(RLIMIT_NOFILE, &wanted) < 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
+        if (files.rlim_max < FILES_WANTED)
+            LOG_WARNING("limits.files", F_INT("descriptors", files.rlim_max),
+                        F_C("why", "a role serves no more TLS connections than half of that"),
+                        F_C("do", "raise the hard limit of open files to 65536 (LimitNOFILE=, ulimit -Hn)"));
     }
 }
 
