@@ -56,20 +56,13 @@ static void codec_shrink(struct connection *c)
     c->codec = NULL;
 }
 
-/* A small chunk is compressed in a small table. zstd would take one of 64 KiB and more, which is cleared for
- * each message and, with an account process for every mailbox, is never in the processor's cache: that costs
- * three times the work itself, for two percent of the bytes. */
-#define SMALL_CHUNK     ((size_t)16 * 1024)
-#define SMALL_HASH_LOG  11
-#define SMALL_MIN_MATCH 5
-
-static bool suit(struct codec *k, size_t n)
+/* A body that will go into a pack (body_pack.h) is compressed there, soon and better: until then its frame
+ * holds the bytes as they are, which zstd calls a level too. Compressing it twice would take a fifth of the
+ * time of a delivery. */
+static bool suit(struct codec *k, bool will_be_packed)
 {
-    bool is_small = n <= SMALL_CHUNK; /* 0: as the level has it */
-    return !ZSTD_isError(
-               ZSTD_CCtx_setParameter(k->compress, ZSTD_c_hashLog, is_small ? SMALL_HASH_LOG : 0)) &&
-           !ZSTD_isError(
-               ZSTD_CCtx_setParameter(k->compress, ZSTD_c_minMatch, is_small ? SMALL_MIN_MATCH : 0));
+    return !ZSTD_isError(ZSTD_CCtx_setParameter(k->compress, ZSTD_c_compressionLevel,
+                                                will_be_packed ? ZSTD_minCLevel() : COMPRESSION_LEVEL));
 }
 
 static bool prepare_compress(struct codec *k, struct err *e)
@@ -77,14 +70,12 @@ static bool prepare_compress(struct codec *k, struct err *e)
     if (k->compress)
         return true;
     k->compress = ZSTD_createCCtx();
-    if (!k->compress ||
-        ZSTD_isError(ZSTD_CCtx_setParameter(k->compress, ZSTD_c_compressionLevel, COMPRESSION_LEVEL)) ||
-        ZSTD_isError(ZSTD_CCtx_setParameter(k->compress, ZSTD_c_checksumFlag, 1)))
+    if (!k->compress || ZSTD_isError(ZSTD_CCtx_setParameter(k->compress, ZSTD_c_checksumFlag, 1)))
         return err_set(e, ERR_TEMPORARY, "no memory to compress a message");
     return true;
 }
 
-static bool write_chunk(struct connection *c, int64_t id, struct str raw, struct err *e)
+static bool write_chunk(struct connection *c, int64_t id, struct str raw, bool will_be_packed, struct err *e)
 {
     struct codec *k = c->codec;
     buf_reset(&k->packed);
@@ -92,8 +83,8 @@ static bool write_chunk(struct connection *c, int64_t id, struct str raw, struct
     char *room = buf_room(&k->packed, bound);
     if (!room)
         return err_set(e, ERR_INTERNAL, "a chunk of %zu bytes", raw.n);
-    size_t n = suit(k, raw.n) ? ZSTD_compress2(k->compress, room, bound, raw.p, raw.n)
-                              : (size_t)-ZSTD_error_parameter_outOfBound;
+    size_t n = suit(k, will_be_packed) ? ZSTD_compress2(k->compress, room, bound, raw.p, raw.n)
+                                       : (size_t)-ZSTD_error_parameter_outOfBound;
     if (ZSTD_isError(n))
         return err_set(e, ERR_TEMPORARY, "compressing a message: %s", ZSTD_getErrorName(n));
     buf_grew(&k->packed, n);
@@ -117,11 +108,11 @@ bool body_write(struct connection *c, int64_t body, struct str prefix, struct st
     if (!prepare_compress(k, e))
         return false;
     int64_t seq = 0;
-    bool good = true;
+    bool good = true, will_be_packed = prefix.n + bytes.n <= PACK_BODY_MAX;
     if (prefix.n > 0)
-        good = write_chunk(c, chunk_id(body, seq++), first_chunk(k, prefix, &bytes), e);
+        good = write_chunk(c, chunk_id(body, seq++), first_chunk(k, prefix, &bytes), will_be_packed, e);
     for (; good && bytes.n > 0 && seq < CHUNKS_MAX - 1; bytes = str_from_offset(bytes, BODY_CHUNK))
-        good = write_chunk(c, chunk_id(body, seq++), str_slice(bytes, 0, BODY_CHUNK), e);
+        good = write_chunk(c, chunk_id(body, seq++), str_slice(bytes, 0, BODY_CHUNK), will_be_packed, e);
     codec_shrink(c);
     return good;
 }

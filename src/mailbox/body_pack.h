@@ -12,6 +12,8 @@
 #define PACK_BYTES    ((size_t)64 * 1024) /* larger ones save little, and each read expands a whole one */
 #define PACK_BODY_MAX (PACK_BYTES / 4)    /* a larger body stays by itself */
 #define PACK_BODIES   64
+/* The last bodies are packed when they are at least so much. Less stays as it came until more comes. */
+#define PACK_LEAST    ((size_t)16 * 1024)
 #define PACK_RAW_MAX  (PACK_BYTES + 8 * (1 + 2 * PACK_BODIES))
 
 static inline int64_t pack_id(int64_t last_body)
@@ -44,8 +46,8 @@ bool pack_make(const struct pack *p, struct buf *out, struct err *e);
 /* A body goes from the pack that it is in, if it is in one. */
 bool pack_remove(struct sql *db, int64_t body, struct err *e);
 
-/* Packs what has come, of as many bodies at most, from the end of what is packed on; the last few stay apart
- * until there are more. Called under store.catching_up. */
+/* Packs what has come, of as many bodies at most, from the end of what is packed on; the last few, up to
+ * PACK_LEAST, stay apart until there are more. Called under store.catching_up. */
 bool pack_more(struct store *s, size_t bodies, bool *more, struct err *e);
 
 #endif

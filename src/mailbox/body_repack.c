@@ -104,7 +104,7 @@ static bool read_all(struct packing *p, size_t max)
     for (size_t i = 0; i < p->n; i++)
         if (!add(p, &p->candidates[i]))
             return false;
-    return true; /* what is in the pack now waits for more */
+    return p->pack.bytes.n < PACK_LEAST || p->is_cut || close_pack(p); /* less waits for more */
 }
 
 static bool prepare(struct packing *p, size_t max)
