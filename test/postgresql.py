@@ -16,18 +16,17 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parents[1]
-FOLDERS = [HERE / "build-peers/root/usr/lib/postgresql/15/bin", pathlib.Path("/usr/lib/postgresql/15/bin")]
+PEERS = HERE / "build-peers/root"
+TAKES = ["usr/lib/postgresql/15", "usr/share/postgresql/15"]  # of it, with the libraries
 START_SECONDS = 60
 SETTINGS = {"listen_addresses": "", "fsync": "off", "full_page_writes": "off", "max_connections": "200", "shared_buffers": "64MB",
             "autovacuum_naptime": "5s", "log_min_messages": "warning", "timezone": "UTC", "max_wal_size": "512MB",
             "dynamic_shared_memory_type": "mmap"}
 
 
-def program(name):
-    for folder in FOLDERS:
-        if (folder / name).exists():
-            return str(folder / name)
-    raise AssertionError(f"PostgreSQL's {name} is in none of {[str(f) for f in FOLDERS]}: ./dev deps brings it")
+def is_closed(folder):
+    """Whether user nobody cannot get there: a checkout may lie below a folder of root's alone."""
+    return any(not parent.stat().st_mode & 0o001 for parent in [folder, *folder.parents])
 
 
 class PostgreSQL:
@@ -37,7 +36,8 @@ class PostgreSQL:
         self.settings = SETTINGS | settings
         self.process = None
         self.who = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
-        libraries = ":".join(str(f) for f in (HERE / "build-peers/root").glob("usr/lib/*-linux-gnu"))
+        self.root = self.find_programs()
+        libraries = ":".join(str(f) for f in self.root.glob("usr/lib/*-linux-gnu")) if self.root != pathlib.Path("/") else ""
         self.environ = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
         self.environ |= {"LC_ALL": "C.UTF-8", "HOME": str(self.folder)} | ({"LD_LIBRARY_PATH": libraries} if libraries else {})
         if self.who:
@@ -46,8 +46,22 @@ class PostgreSQL:
         self.run("initdb", "-D", str(self.data), "-U", "golub", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
                  "--no-instructions")
 
+    def find_programs(self):
+        """Where usr/lib/postgresql is: in build-peers, in a copy of it, or installed."""
+        if not (PEERS / TAKES[0] / "bin/postgres").exists():
+            assert pathlib.Path("/", TAKES[0], "bin/postgres").exists(), "PostgreSQL is not here: ./dev deps brings it"
+            return pathlib.Path("/")
+        if not (self.who and is_closed(PEERS)):
+            return PEERS
+        for part in [*TAKES, *(str(f.relative_to(PEERS)) for f in PEERS.glob("usr/lib/*-linux-gnu"))]:
+            shutil.copytree(PEERS / part, self.folder / "root" / part, symlinks=True)
+        return self.folder / "root"
+
+    def program(self, name):
+        return str(self.root / TAKES[0] / "bin" / name)
+
     def run(self, name, *args):
-        done = subprocess.run([program(name), *args], env=self.environ, cwd=self.folder, text=True, stdout=subprocess.PIPE,
+        done = subprocess.run([self.program(name), *args], env=self.environ, cwd=self.folder, text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, **self.who)
         assert done.returncode == 0, f"{name}: {done.stdout}"
         return done.stdout
@@ -68,7 +82,7 @@ class PostgreSQL:
     def start(self):
         options = [f"-c{key}={value}" for key, value in self.settings.items()]
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([program("postgres"), "-D", str(self.data), "-k", str(self.folder), *options],
+            self.process = subprocess.Popen([self.program("postgres"), "-D", str(self.data), "-k", str(self.folder), *options],
                                             env=self.environ, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True, **self.who)
         end = time.monotonic() + START_SECONDS
