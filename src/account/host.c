@@ -75,10 +75,12 @@ struct store *host_store(struct host *h, struct err *e)
         h->store_error = (struct err)ERR_INIT;
         h->store = open_store(h, &h->store_error);
         h->store_failed_ms = clock_ms();
-        if (h->store)
+        if (h->store) {
+            store_keep_deleted(h->store, h->start->config->keeps_deleted);
             upkeep_start(h->upkeep);
-        else
+        } else {
             LOG_ERROR("account.store", F_C("address", h->start->address), F_C("error", h->store_error.text));
+        }
     }
     if (!h->store && e)
         *e = h->store_error;

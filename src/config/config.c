@@ -358,6 +358,7 @@ static const struct setting SETTINGS[] = {
     {"pop3", "login_delay", take_seconds, IN_CONFIG(pop3_login_delay_s)},
     {"imap", "park_after", take_seconds, IN_CONFIG(imap_park_after_s)},
     {"mailbox", "expunged_days", take_days, IN_CONFIG(expunged_days)},
+    {"mailbox", "recently_deleted", take_yes, IN_CONFIG(keeps_deleted)},
     {"mailbox", "over_quota", take_over_quota, IN_CONFIG(over_quota_is_permanent)},
     {"dns", "server", take_dns_server, IN_CONFIG(dns_server)},
     {"dns", "trust_anchor", take_path, IN_CONFIG(dns_trust_anchor)},

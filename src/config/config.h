@@ -66,6 +66,7 @@ struct config {
                                     long needs no process */
 
     unsigned expunged_days;       /* [mailbox] expunged_days: how long it can be brought back (default 14) */
+    bool keeps_deleted;           /* [mailbox] recently_deleted: mailbox/store.h (default no) */
     bool over_quota_is_permanent; /* [mailbox] over_quota = temporary (default) or permanent */
     unsigned imap_message_limit; /* [imap] message_limit: messages that one command works on (default 2000000:
                                     what it keeps of each while it runs stays under 100 MiB) */

@@ -1,5 +1,6 @@
 /* GETQUOTA, GETQUOTAROOT, SETQUOTA (RFC 9208 section 4.1). An account has one quota root, "", for all its
- * mailboxes. What the administrator gives is above this: SETQUOTA sets what the owner keeps to, at most that.
+ * mailboxes but Recently Deleted, which does not count. What the administrator gives is above this: SETQUOTA
+ * sets what the owner keeps to, at most that.
  */
 #include "imap/quota_parse.h"
 #include "imap/rights.h"
@@ -44,6 +45,16 @@ enum imap_status imap_do_getquota(struct imap_session *s, struct imap_cursor *c)
     return r == STORE_OK ? imap_ok(s, "Done") : imap_no_store(s, r, &e);
 }
 
+static enum store_result has_root(struct imap_session *s, struct str name, bool *has, struct err *e)
+{
+    struct mailbox m;
+    *has = s->is_owner;
+    enum store_result r = store_mailbox_find(s->store, name, &s->arena, &m, e);
+    if (r == STORE_OK && m.role == MAILBOX_RECENTLY_DELETED)
+        *has = false;
+    return r == STORE_NONE ? STORE_OK : r;
+}
+
 /* The mailbox need not be there: a client may ask what would hold for it. */
 enum imap_status imap_do_getquotaroot(struct imap_session *s, struct imap_cursor *c)
 {
@@ -51,13 +62,18 @@ enum imap_status imap_do_getquotaroot(struct imap_session *s, struct imap_cursor
     struct err e = ERR_INIT;
     if (!imap_take_space(c) || !imap_take_mailbox(s, c, &mailbox) || !imap_take_end(c))
         return imap_bad_syntax(s, c);
+    bool has;
+    enum store_result r = has_root(s, mailbox, &has, &e);
+    if (r != STORE_OK)
+        return imap_no_store(s, r, &e);
     CLEAN_BUF struct buf out;
     buf_init(&out, BUF_MAX_DEFAULT);
     buf_add(&out, STR("* QUOTAROOT "));
     imap_add_mailbox(s, &out, mailbox);
-    buf_add(&out, s->is_owner ? STR(" \"\"\r\n") : STR("\r\n"));
+    buf_add(&out, has ? STR(" \"\"\r\n") : STR("\r\n"));
     stream_write(s->stream, buf_str(&out));
-    enum store_result r = s->is_owner ? tell_quota(s, &e) : STORE_OK;
+    if (has)
+        r = tell_quota(s, &e);
     return r == STORE_OK ? imap_ok(s, "Done") : imap_no_store(s, r, &e);
 }
 

@@ -101,7 +101,7 @@ enum store_result imap_list_mailboxes(struct imap_session *s, struct imap_mailbo
     for (size_t i = 0; i < list.n; i++) {
         size_t n = 0;
         const struct rights_entry *of = entries.n > 0 ? entries_of(&entries, list.v[i].id, &n) : NULL;
-        unsigned rights = rights_of(of, n, s->user, s->is_owner);
+        unsigned rights = rights_within(list.v[i].role, rights_of(of, n, s->user, s->is_owner));
         if (!(rights & RIGHT_LOOKUP))
             continue;
         out->v[out->n] = list.v[i];

@@ -172,6 +172,8 @@ static enum store_result append_one(struct change *ch, struct store_append *item
     }
     struct counters *c;
     enum store_result r = change_mailbox(ch, item->mailbox, &c, &item->err);
+    if (r == STORE_OK)
+        r = may_add(c, &item->err);
     if (r == STORE_OK && !item->beyond_quota)
         r = quota_check(ch, 1, item->prefix.n + item->bytes.n, &item->err);
     if (r == STORE_OK)

@@ -3,7 +3,7 @@
 MAIL_STATEMENT(
     COUNTERS,
     "SELECT selectable, uidvalidity, uidnext, first_recent, highestmodseq, messages, unseen, deleted, size,"
-    " deleted_size FROM mailbox WHERE id = $1");
+    " deleted_size, role FROM mailbox WHERE id = $1");
 MAIL_STATEMENT(
     WRITE_COUNTERS,
     "UPDATE mailbox SET uidvalidity = $2, uidnext = $3, first_recent = $4, highestmodseq = $5, messages = $6,"
@@ -28,6 +28,7 @@ static int read_counters(struct sql *db, int64_t mailbox, struct counters *c, st
             .deleted = (uint32_t)sql_get_int(&rows, 7),
             .size = (uint64_t)sql_get_int(&rows, 8),
             .deleted_size = (uint64_t)sql_get_int(&rows, 9),
+            .is_recently_deleted = sql_get_int(&rows, 10) == MAILBOX_RECENTLY_DELETED,
         };
     return sql_end(&rows, e) ? found : -1;
 }
@@ -103,6 +104,8 @@ void change_use(const struct change *ch, uint64_t *messages, uint64_t *size)
     *messages = ch->root.messages;
     *size = ch->root.size;
     for (const struct counters *c = ch->touched; c; c = c->next) {
+        if (c->is_recently_deleted)
+            continue;
         *messages += c->messages - (uint64_t)c->messages_before;
         *size += c->size - c->size_before;
     }

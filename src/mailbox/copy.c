@@ -68,7 +68,8 @@ static enum store_result check_quota(struct copying *c, const struct reader *r, 
 static enum store_result copy_batch(struct copying *c, const struct reader *r, struct err *e)
 {
     uint32_t uid = c->to->uidnext;
-    enum store_result result = c->how & COPY_MOVE ? STORE_OK : check_quota(c, r, e);
+    bool adds = !(c->how & COPY_MOVE) || c->from->is_recently_deleted;
+    enum store_result result = adds ? check_quota(c, r, e) : STORE_OK;
     if (result != STORE_OK)
         return result;
     result = copy_rows(&c->ch, c->to, r->rows, r->count, c->how, e);
@@ -118,6 +119,8 @@ enum store_result store_copy(struct store *s, int64_t from, const uint32_t *uids
     r = change_mailbox(&c.ch, from, &c.from, e);
     if (r == STORE_OK)
         r = change_mailbox(&c.ch, to, &c.to, e);
+    if (r == STORE_OK)
+        r = may_add(c.to, e);
     if (r == STORE_OK)
         r = copy_all(&c, uids, n, e);
     if (r != STORE_OK) {

@@ -6,17 +6,21 @@ MAIL_STATEMENT(
     "INSERT INTO expunged(modseq, id, expunged_at, flags, keywords, received, zone, size, body)"
     " SELECT $1, id, $2, flags, keywords, received, zone, size, body FROM message WHERE id BETWEEN $3 AND "
     "$4");
+MAIL_STATEMENT(
+    KEEP_UIDS,
+    "INSERT INTO expunged(modseq, id, expunged_at, flags, keywords, received, zone, size, body)"
+    " SELECT $1, id, $2, flags, keywords, received, zone, size, 0 FROM message WHERE id BETWEEN $3 AND $4");
 MAIL_STATEMENT(DELETE_RUN, "DELETE FROM message WHERE id BETWEEN $1 AND $2");
 
 bool expunge_rows(struct change *ch, struct counters *c, const struct read_row *rows, size_t n, struct err *e)
 {
     int64_t now = clock_wall();
+    const struct sql_statement *keep = c->is_recently_deleted ? &KEEP_UIDS : &KEEP_RUN;
     for (size_t at = 0, length; at < n; at += length) {
         length = run_length(rows, n, at);
         struct sql_value first = sql_int(rows[at].fetch.row.id),
                          last = sql_int(rows[at + length - 1].fetch.row.id);
-        if (!sql_exec(ch->db, &KEEP_RUN, SQL(sql_int((int64_t)ch->modseq), sql_int(now), first, last), NULL,
-                      e) ||
+        if (!sql_exec(ch->db, keep, SQL(sql_int((int64_t)ch->modseq), sql_int(now), first, last), NULL, e) ||
             !sql_exec(ch->db, &DELETE_RUN, SQL(first, last), NULL, e))
             return false;
     }
@@ -48,7 +52,7 @@ static bool expunge_batch(struct change *ch, struct counters *c, struct reader *
             add_uid(gone, r->rows[i].fetch.row.uid);
             r->rows[n++] = r->rows[i];
         }
-    return expunge_rows(ch, c, r->rows, n, e);
+    return lose_rows(ch, c, r->rows, n, e);
 }
 
 static enum store_result expunge(struct change *ch, int64_t mailbox, const uint32_t *uids, size_t n,

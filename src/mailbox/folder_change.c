@@ -78,15 +78,11 @@ static uint32_t next_uidvalidity(struct change *ch)
 static enum store_result insert(struct change *ch, struct str name, enum mailbox_role role, int64_t *id,
                                 struct err *e)
 {
-    enum store_result r = quota_check_mailbox(ch, e);
-    if (r != STORE_OK)
-        return r;
     if (ch->root.uidnext > INT32_MAX) { /* message_id() has room for so many */
         err_set(e, ERR_PERMANENT, "the account has used up its mailbox numbers");
         return STORE_LIMIT;
     }
     *id = ch->root.uidnext++;
-    ch->root.unseen++; /* see ROOT_MAILBOX */
     change_tree(ch);
     return sql_exec(ch->db, &INSERT,
                     SQL(sql_int(*id), sql_text(name), sql_int(role), sql_int(next_uidvalidity(ch)),
@@ -95,6 +91,34 @@ static enum store_result insert(struct change *ch, struct str name, enum mailbox
                    rights_inherit(ch, *id, name, e)
                ? STORE_OK
                : STORE_FAILED;
+}
+
+static enum store_result insert_counted(struct change *ch, struct str name, enum mailbox_role role,
+                                        int64_t *id, struct err *e)
+{
+    enum store_result r = quota_check_mailbox(ch, e);
+    if (r == STORE_OK)
+        r = insert(ch, name, role, id, e);
+    if (r == STORE_OK)
+        ch->root.unseen++; /* see ROOT_MAILBOX */
+    return r;
+}
+
+/* Recently Deleted is the store's: STORE_INVALID. */
+static enum store_result check_is_users(struct change *ch, int64_t id, struct err *e)
+{
+    struct counters *c;
+    enum store_result r = change_mailbox(ch, id, &c, e);
+    if (r == STORE_OK && c->is_recently_deleted)
+        return invalid(e, "\"" RECENTLY_DELETED "\" is not renamed or deleted, and has none below it");
+    return r == STORE_FAILED ? r : STORE_OK; /* it may be one that cannot be selected */
+}
+
+static enum store_result check_name(struct change *ch, struct str name, struct err *e)
+{
+    return ch->store->keeps_deleted && str_eq(name, STR(RECENTLY_DELETED))
+               ? invalid(e, "\"" RECENTLY_DELETED "\" is made by the server, when a message is expunged")
+               : STORE_OK;
 }
 
 /* The missing ones, from the top down. */
@@ -106,10 +130,12 @@ static enum store_result make_parents(struct change *ch, struct str name, struct
     if (!name_parent(name, &parent))
         return STORE_OK;
     enum store_result r = find(ch, parent, &id, &selectable, e);
+    if (r == STORE_OK)
+        return check_is_users(ch, id, e);
     if (r != STORE_NONE)
         return r;
     r = make_parents(ch, parent, e);
-    return r == STORE_OK ? insert(ch, parent, MAILBOX_NO_ROLE, &id, e) : r;
+    return r == STORE_OK ? insert_counted(ch, parent, MAILBOX_NO_ROLE, &id, e) : r;
 }
 
 static enum store_result check_role(struct change *ch, enum mailbox_role role, struct err *e)
@@ -146,8 +172,10 @@ static enum store_result create(struct change *ch, struct str name, enum mailbox
     if (r == STORE_OK)
         return set_selectable(ch, *id, true, role, e) ? STORE_OK : STORE_FAILED;
     if (r == STORE_NONE)
+        r = check_name(ch, name, e);
+    if (r == STORE_OK)
         r = make_parents(ch, name, e);
-    return r == STORE_OK ? insert(ch, name, role, id, e) : r;
+    return r == STORE_OK ? insert_counted(ch, name, role, id, e) : r;
 }
 
 static enum store_result finish(struct change *ch, enum store_result r, struct err *e)
@@ -185,7 +213,7 @@ static enum store_result empty(struct change *ch, struct counters *from, struct 
             break;
         else if (to)
             result = copy_rows(ch, to, r.rows, r.count, COPY_ONLY, e);
-        if (result == STORE_OK && !expunge_rows(ch, from, r.rows, r.count, e))
+        if (result == STORE_OK && !(to ? expunge_rows : lose_rows)(ch, from, r.rows, r.count, e))
             result = STORE_FAILED;
     }
     reader_close(&r);
@@ -197,7 +225,6 @@ static enum store_result empty(struct change *ch, struct counters *from, struct 
 static enum store_result delete_row(struct change *ch, int64_t id, struct err *e)
 {
     change_tree(ch);
-    ch->root.unseen--;
     return rights_remove(ch, id, e) && metadata_remove(ch, id, e) &&
                    sql_exec(ch->db, &DELETE, SQL(sql_int(id)), NULL, e)
                ? STORE_OK
@@ -217,18 +244,23 @@ static enum store_result remove_one(struct change *ch, struct str name, struct e
     if (!selectable) {
         if (children)
             return invalid(e, "the mailbox is deleted already and stays for the mailboxes below it");
+        ch->root.unseen--;
         return delete_row(ch, id, e);
     }
     struct counters *c;
     r = change_mailbox(ch, id, &c, e);
+    if (r == STORE_OK)
+        r = check_is_users(ch, id, e);
     if (r == STORE_OK)
         r = empty(ch, c, NULL, e);
     if (r != STORE_OK)
         return r;
     c->is_gone = true;
     change_tree(ch);
-    if (!children)
+    if (!children) {
+        ch->root.unseen--;
         return delete_row(ch, id, e);
+    }
     c->is_dirty = true;
     c->highestmodseq = ch->modseq;
     return rights_remove(ch, id, e) && metadata_remove(ch, id, e) &&
@@ -248,6 +280,24 @@ enum store_result store_mailbox_delete(struct store *s, struct str name, struct 
     struct change ch;
     enum store_result r = change_open(s, &ch, e);
     return r == STORE_OK ? finish(&ch, remove_one(&ch, normal, e), e) : r;
+}
+
+/* --- the store's own --- */
+
+enum store_result mailbox_make_own(struct change *ch, struct str name, enum mailbox_role role, int64_t *id,
+                                   struct err *e)
+{
+    bool selectable;
+    enum store_result r = find(ch, name, id, &selectable, e);
+    if (r == STORE_OK)
+        return exists(name, e);
+    return r == STORE_NONE ? insert(ch, name, role, id, e) : r;
+}
+
+enum store_result mailbox_remove_own(struct change *ch, struct counters *c, struct err *e)
+{
+    c->is_gone = true;
+    return delete_row(ch, c->mailbox, e);
 }
 
 /* --- renaming --- */
@@ -308,6 +358,10 @@ static enum store_result rename_one(struct change *ch, struct str from, struct s
     if (r != STORE_NONE)
         return r;
     r = find(ch, from, &id, &selectable, e);
+    if (r == STORE_OK)
+        r = check_is_users(ch, id, e);
+    if (r == STORE_OK)
+        r = check_name(ch, to, e);
     if (r != STORE_OK)
         return r;
     if (str_eq(from, INBOX))

@@ -83,6 +83,8 @@ struct store {
     atomic_bool near_quota;          /* as of the last commit that asked (quota.c) */
     void (*on_append)(void *context);
     void *on_append_context;
+    bool keeps_deleted;               /* recently_deleted.c */
+    _Atomic int64_t recently_deleted; /* the mailbox that was it last; 0: not known */
     bool reads_all;           /* searches do not ask the full text index: how tests compare both ways */
     struct sql_source source; /* of these: */
     char *path, *owner;
@@ -94,6 +96,7 @@ struct counters {
     struct counters *next;
     int64_t mailbox;
     bool selectable;
+    bool is_recently_deleted; /* does not count as the account's use */
     uint32_t uidvalidity, uidnext, first_recent;
     uint64_t highestmodseq;
     uint32_t messages, unseen, deleted;
@@ -136,6 +139,12 @@ void counters_remove(struct counters *c, uint32_t flags, uint64_t size);
 void counters_reflag(struct counters *c, uint32_t before, uint32_t after, uint64_t size);
 /* The next uid of the mailbox; STORE_LIMIT when there is none left. */
 enum store_result counters_take_uid(struct counters *c, uint32_t *uid, struct err *e);
+
+/* --- folder_change.c --- of mailboxes that are the store's own: no quota, no count. */
+/* STORE_EXISTS: the name is taken. */
+enum store_result mailbox_make_own(struct change *ch, struct str name, enum mailbox_role role, int64_t *id,
+                                   struct err *e);
+enum store_result mailbox_remove_own(struct change *ch, struct counters *c, struct err *e);
 
 /* --- quota.c --- */
 /* Whether so much more may be added to the account. STORE_OVERQUOTA with the words. */
@@ -238,7 +247,8 @@ bool body_read(struct body_reader *b, struct connection *c, int64_t body, uint64
 /* --- view_rows.c --- */
 void view_reserve(struct view *v, size_t rows); /* room for as many */
 
-/* --- expunge.c --- rows of a batch: into table expunged, out of message. `rows` in the order of uids. */
+/* --- expunge.c --- rows of a batch: into table expunged, out of message. `rows` in the order of uids. A row
+ * of Recently Deleted is remembered with body 0: the row of the message that it is a copy of has it. */
 bool expunge_rows(struct change *ch, struct counters *c, const struct read_row *rows, size_t n,
                   struct err *e);
 /* One message, whatever its flags. STORE_NONE: it is not there. */
@@ -246,6 +256,18 @@ enum store_result expunge_one(struct change *ch, int64_t mailbox, uint32_t uid, 
 /* --- copy.c --- the same rows again at the end of `to`, without what enum copy_how says. */
 enum store_result copy_rows(struct change *ch, struct counters *to, const struct read_row *rows, size_t n,
                             unsigned how, struct err *e);
+
+/* --- recently_deleted.c --- */
+/* Rows of a batch that are expunged and go nowhere else: copied, where the store does so, and expunged. */
+bool lose_rows(struct change *ch, struct counters *c, const struct read_row *rows, size_t n, struct err *e);
+/* STORE_FORBIDDEN, with the words, if `to` takes in nothing. */
+enum store_result may_add(const struct counters *to, struct err *e);
+/* The mailbox; 0: there is none. */
+bool recently_deleted_find(struct sql *db, int64_t *mailbox, struct err *e);
+/* Takes out what is on these bodies (sorted), since it is elsewhere again. */
+bool recently_deleted_forget(struct change *ch, const int64_t *bodies, size_t n, struct err *e);
+/* What came into it before `before`, in several transactions. */
+bool recently_deleted_purge(struct store *s, int64_t before, struct err *e);
 
 /* A run of rows with uids one after another, from row `at` on: how many. */
 size_t run_length(const struct read_row *rows, size_t n, size_t at);

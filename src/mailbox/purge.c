@@ -43,8 +43,8 @@ static bool read_oldest(struct sql *db, int64_t before, struct purge *p, struct 
     if (!sql_end(&rows, e))
         return false;
     qsort(p->bodies, p->rows, sizeof *p->bodies, compare_bodies);
-    for (size_t i = 0; i < p->rows; i++)
-        if (i == 0 || p->bodies[i] != p->bodies[p->n - 1])
+    for (size_t i = 0; i < p->rows; i++) /* without the 0 of what was in Recently Deleted */
+        if (p->bodies[i] > 0 && (p->n == 0 || p->bodies[i] != p->bodies[p->n - 1]))
             p->bodies[p->n++] = p->bodies[i];
     return true;
 }
@@ -105,7 +105,8 @@ enum store_result store_purge(struct store *s, int64_t now, int64_t kept_s, stru
 {
     CLEAN_FREE int64_t *bodies = mem_new(PURGE_BATCH, sizeof *bodies);
     CLEAN_FREE bool *used = mem_new(PURGE_BATCH, sizeof *used);
-    bool good = true;
+    /* First: whoever finds a message there finds its body. */
+    bool good = recently_deleted_purge(s, now - kept_s, e);
     for (struct purge p = {.rows = PURGE_BATCH}; good && p.rows == PURGE_BATCH;) {
         memset(used, 0, PURGE_BATCH * sizeof *used);
         p = (struct purge){.bodies = bodies, .used = used};

@@ -15,6 +15,7 @@ MAIL_STATEMENT(
     INHERIT,
     "INSERT INTO acl(mailbox, identifier, rights)"
     " SELECT $1, a.identifier, a.rights FROM acl a JOIN mailbox m ON a.mailbox = m.id WHERE m.name = $2");
+MAIL_STATEMENT(ROLE, "SELECT role FROM mailbox WHERE id = $1");
 MAIL_STATEMENT(EXISTS, "SELECT 1 FROM mailbox WHERE id = $1 AND id > 0");
 
 /* --- what somebody may do --- */
@@ -71,15 +72,30 @@ enum store_result store_rights_list(struct store *s, int64_t mailbox, struct are
     return good ? STORE_OK : STORE_FAILED;
 }
 
+static bool read_role(struct store *s, int64_t mailbox, enum mailbox_role *role, struct err *e)
+{
+    int64_t number = MAILBOX_NO_ROLE;
+    struct connection *c = pool_take(&s->pool, e);
+    if (!c)
+        return false;
+    bool good = sql_one_int(c->db, &ROLE, SQL(sql_int(mailbox)), &number, e) >= 0;
+    pool_give(&s->pool, c);
+    *role = (enum mailbox_role)number;
+    return good;
+}
+
 enum store_result store_rights(struct store *s, int64_t mailbox, struct str user, bool is_owner,
                                unsigned *rights, struct err *e)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
     struct rights_list list;
+    enum mailbox_role role;
     *rights = 0;
+    if (!read_role(s, mailbox, &role, e))
+        return STORE_FAILED;
     enum store_result r = store_rights_list(s, mailbox, &a, &list, e);
     if (r == STORE_OK)
-        *rights = rights_of(list.v, list.n, user, is_owner);
+        *rights = rights_within(role, rights_of(list.v, list.n, user, is_owner));
     return r;
 }
 

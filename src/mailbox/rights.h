@@ -5,8 +5,8 @@
  * An identifier is an account's canonical address or "anyone"; with "-" in front its rights are taken away
  * from what the user has otherwise. A user's rights are the union of what names the user and what names
  * anyone, less the same with "-". The owner has every right as long as no entry names the owner, and always
- * RIGHTS_OWNER, so that nobody locks themselves out. A new mailbox starts with the entries of its parent; an
- * entry goes when its mailbox is deleted. */
+ * RIGHTS_OWNER, so that nobody locks themselves out; but see rights_within. A new mailbox starts with the
+ * entries of its parent; an entry goes when its mailbox is deleted. */
 #ifndef MAILBOX_RIGHTS_H
 #define MAILBOX_RIGHTS_H
 #include "mailbox/store.h"
@@ -50,7 +50,14 @@ enum store_result store_rights_list(struct store *s, int64_t mailbox, struct are
 
 /* What `user` may do by these entries of one mailbox. */
 unsigned rights_of(const struct rights_entry *v, size_t n, struct str user, bool is_owner);
-/* The same by what is stored. */
+/* What is left of them on a mailbox of that role: Recently Deleted is read and emptied, and nobody else's. */
+#define RIGHTS_RECENTLY_DELETED \
+    ((unsigned)(RIGHT_LOOKUP | RIGHT_READ | RIGHT_SEEN | RIGHT_DELETE_MESSAGES | RIGHT_EXPUNGE))
+static inline unsigned rights_within(enum mailbox_role role, unsigned rights)
+{
+    return role == MAILBOX_RECENTLY_DELETED ? rights & RIGHTS_RECENTLY_DELETED : rights;
+}
+/* Both by what is stored. */
 enum store_result store_rights(struct store *s, int64_t mailbox, struct str user, bool is_owner,
                                unsigned *rights, struct err *e);
 

@@ -43,6 +43,7 @@ enum mailbox_role {
     MAILBOX_ARCHIVE,
     MAILBOX_JUNK,
     MAILBOX_TRASH,
+    MAILBOX_RECENTLY_DELETED, /* see store_keep_deleted; no special use */
 };
 
 struct mailbox {
@@ -72,7 +73,8 @@ enum store_result {
     STORE_INVALID,   /* a name or keyword that is not allowed; the words say why */
     STORE_LIMIT,     /* a bound above */
     STORE_OVERQUOTA, /* the account would have more than its quota: see below */
-    STORE_FORBIDDEN, /* the user lacks a right: from those who ask mailbox/rights.h, never the store itself */
+    STORE_FORBIDDEN, /* the user lacks a right: from those who ask mailbox/rights.h; of the store itself only
+                        where something would be put into Recently Deleted */
     STORE_FAILED,    /* temporary or internal: disk full, broken database; see err.kind */
 };
 
@@ -317,6 +319,16 @@ enum store_result store_lost_bytes(struct store *s, const struct store_lost *l, 
  * flags and dates are kept. All or none; *restored leaves out what was purged meanwhile. */
 enum store_result store_undelete(struct store *s, const struct store_lost *v, size_t n, size_t *restored,
                                  struct err *e);
+/* --- Recently Deleted --- a mailbox that has a copy, on the same body, of every message that is expunged
+ * while this is on (default: off), without \Deleted. It is made when first needed, under this name or with a
+ * number behind it where there is such a mailbox already, and found by its role. What is in it does not count
+ * against the quota until it is copied or moved out. Nothing else is put into it, nobody renames or deletes
+ * it, and it has no mailboxes below; what is expunged from it leaves no copy. store_purge takes out what has
+ * been in it too long, and removes it once it is empty while this is off. To be set before the first change.
+ */
+#define RECENTLY_DELETED "Recently Deleted"
+void store_keep_deleted(struct store *s, bool on);
+
 /* Whether another process (a command) has changed mail since this was last asked; then whoever watches has
  * been told, and nothing that was known of the mailboxes' modseqs is any more. */
 bool store_look_around(struct store *s);

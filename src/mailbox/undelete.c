@@ -51,7 +51,7 @@ static bool read_page(struct gathering *g, int64_t since, int64_t *modseq, int64
         *modseq = sql_get_int(&rows, 0);
         *id = sql_get_int(&rows, 1);
         *more = true;
-        if (sql_get_int(&rows, 2) < since)
+        if (sql_get_int(&rows, 2) < since || sql_get_int(&rows, 8) == 0) /* 0: was in Recently Deleted */
             continue;
         g->v = list_room(g->a, g->v, g->n, &g->cap, sizeof *g->v);
         g->v[g->n++] = lost_of_row(&rows, g->a);
@@ -73,6 +73,11 @@ static bool read_expunged(struct gathering *g, int64_t since, struct err *e)
 static int compare(int64_t a, int64_t b)
 {
     return a < b ? -1 : a > b;
+}
+
+static int compare_bodies(const void *a, const void *b)
+{
+    return compare(*(const int64_t *)a, *(const int64_t *)b);
 }
 
 static int by_body(const void *a, const void *b)
@@ -107,10 +112,12 @@ static void keep_last_of_each(struct gathering *g)
     g->n = n;
 }
 
-/* Whoever has a living copy has lost nothing. */
+/* Whoever has a living copy has lost nothing; one in Recently Deleted does not count. */
 static bool mark_living(struct gathering *g, bool *lives, struct err *e)
 {
-    int64_t last = 0;
+    int64_t last = 0, recently_deleted;
+    if (!recently_deleted_find(g->db, &recently_deleted, e))
+        return false;
     for (bool more = true; more;) {
         struct sql_rows rows;
         more = false;
@@ -119,9 +126,9 @@ static bool mark_living(struct gathering *g, bool *lives, struct err *e)
         while (sql_next(&rows)) {
             int64_t body = sql_get_int(&rows, 1);
             struct store_lost *at = bsearch(&body, g->v, g->n, sizeof *g->v, by_body_alone);
-            if (at)
-                lives[at - g->v] = true;
             last = sql_get_int(&rows, 0);
+            if (at && message_mailbox(last) != recently_deleted)
+                lives[at - g->v] = true;
             more = true;
         }
         if (!sql_end(&rows, e))
@@ -228,6 +235,22 @@ static enum store_result bring_back(struct change *ch, const struct store_lost *
     return r == STORE_OK ? copy_rows(ch, to, &row, 1, COPY_WITHOUT_DELETED, e) : r;
 }
 
+static enum store_result bring_all_back(struct change *ch, const struct store_lost *v, size_t n,
+                                        int64_t inbox, size_t *restored, struct err *e)
+{
+    CLEAN_FREE int64_t *bodies = mem_new(n, sizeof *bodies);
+    for (size_t i = 0; i < n; i++) {
+        enum store_result r = bring_back(ch, &v[i], inbox, e);
+        if (r == STORE_OK)
+            bodies[(*restored)++] = v[i].row.body;
+        else if (r != STORE_NONE)
+            return r;
+    }
+    if (*restored > 1)
+        qsort(bodies, *restored, sizeof *bodies, compare_bodies);
+    return recently_deleted_forget(ch, bodies, *restored, e) ? STORE_OK : STORE_FAILED;
+}
+
 enum store_result store_undelete(struct store *s, const struct store_lost *v, size_t n, size_t *restored,
                                  struct err *e)
 {
@@ -240,11 +263,7 @@ enum store_result store_undelete(struct store *s, const struct store_lost *v, si
         r = change_open(s, &ch, e);
     if (r != STORE_OK)
         return r;
-    for (size_t i = 0; i < n && r == STORE_OK; i++) {
-        r = bring_back(&ch, &v[i], inbox.id, e);
-        *restored += r == STORE_OK;
-        r = r == STORE_NONE ? STORE_OK : r;
-    }
+    r = bring_all_back(&ch, v, n, inbox.id, restored, e);
     if (r == STORE_OK)
         return change_commit(&ch, e);
     change_cancel(&ch);

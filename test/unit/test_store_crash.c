@@ -83,6 +83,72 @@ static void acknowledged_survives_a_kill(void **state)
     munmap(acknowledged, 4096);
 }
 
+/* Three come and all of INBOX is expunged, again and again. */
+static void expunge_until_killed(struct fixture *f, atomic_uint *times)
+{
+    struct err e;
+    fixture_open(f);
+    if (!f->store)
+        _exit(1);
+    store_keep_deleted(f->store, true);
+    for (int i = 0; i < NUMBER_MAX; i++) {
+        CLEAN_ARENA struct arena a = ARENA_INIT;
+        struct store_append items[3];
+        uint32_t *gone;
+        size_t n;
+        for (int j = 0; j < 3; j++)
+            items[j] = (struct store_append){.mailbox = 1, .bytes = STR("Subject: x\r\n\r\n")};
+        if (store_append(f->store, items, 3, &e) != STORE_OK ||
+            store_expunge(f->store, 1, NULL, 0, true, &a, &gone, &n, &e) != STORE_OK)
+            _exit(1);
+        atomic_fetch_add(times, 1);
+    }
+    _exit(0);
+}
+
+static void check_that_nothing_is_lost(struct fixture *f)
+{
+    struct mailbox inbox = mailbox_named(f, "INBOX"), deleted = mailbox_named(f, RECENTLY_DELETED);
+    struct store_lost *v;
+    struct quota q;
+    struct view view = {0};
+    size_t n;
+    assert_int_equal(inbox.messages + deleted.messages, inbox.uidnext - 1);
+    assert_int_equal(deleted.messages, deleted.uidnext - 1);
+    assert_int_equal(deleted.size, 14 * (uint64_t)deleted.messages);
+    assert_int_equal(store_lost_list(f->store, INT64_MIN, &f->arena, &v, &n, &f->e), STORE_OK);
+    assert_int_equal(n, deleted.messages);
+    assert_int_equal(store_quota(f->store, &q, &f->e), STORE_OK);
+    assert_int_equal(q.used[QUOTA_MESSAGES], inbox.messages);
+    assert_int_equal(store_view_load(f->store, deleted.id, false, &view, &f->e), STORE_OK);
+    assert_int_equal(view.n, deleted.messages);
+    view_free(&view);
+}
+
+static void a_kill_leaves_no_message_without_its_copy(void **state)
+{
+    struct fixture *f = *state;
+    atomic_uint *times = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(times != MAP_FAILED);
+    for (int round = 0; round < ROUNDS; round++) {
+        store_close(f->store);
+        atomic_store(times, 0);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            expunge_until_killed(f, times);
+        while (atomic_load(times) < 5)
+            usleep(200);
+        usleep((useconds_t)round * 173);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        fixture_open(f);
+        assert_non_null(f->store);
+        check_that_nothing_is_lost(f);
+    }
+    munmap(times, 4096);
+}
+
 static void a_full_disk_is_temporary_and_passes(void **state)
 {
     struct fixture *f = *state;
@@ -212,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest everywhere[] = {
         STORE_TEST(acknowledged_survives_a_kill),
+        STORE_TEST(a_kill_leaves_no_message_without_its_copy),
         STORE_TEST(threads_work_beside_each_other),
     };
     const struct CMUnitTest in_a_file[] = {
