@@ -42,6 +42,7 @@ struct session {
 
 struct sessions {
     struct host *host;
+    struct threads *threads; /* of sessions: clients that log in anew for each look at a mailbox are common */
     struct session *first;
     size_t count;
     atomic_bool stopping, freezing;
@@ -252,7 +253,7 @@ static void start(struct session *s)
         turn_away(s, temporary, "The mailbox cannot be opened now; try again later");
     else if (s->tag && s->all->count >= SESSIONS_PER_ACCOUNT_MAX)
         turn_away(s, s->is_pop3 ? "SYS/TEMP" : "LIMIT", "Too many sessions of this account; close some");
-    else if (!thread_start(run, s))
+    else if (!threads_start(s->all->threads, run, s))
         turn_away(s, temporary, "No room for another session; try again later");
     else
         add_session(s);
@@ -304,7 +305,7 @@ static void go_on(struct session *s)
     free((void *)(uintptr_t)s->thawed.p);
     s->thawed = s->s.thawed = buf_str(&state); /* its memory with it */
     s->s.frozen = (struct account_frozen){0};
-    if (thread_start(run, s))
+    if (threads_start(s->all->threads, run, s))
         return;
     LOG_ERROR("session.lost", F_C("address", s->all->host->start->address),
               F_C("why", "no room for its thread"));
@@ -447,6 +448,7 @@ struct sessions *sessions_new(struct host *h)
 {
     struct sessions *all = MEM_NEW(struct sessions);
     all->host = h;
+    all->threads = threads_new();
     all->commits = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (all->commits < 0)
         log_die("account.start", "eventfd: %s", strerror(errno));

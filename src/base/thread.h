@@ -16,4 +16,13 @@
 /* Runs fn(context) in a thread of its own. False: there is no room for another one now. */
 bool thread_start(void (*fn)(void *context), void *context);
 
+/* Threads that stay for a moment when their work is done, and take the next: where sessions are short, making
+ * and ending a thread costs more than what it does. They last as long as the process. */
+struct threads;
+
+struct threads *threads_new(void);
+
+/* As thread_start, in a thread that waits for work if there is one. */
+bool threads_start(struct threads *all, void (*fn)(void *context), void *context);
+
 #endif

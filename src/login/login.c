@@ -41,6 +41,7 @@ struct login {
     struct directory *directory;
     struct keeper *keeper;
     struct login_delays *delays;
+    struct threads *threads; /* of sessions: most last no longer than a login takes */
     struct gate_line *lines;
     unsigned char voucher_key[VOUCHER_KEY_BYTES];
     int stop; /* eventfd that all sessions watch */
@@ -158,7 +159,7 @@ static void start(struct login *login, struct running *r)
         turn_away(r, "Too many connections, try again later");
         return;
     }
-    if (!thread_start(run, r)) {
+    if (!threads_start(login->threads, run, r)) {
         turn_away(r, "No room for another connection, try again later");
         return;
     }
@@ -305,6 +306,7 @@ int login_main(struct role *r)
                           .directory = directory_client(r),
                           .keeper = keeper_client(r),
                           .delays = login_delays_new(),
+                          .threads = threads_new(),
                           .stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     voucher_make_key(login.voucher_key);
     if (login.stop < 0)
