@@ -131,7 +131,7 @@ static enum imap_status subscribe(struct imap_session *s, struct imap_cursor *c,
     if (!imap_take_space(c) || !imap_take_mailbox(s, c, &name) || !imap_take_end(c))
         return imap_bad_syntax(s, c);
     if (!s->is_owner)
-        return s->host->is_from_afar
+        return s->is_from_afar
                    ? subscribe_guest(s, name, subscribed)
                    : imap_no(s, "[NOPERM] Only the owner of these mailboxes subscribes to them here");
     struct err e = ERR_INIT;

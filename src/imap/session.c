@@ -397,6 +397,7 @@ void imap_session_run(struct account_session *host)
     struct imap_session s = {.host = host, .stream = &host->stream, .store = host->store};
     s.user = host->user.n > 0 ? host->user : host->address;
     s.is_owner = str_eq(s.user, host->address);
+    s.is_from_afar = host->is_from_afar;
     s.shared_version = store_rights_version(s.store);
     buf_init(&s.subscribed, GUEST_SUBSCRIBED_MAX);
     imap_reader_init(&s.reader, s.stream, IMAP_COMMAND_MAX);

@@ -38,8 +38,9 @@ struct imap_session {
     struct account_session *host;
     struct stream *stream;
     struct store *store;
-    struct str user; /* the account's address, or that of a guest to whom its owner has given rights */
-    bool is_owner;   /* the user is the account's owner; else see imap/rights.h for what may be done */
+    struct str user;   /* the account's address, or that of a guest to whom its owner has given rights */
+    bool is_from_afar; /* as in struct account_session */
+    bool is_owner;     /* the user is the account's owner; else see imap/rights.h for what may be done */
     struct imap_reader reader;
     struct arena arena;     /* of the command under way */
     char tag[IMAP_TAG_MAX]; /* its tag: outlives what its handler does to the two above */

@@ -11,7 +11,7 @@
 
 struct str imap_shown_name(struct imap_session *s, struct str name)
 {
-    if (!s->host->is_from_afar)
+    if (!s->is_from_afar)
         return name;
     return arena_printf(&s->arena, "%.*s/%.*s/%.*s", STR_ARGS(SHARED_NAMESPACE), STR_ARGS(s->host->address),
                         STR_ARGS(name));
@@ -37,7 +37,7 @@ static bool split(struct str whole, struct str *owner, struct str *name)
 bool imap_stored_name(const struct imap_session *s, struct str *name)
 {
     struct str owner, stored;
-    if (!s->host->is_from_afar)
+    if (!s->is_from_afar)
         return true;
     if (!split(*name, &owner, &stored) || !str_eq(owner, s->host->address))
         return false;
