@@ -109,6 +109,7 @@ static void read_keys(struct reader *r, const struct sql_rows *rows, struct read
 static void read_row(struct reader *r, const struct sql_rows *rows, struct read_row *row)
 {
     int64_t id = sql_get_int(rows, 0);
+    *row = (struct read_row){.sent = SENT_UNKNOWN}; /* its place may have held another row */
     row->fetch.row = (struct message_row){
         .id = id,
         .uid = message_uid(id),

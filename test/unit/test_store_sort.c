@@ -105,6 +105,20 @@ static void new_mail_sorts_with_the_old(void **state)
     assert_int_equal(SORT({SORT_SUBJECT, false}), 56134);
 }
 
+/* As for mail that comes while others are being sorted, and where the disk has no room for keys. */
+static void what_has_no_keys_yet_is_read(void **state)
+{
+    struct fixture *f = *state;
+    static const struct sql_statement REMOVE = {.text = "DELETE FROM body_key"};
+    fill(f);
+    assert_int_equal(SORT({SORT_SUBJECT, false}), 51342);
+    struct sql *db = fixture_sql(f);
+    assert_true(sql_exec(db, &REMOVE, SQL_NONE, NULL, &f->e));
+    sql_close(db);
+    assert_int_equal(SORT({SORT_SUBJECT, false}), 51342);
+    assert_int_equal(SORT({SORT_ARRIVAL, true}), 12345);
+}
+
 static void the_more_relevant_comes_first(void **state)
 {
     struct fixture *f = *state;
@@ -136,6 +150,7 @@ int main(void)
         STORE_TEST(every_key_sorts),
         STORE_TEST(sizes_sort_and_a_search_chooses),
         STORE_TEST(new_mail_sorts_with_the_old),
+        STORE_TEST(what_has_no_keys_yet_is_read),
         STORE_TEST(the_more_relevant_comes_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
