@@ -17,40 +17,16 @@ static bool is_known(const struct imap_view *v, const struct search_node *n)
     }
 }
 
-static bool in_ranges(const struct search_node *n, uint32_t uid)
-{
-    size_t low = 0, high = n->range_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (n->ranges[middle].to < uid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < n->range_count && n->ranges[low].from <= uid;
-}
-
-static bool has_keyword(struct str list, struct str keyword)
-{
-    while (list.n > 0) {
-        struct str one;
-        str_cut(&list, ' ', &one); /* the last one: all that is left */
-        if (str_eq_nocase(one, keyword))
-            return true;
-    }
-    return false;
-}
-
 static bool matches(const struct imap_view *v, size_t row, const struct search_node *n)
 {
     uint32_t flags = v->rows.v[row].flags;
     switch (n->kind) {
     case SEARCH_ALL: return true;
-    case SEARCH_UIDS: return in_ranges(n, v->rows.v[row].uid);
+    case SEARCH_UIDS: return search_has_uid(n, v->rows.v[row].uid);
     case SEARCH_FLAGS_SET: return (flags & n->flags) == n->flags;
     case SEARCH_FLAGS_UNSET: return (flags & n->flags) == 0;
-    case SEARCH_KEYWORD: return has_keyword(view_keywords(&v->rows, row), n->text);
-    case SEARCH_UNKEYWORD: return !has_keyword(view_keywords(&v->rows, row), n->text);
+    case SEARCH_KEYWORD: return keywords_has(view_keywords(&v->rows, row), n->text);
+    case SEARCH_UNKEYWORD: return !keywords_has(view_keywords(&v->rows, row), n->text);
     case SEARCH_MODSEQ: return v->rows.modseqs[row] >= n->number;
     case SEARCH_AND: return matches(v, row, n->first) && matches(v, row, n->second);
     case SEARCH_OR: return matches(v, row, n->first) || matches(v, row, n->second);

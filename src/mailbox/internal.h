@@ -176,7 +176,6 @@ enum store_result keywords_normal(struct str in, struct arena *a, struct str *ou
 /* Both lists in that form. *out is `have` itself where nothing changes. STORE_LIMIT. */
 enum store_result keywords_change(struct str have, enum flag_change how, struct str with, struct arena *a,
                                   struct str *out, struct err *e);
-bool keywords_has(struct str list, struct str keyword);
 
 /* --- keys.c --- what SORT and THREAD compare of a message, made from its header. */
 struct body_keys {

@@ -142,7 +142,7 @@ static struct uid_range bounds(const struct search_node *n)
     }
 }
 
-static bool in_ranges(const struct search_node *n, uint32_t uid)
+bool search_has_uid(const struct search_node *n, uint32_t uid)
 {
     size_t low = 0, high = n->range_count;
     while (low < high) {
@@ -184,7 +184,7 @@ static bool judge_row(const struct search *s, const struct condition *c)
     int64_t seconds = n->number > INT64_MAX ? INT64_MAX : (int64_t)n->number;
     switch (n->kind) {
     case SEARCH_ALL: return true;
-    case SEARCH_UIDS: return in_ranges(n, row->uid);
+    case SEARCH_UIDS: return search_has_uid(n, row->uid);
     case SEARCH_FLAGS_SET: return (row->flags & n->flags) == n->flags;
     case SEARCH_FLAGS_UNSET: return (row->flags & n->flags) == 0;
     case SEARCH_KEYWORD: return keywords_has(row->keywords, n->text);

@@ -55,6 +55,11 @@ struct search_node {
     struct str name, text; /* text in UTF-8 */
 };
 
+/* Whether a uid is in the ranges of a SEARCH_UIDS. */
+bool search_has_uid(const struct search_node *n, uint32_t uid);
+/* Whether a list of keywords as messages have it (store.h) holds this one, in any case. */
+bool keywords_has(struct str list, struct str keyword);
+
 /* Uids of the messages that match, ascending, in `a`. *highest_modseq of them for CONDSTORE (may be NULL).
  * *relevance (may be NULL): a score from 1 to 100 for each uid (RFC 6203 section 4): 100 where nothing is
  * FUZZY.

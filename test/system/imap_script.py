@@ -126,24 +126,22 @@ class Script:
             self.login(self.connections[number])
         return self.connections[number]
 
+    def names(self, command):
+        """What LIST or LSUB tells of, but for the folders that every account has."""
+        for line in self.connection(1).do(f'{command} "" *')[0]:
+            found = re.match(rf'\* {command} \(.*?\) "/" (?:"(.*)"|(\S+))$', line)
+            name = found and (found.group(1) or found.group(2))
+            if name and name not in FOLDERS:
+                yield name
+
     def clean(self):
         """What earlier cases of the account have left goes."""
         c = self.connection(1)
-        for line in c.do('LIST "" *')[0]:
-            found = re.match(r'\* LIST \(.*?\) "/" (?:"(.*)"|(\S+))$', line)
-            name = found and (found.group(1) or found.group(2))
-            if name and name not in FOLDERS:
+        for _ in range(2):  # again: levels whose children are gone then
+            for name in self.names("LIST"):
                 c.do(f'DELETE "{name}"')
-        for line in c.do('LIST "" *')[0]:  # levels whose children are gone now
-            found = re.match(r'\* LIST \(.*?\) "/" (?:"(.*)"|(\S+))$', line)
-            name = found and (found.group(1) or found.group(2))
-            if name and name not in FOLDERS:
-                c.do(f'DELETE "{name}"')
-        for line in c.do('LSUB "" *')[0]:
-            found = re.match(r'\* LSUB \(.*?\) "/" (?:"(.*)"|(\S+))$', line)
-            name = found and (found.group(1) or found.group(2))
-            if name and name not in FOLDERS:
-                c.do(f'UNSUBSCRIBE "{name}"')
+        for name in self.names("LSUB"):
+            c.do(f'UNSUBSCRIBE "{name}"')
         for name in FOLDERS:
             untagged, _ = c.do(f"SELECT {name}")
             if "* 0 EXISTS" not in untagged:
