@@ -141,6 +141,7 @@ static const struct imap_script SCRIPTS[] = {
      "S: * LIST (\\HasNoChildren \\Junk \\Subscribed) \"/\" Junk",
      "C2: d CREATE Work", "S2: d OK ...",
      DELIVER("Work"),
+     "C: b NOOP", "S: b OK ...", /* or else it might see all of it at once, with a STATUS too */
      "C2: e SUBSCRIBE Work", "S2: e OK ...",
      "S: * LIST (\\HasNoChildren \\Subscribed) \"/\" Work",
      DELIVER("Work"),
