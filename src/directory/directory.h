@@ -86,4 +86,29 @@ enum sasl_result directory_authenticate(struct directory *d, struct sasl *x, str
 bool directory_may_send_as(struct directory *d, int64_t account, struct str address, bool *may,
                            struct err *e);
 
+/* --- the way out --- what the administrator set for mail that leaves: golub route, golub domain. */
+enum directory_tls {                        /* the least that a connection must have */
+                     DIRECTORY_TLS_ANY,     /* as the destination publishes it: DANE, MTA-STS, else what is
+                                               offered */
+                     DIRECTORY_TLS_ENCRYPT, /* some TLS */
+                     DIRECTORY_TLS_VERIFY,  /* a certificate for the host's name, by a known authority */
+                     DIRECTORY_TLS_DANE,    /* TLSA records that hold */
+                     DIRECTORY_TLS_NONE,    /* never: a host on a wire of our own */
+};
+struct directory_route {
+    bool is_set; /* false: by MX */
+    bool is_lmtp;
+    bool by_mx; /* `host` is a domain whose MX records are to be asked */
+    enum directory_tls tls;
+    struct str host; /* name, numeric address, or a unix socket's absolute path with is_lmtp; "" with by_mx
+                        false: the MX of the domain itself, and only what else is set here holds */
+    uint16_t port;   /* 0: 25, or 24 with is_lmtp */
+    struct str user, password;           /* "" for no AUTH */
+    struct str source_ipv4, source_ipv6; /* numeric, of ours; "" for any */
+};
+/* For mail from `sender` ("" for <>) to a recipient at `domain`: sender's routes go before the domain's, a
+ * domain's before `*`. Strings live in `a`. False: no answer (ERR_TEMPORARY). */
+bool directory_route(struct directory *d, struct str sender, struct str domain, struct arena *a,
+                     struct directory_route *out, struct err *e);
+
 #endif

@@ -1,8 +1,7 @@
 /* The queue as smtp sees it, and the frames between queue and relay. */
 #ifndef QUEUE_QUEUE_H
 #define QUEUE_QUEUE_H
-#include "base/arena.h"
-#include "base/ipc.h"
+#include "queue/envelope.h"
 
 struct role;
 struct queue_client;
@@ -13,6 +12,7 @@ struct queue_recipient {
     int64_t account; /* 0: elsewhere, by relay; else a local account to be tried again (address is its own) */
     struct str original; /* as the client gave it, for reports and Delivered-To */
     struct str detail;
+    struct envelope_recipient asked;
 };
 
 struct queue_message {
@@ -21,6 +21,7 @@ struct queue_message {
     unsigned char id[16]; /* the delivery id, kept through every attempt */
     struct str sender;    /* "" for <> */
     bool is_8bit;         /* has bytes over 127 */
+    struct envelope asked;
     struct queue_recipient *recipients;
     size_t count;
 };
