@@ -36,6 +36,7 @@ struct delivery_recipient {
     /* out */
     enum delivery_fate fate;
     char reply[256]; /* an SMTP reply without code: "4.3.1 Mailbox storage is full" ; enhanced status first */
+    char where[256]; /* stored: the folder that has it, UTF-8, cut if it is longer; else "" */
 };
 
 /* All recipients at once, each account working beside the others; returns when each has its fate. */
@@ -52,7 +53,7 @@ bool delivery_has_room(struct delivery_client *c, struct delivery_recipient *to,
 enum delivery_frame {
     DELIVERY_FRAME_MESSAGE = 1, /* 16 bytes id (str), u8 again, str sender, str original, str detail, u64
                                    size, str bytes; or with "" for bytes: fd memfd */
-    DELIVERY_FRAME_RESULT,      /* u8 fate, str reply */
+    DELIVERY_FRAME_RESULT,      /* u8 fate, str reply, str where */
     DELIVERY_FRAME_ROOM,        /* str original, u64 size; the answer is a RESULT */
 };
 

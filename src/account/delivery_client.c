@@ -42,6 +42,7 @@ static void decide(struct passage *p, enum delivery_fate fate, const char *reply
         close(p->channel);
     p->channel = -1;
     p->to->fate = fate;
+    p->to->where[0] = '\0';
     snprintf(p->to->reply, sizeof p->to->reply, "%s", reply);
 }
 
@@ -97,9 +98,10 @@ static bool read_result(struct passage *p, struct ipc_frame *f)
 {
     struct ipc_reader in = ipc_read(f);
     uint8_t fate = ipc_get_u8(&in);
-    struct str reply = ipc_get_str(&in);
+    struct str reply = ipc_get_str(&in), where = ipc_get_str(&in);
     if (f->type != DELIVERY_FRAME_RESULT || f->id != p->request || !ipc_done(&in) ||
-        fate > DELIVERY_PERMANENT || reply.n == 0 || reply.n >= sizeof p->to->reply)
+        fate > DELIVERY_PERMANENT || reply.n == 0 || reply.n >= sizeof p->to->reply ||
+        where.n >= sizeof p->to->where)
         return false;
     for (size_t i = 0; i < reply.n; i++)
         if (reply.p[i] < ' ' || reply.p[i] > '~')
@@ -107,6 +109,8 @@ static bool read_result(struct passage *p, struct ipc_frame *f)
     p->to->fate = (enum delivery_fate)fate;
     memcpy(p->to->reply, reply.p, reply.n);
     p->to->reply[reply.n] = '\0';
+    memcpy(p->to->where, where.p, where.n);
+    p->to->where[where.n] = '\0';
     return true;
 }
 

@@ -39,7 +39,7 @@ struct intake {
 /* --- answers --- */
 
 static void answer(struct intake *in, uint64_t channel, uint32_t request, enum delivery_fate fate,
-                   const char *reply)
+                   const char *reply, struct str where)
 {
     struct loop_channel *c = loop_channel_find(in->host->loop, channel);
     if (!c)
@@ -49,6 +49,7 @@ static void answer(struct intake *in, uint64_t channel, uint32_t request, enum d
     f.id = request;
     ipc_put_u8(&f, (uint8_t)fate);
     ipc_put_str(&f, str_from_c(reply));
+    ipc_put_str(&f, where);
     if (ipc_send(loop_channel_fd(c), &f, deadline_in(REPLY_MS)) != IPC_OK)
         loop_channel_close(c);
 }
@@ -88,6 +89,12 @@ static struct str hex(const unsigned char *id, char *text)
     return str_from(text, (size_t)2 * DELIVERY_ID_BYTES);
 }
 
+/* Everything goes to INBOX. */
+static struct str folder_of(const struct intake *in, const struct store_append *item)
+{
+    return item->mailbox == in->inbox ? STR("INBOX") : STR("");
+}
+
 static void log_fate(const struct intake *in, const struct delivery *d, const struct store_append *item)
 {
     char text[2 * DELIVERY_ID_BYTES + 1];
@@ -96,7 +103,7 @@ static void log_fate(const struct intake *in, const struct delivery *d, const st
     if (item->result == STORE_OK)
         LOG_INFO("message.stored", F_STR("delivery", id), F_INT("account", account),
                  F_C("address", in->host->start->address), F_INT("size", item->prefix.n + item->bytes.n),
-                 F_INT("uid", item->uid));
+                 F_STR("where", folder_of(in, item)), F_INT("uid", item->uid));
     else
         LOG_WARNING("message.refused", F_STR("delivery", id), F_INT("account", account),
                     F_C("address", in->host->start->address), F_C("error", item->err.text));
@@ -153,7 +160,8 @@ static void commit(void *context)
     store_all(in);
     for (size_t i = 0; i < in->n; i++) {
         struct verdict v = judge(in, in->items[i].result, &in->items[i].err);
-        answer(in, in->deliveries[i].channel, in->deliveries[i].request, v.fate, v.reply);
+        answer(in, in->deliveries[i].channel, in->deliveries[i].request, v.fate, v.reply,
+               in->items[i].result == STORE_OK ? folder_of(in, &in->items[i]) : STR(""));
     }
     for (size_t i = 0; i < in->n; i++) {
         log_fate(in, &in->deliveries[i], &in->items[i]);
@@ -214,7 +222,7 @@ static bool answer_room(struct intake *in, struct loop_channel *c, const struct 
         return false;
     bool is_full = !is_for_postmaster(in, original) && look_for_room(in, size, &e) == STORE_OVERQUOTA;
     struct verdict v = judge(in, is_full ? STORE_OVERQUOTA : STORE_OK, &e);
-    answer(in, loop_channel_serial(c), f->id, v.fate, v.reply);
+    answer(in, loop_channel_serial(c), f->id, v.fate, v.reply, STR(""));
     if (is_full)
         LOG_INFO("mailbox.full", F_INT("account", in->host->start->id),
                  F_C("address", in->host->start->address), F_STR("for", original));
@@ -272,7 +280,7 @@ static void channel_frame(void *context, struct loop_channel *c, struct ipc_fram
         LOG_ERROR("message.refused", F_STR("delivery", hex(d->id, text)),
                   F_INT("account", in->host->start->id), F_C("error", e.text));
         struct verdict v = judge(in, STORE_FAILED, &e);
-        answer(in, d->channel, d->request, v.fate, v.reply);
+        answer(in, d->channel, d->request, v.fate, v.reply, STR(""));
         return;
     }
     struct str sender = header_safe(&in->arena, r.sender), original = header_safe(&in->arena, r.original);

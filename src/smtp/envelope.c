@@ -1,7 +1,20 @@
 /* MAIL and RCPT: who may send as whom, to whom. */
+#include "base/log.h"
 #include "smtp/session.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/random.h>
+
+static struct smtp_id new_id(void)
+{
+    struct smtp_id id = {0};
+    while (getrandom(id.bytes, sizeof id.bytes, 0) != (ssize_t)sizeof id.bytes)
+        if (errno != EINTR)
+            log_die("smtp.random", "getrandom failed: errno %d", errno);
+    str_write_hex(id.bytes, sizeof id.bytes, id.hex);
+    return id;
+}
 
 /* Mail clients must show who they are, on their ports; on 25 it is theirs to choose. */
 static bool may_send(struct session *s)
@@ -42,6 +55,7 @@ void smtp_mail(struct session *s, const struct smtp_command *c)
         return;
     }
     struct str sender = smtp_path_text(&c->path, &s->transaction.arena);
+    s->transaction.id = new_id();
     s->transaction.sender = sender;
     s->transaction.size = c->has_size ? c->size : 0;
     if (sender.n > ADDRESS_MAX)

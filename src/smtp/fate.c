@@ -16,7 +16,6 @@
 struct fates {
     struct session *s;
     struct incoming *message;
-    const struct fate_id *id;
     struct delivery_recipient *local;
     struct queue_recipient *remote;
     size_t locals, remotes;
@@ -93,7 +92,7 @@ static bool enqueue(struct fates *f, struct queue_recipient *recipients, size_t 
         .recipients = recipients,
         .count = n,
     };
-    memcpy(m.id, f->id->bytes, sizeof m.id);
+    memcpy(m.id, f->s->transaction.id.bytes, sizeof m.id);
     return queue_enqueue(f->s->server->queue, &m, &f->queue_id, e);
 }
 
@@ -115,7 +114,7 @@ static void deliver(struct fates *f)
         .size = f->message->size,
         .sender = f->s->transaction.sender,
     };
-    memcpy(m.id, f->id->bytes, sizeof m.id);
+    memcpy(m.id, f->s->transaction.id.bytes, sizeof m.id);
     if (f->locals > 0)
         delivery_deliver(f->s->server->delivery, &m, f->local, f->locals);
     for (size_t i = 0; i < f->locals; i++) {
@@ -141,18 +140,30 @@ static struct str join_recipients(const struct fates *f, struct arena *a)
     return arena_copy(a, buf_str(&all));
 }
 
+/* Where those who have it put it. */
+static struct str join_folders(const struct fates *f, struct arena *a)
+{
+    CLEAN_BUF struct buf all;
+    buf_init(&all, LOGGED_RECIPIENTS_MAX);
+    for (size_t i = 0; i < f->locals; i++)
+        if (f->local[i].fate == DELIVERY_STORED)
+            buf_addf(&all, "%s%s", all.n ? "," : "", f->local[i].where);
+    return arena_copy(a, buf_str(&all));
+}
+
 static void accept(struct fates *f)
 {
     struct session *s = f->s;
     const struct connection *c = &s->connection;
-    LOG_INFO("message.accepted", F_C("id", f->id->hex), F_STR("from", s->transaction.sender),
-             F_STR("to", join_recipients(f, &s->command)), F_INT("recipients", f->locals + f->remotes),
+    LOG_INFO("message.accepted", F_C("id", s->transaction.id.hex), F_STR("msgid", f->message->message_id),
+             F_STR("from", s->transaction.sender), F_STR("to", join_recipients(f, &s->command)),
+             F_STR("where", join_folders(f, &s->command)), F_INT("recipients", f->locals + f->remotes),
              F_INT("stored", f->stored), F_INT("deferred", f->deferred), F_INT("refused", f->refused),
              F_INT("relayed", f->remotes), F_INT("queue", f->queue_id), F_INT("size", f->message->size),
              F_C("peer", c->peer), F_C("helo", s->helo), F_C("user", s->user.address),
              F_C("with", received_protocol(s->is_esmtp, c->tls.on, s->is_authenticated)),
              F_C("tls", c->tls.version), F_C("cipher", c->tls.cipher));
-    session_reply(s, "250 2.0.0 Accepted as %s", f->id->hex);
+    session_reply(s, "250 2.0.0 Accepted as %s", s->transaction.id.hex);
     s->errors = s->refusals = s->idling = 0;
 }
 
@@ -197,8 +208,8 @@ static bool settle_rest(struct fates *f, struct err *e)
         if (r->fate == DELIVERY_STORED)
             continue;
         if (is_refused)
-            LOG_INFO("message.recipient_refused", F_C("id", f->id->hex), F_STR("from", s->transaction.sender),
-                     F_STR("to", r->address), F_C("reply", r->reply),
+            LOG_INFO("message.recipient_refused", F_C("id", s->transaction.id.hex),
+                     F_STR("from", s->transaction.sender), F_STR("to", r->address), F_C("reply", r->reply),
                      F_C("then", may_report ? "reported" : "dropped"));
         if (is_refused && !may_report)
             continue;
@@ -218,9 +229,9 @@ static void not_queued(struct fates *f, const struct err *e)
         session_refuse(f->s, f->s->transaction.first, "451 4.3.0 %s; try again later", e->text);
 }
 
-void fate_decide(struct session *s, struct incoming *m, const struct fate_id *id)
+void fate_decide(struct session *s, struct incoming *m)
 {
-    struct fates f = {.s = s, .message = m, .id = id};
+    struct fates f = {.s = s, .message = m};
     struct err e = ERR_INIT;
     sort_targets(&f);
     /* The queue first: should it fail, nobody has the message yet, and the client's next attempt makes no

@@ -61,13 +61,17 @@ static bool header_is_whole(struct receiver *r)
     return str_starts(there, STR("\r\n")) || str_find(str_from_offset(there, from), END) != STR_NONE;
 }
 
-static void note_from(struct receiver *r)
+/* What is asked of the header before anything is added to it. */
+static void note_fields(struct receiver *r)
 {
     struct header_field f;
     struct str rest = buf_str(&r->gathered);
-    while (header_next(&rest, &f))
-        if (str_eq_nocase(f.name, STR("From")) && r->out->froms++ == 0)
+    while (header_next(&rest, &f)) {
+        if (r->out->message_id.n == 0 && str_eq_nocase(f.name, STR("Message-ID")))
+            r->out->message_id = str_slice(header_unfold(f.value, r->arena), 0, INCOMING_MESSAGE_ID_MAX);
+        else if (r->wish->fix && str_eq_nocase(f.name, STR("From")) && r->out->froms++ == 0)
             r->out->from = arena_copy(r->arena, f.value);
+    }
 }
 
 /* Puts the trace line in front of the header, and lets a submission's header be completed. */
@@ -80,12 +84,15 @@ static void finish_header(struct receiver *r)
         refuse(r, LOOPS);
         return;
     }
+    note_fields(r);
     buf_init(&whole, BUF_MAX_DEFAULT);
     buf_room(&whole, r->wish->trace.n + there.n);
     buf_add(&whole, r->wish->trace);
     if (r->wish->fix) {
-        note_from(r);
         replaced = submission_fix_header(there, r->wish->fix, &whole);
+        if (r->out->message_id.n == 0) /* then it has just got one */
+            r->out->message_id = arena_printf(r->arena, "<%.*s@%.*s>", STR_ARGS(r->wish->fix->unique),
+                                              STR_ARGS(r->wish->fix->hostname));
     }
     buf_add(&whole, str_from_offset(there, replaced));
     buf_free(&r->gathered);
@@ -146,7 +153,7 @@ static void finish(struct receiver *r)
 enum stream_result incoming_receive(struct stream *s, const struct incoming_wish *wish, struct arena *a,
                                     struct incoming *out)
 {
-    *out = (struct incoming){.memfd = -1, .from = STR("")};
+    *out = (struct incoming){.memfd = -1, .from = STR(""), .message_id = STR("")};
     struct receiver r = {.wish = wish, .out = out, .arena = a};
     struct data_scanner scanner = DATA_SCANNER_INIT;
     struct deadline all = deadline_in(INCOMING_ALL_MS);

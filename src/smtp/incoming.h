@@ -15,6 +15,8 @@
 #define INCOMING_ALL_MS \
     (4 * 60 * 60 * 1000) /* 50 MiB at 4 KiB/s; a trickle does not hold a session for ever */
 
+#define INCOMING_MESSAGE_ID_MAX ((size_t)998) /* a line: RFC 5322 section 2.1.1; the log cuts longer ones */
+
 struct incoming_wish {
     struct str trace;                 /* the Received line(s) */
     const struct submission_fix *fix; /* NULL: mail from elsewhere, which stays as it is */
@@ -23,14 +25,15 @@ struct incoming_wish {
 };
 
 struct incoming {
-    int memfd;           /* sealed; -1 when refused, or small: see incoming_memfd */
-    struct buf small;    /* a message of at most DELIVERY_INLINE_MAX bytes */
-    uint64_t size;       /* of the message, in either */
-    uint64_t content;    /* bytes of content that came, also when refused */
-    bool is_8bit;        /* some byte is over 127 */
-    struct str from;     /* with `fix`: the value of the From field, still folded; lives in the arena */
-    unsigned froms;      /* with `fix`: how many From fields there are */
-    const char *refusal; /* NULL, or the reply: "550 5.6.11 ..." */
+    int memfd;             /* sealed; -1 when refused, or small: see incoming_memfd */
+    struct buf small;      /* a message of at most DELIVERY_INLINE_MAX bytes */
+    uint64_t size;         /* of the message, in either */
+    uint64_t content;      /* bytes of content that came, also when refused */
+    bool is_8bit;          /* some byte is over 127 */
+    struct str from;       /* with `fix`: the value of the From field, still folded; lives in the arena */
+    unsigned froms;        /* with `fix`: how many From fields there are */
+    struct str message_id; /* with its brackets, also one that we added; "" for none; lives in the arena */
+    const char *refusal;   /* NULL, or the reply: "550 5.6.11 ..." */
 };
 
 /* Reads to the end of data whatever is wrong with it. STREAM_OK: *out holds the message or why it is refused;

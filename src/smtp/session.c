@@ -60,9 +60,9 @@ void session_refuse(struct session *s, struct str recipient, const char *format,
     char line[SMTP_REPLY_MAX];
     size_t n;
     FORMAT_REPLY(line, n, format);
-    LOG_INFO("message.refused", F_STR("from", s->transaction.sender), F_STR("to", recipient),
-             F_STR("reply", str_from(line, n)), F_C("peer", s->connection.peer), F_C("helo", s->helo),
-             F_C("user", s->user.address));
+    LOG_INFO("message.refused", F_C("id", s->transaction.id.hex), F_STR("from", s->transaction.sender),
+             F_STR("to", recipient), F_STR("reply", str_from(line, n)), F_C("peer", s->connection.peer),
+             F_C("helo", s->helo), F_C("user", s->user.address));
     send_reply(s, line, n);
 }
 

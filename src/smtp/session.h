@@ -46,8 +46,16 @@ struct smtp_target {
     struct str original; /* the RCPT that led here */
 };
 
+/* The delivery id, one a transaction, that every place keeps: accounts know a repeated attempt by it, and
+ * every line of the log about this message, from MAIL on, has it. */
+struct smtp_id {
+    unsigned char bytes[DELIVERY_ID_BYTES];
+    char hex[2 * DELIVERY_ID_BYTES + 1]; /* "" before MAIL */
+};
+
 struct smtp_transaction {
-    bool is_open;      /* after MAIL */
+    bool is_open; /* after MAIL */
+    struct smtp_id id;
     uint64_t size;     /* as MAIL announced it (RFC 1870), 0: not */
     struct str sender; /* without brackets, quoted as needed; "" for <> */
     struct str first;  /* of the recipients */

@@ -7,20 +7,7 @@
 #include "smtp/received.h"
 #include "smtp/session.h"
 
-#include <errno.h>
-#include <sys/random.h>
-
-static struct fate_id new_id(void)
-{
-    struct fate_id id = {0};
-    while (getrandom(id.bytes, sizeof id.bytes, 0) != (ssize_t)sizeof id.bytes)
-        if (errno != EINTR)
-            log_die("smtp.random", "getrandom failed: errno %d", errno);
-    str_write_hex(id.bytes, sizeof id.bytes, id.hex);
-    return id;
-}
-
-static struct str trace(struct session *s, const struct fate_id *id, int64_t now, int zone)
+static struct str trace(struct session *s, int64_t now, int zone)
 {
     CLEAN_BUF struct buf line;
     struct received r = {
@@ -29,7 +16,7 @@ static struct str trace(struct session *s, const struct fate_id *id, int64_t now
         .is_esmtp = s->is_esmtp,
         .is_authenticated = s->is_authenticated,
         .hostname = s->config->hostname,
-        .id = str_from_c(id->hex),
+        .id = str_from_c(s->transaction.id.hex),
         .for_path = s->transaction.recipients == 1 ? s->transaction.first : STR(""),
         .at = now,
         .zone = zone,
@@ -85,7 +72,8 @@ static bool is_their_author(struct session *s, const struct incoming *m)
 
 static void lost(struct session *s, enum stream_result why)
 {
-    LOG_INFO("message.lost", F_STR("from", s->transaction.sender), F_STR("to", s->transaction.first),
+    LOG_INFO("message.lost", F_C("id", s->transaction.id.hex), F_STR("from", s->transaction.sender),
+             F_STR("to", s->transaction.first),
              F_C("why", why == STREAM_TIMEOUT ? "its end did not come in time" : "the connection closed"),
              F_C("peer", s->connection.peer));
     if (why == STREAM_TIMEOUT)
@@ -95,13 +83,14 @@ static void lost(struct session *s, enum stream_result why)
 
 static void receive(struct session *s)
 {
-    struct fate_id id = new_id();
     int64_t now = clock_wall();
     int zone = date_local_zone(now);
-    struct submission_fix fix = {
-        .hostname = s->config->hostname, .unique = str_from_c(id.hex), .now = now, .zone = zone};
+    struct submission_fix fix = {.hostname = s->config->hostname,
+                                 .unique = str_from_c(s->transaction.id.hex),
+                                 .now = now,
+                                 .zone = zone};
     struct incoming_wish wish = {
-        .trace = trace(s, &id, now, zone),
+        .trace = trace(s, now, zone),
         .fix = s->is_authenticated ? &fix : NULL,
         .size_max = s->config->message_size_max,
         .hops_max = s->config->hops_max,
@@ -116,7 +105,7 @@ static void receive(struct session *s)
     if (m.refusal)
         session_refuse(s, s->transaction.first, "%s", m.refusal);
     else if (is_their_author(s, &m))
-        fate_decide(s, &m, &id);
+        fate_decide(s, &m);
     incoming_free(&m);
 }
 
