@@ -60,6 +60,10 @@ bool command_new_password(struct directory_db *db, struct str address, enum pass
 bool command_store_scram(struct directory_db *db, struct str address, const struct command_password *p,
                          struct err *e);
 
+/* One that is kept as it is, for another server: the first line of standard input, or asked for twice. The
+ * caller wipes it. */
+bool command_read_password(bool from_stdin, char out[PASSWORD_MAX + 1], struct err *e);
+
 /* Asks for an irreversible step where somebody sits at a terminal; anywhere else the command itself is the
  * answer. */
 bool command_confirm(const char *question, const char *expected);
@@ -81,6 +85,9 @@ int run_domain_remove(struct command_run *r);
 int run_address_add(struct command_run *r);
 int run_address_list(struct command_run *r);
 int run_address_remove(struct command_run *r);
+int run_route_add(struct command_run *r);
+int run_route_remove(struct command_run *r);
+int run_route_list(struct command_run *r);
 int run_undelete(struct command_run *r);
 int run_quota_set(struct command_run *r);
 int run_quota_show(struct command_run *r);

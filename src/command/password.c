@@ -72,6 +72,14 @@ static bool ask(char out[PASSWORD_MAX + 1], struct err *e)
     return good;
 }
 
+bool command_read_password(bool from_stdin, char out[PASSWORD_MAX + 1], struct err *e)
+{
+    if (!from_stdin)
+        return ask(out, e);
+    setvbuf(stdin, NULL, _IONBF, 0); /* the buffer would keep the password */
+    return read_line(stdin, out, e);
+}
+
 static bool take_hash(const char *typed, char *hash, struct err *e)
 {
     if (!password_hash_is_known(str_from_c(typed)))

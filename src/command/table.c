@@ -95,6 +95,28 @@ const struct command COMMANDS[] = {
     {"address list", "", "list the addresses and where they lead", "", NEEDS_DATA, run_address_list},
     {"address remove", "ADDRESS [TARGET...]", "remove an address, or some of its targets", "", NEEDS_DATA,
      run_address_remove},
+    {"route add",
+     "DOMAIN | '*' [--from SENDER] [--host HOST | --mx DOMAIN] [--port PORT] [--lmtp]\n"
+     "       [--tls LEVEL] [--user USER [--password-stdin]] [--source ADDRESS]...",
+     "say how mail leaves",
+     "For mail to DOMAIN, or with '*' to any that has no route of its own. --from makes it a route for mail\n"
+     "of one sender only, or of @DOMAIN: such a route goes before those of the recipient's domain. What one\n"
+     "route leaves unsaid, the next one says, '*' last. It holds at once, for waiting mail too, and\n"
+     "replaces a route that was there for the same sender and domain.\n\n"
+     "  --host      a server by name or address: a smarthost. With --lmtp also a unix socket's path\n"
+     "  --mx        the servers that the MX records of another domain name\n"
+     "  --port      default 25, with --lmtp 24\n"
+     "  --tls       the least that a connection must have: encrypt, verify (a certificate for its name), "
+     "dane;\n"
+     "              any: as the destination publishes it; none: no TLS at all\n"
+     "  --user      log in there. The password is asked for, or the first line of standard input\n"
+     "  --source    the address of this machine to send from; one of IPv4, one of IPv6\n\n"
+     "  golub route add '*' --host smtp.provider.example --port 587 --tls verify --user me --password-stdin\n"
+     "  golub route add partner.example --tls verify\n"
+     "  golub route add '*' --from @second.example --source 192.0.2.2\n",
+     NEEDS_DATA, run_route_add},
+    {"route remove", "DOMAIN | '*' [--from SENDER]", "forget a route", "", NEEDS_DATA, run_route_remove},
+    {"route list", "", "list the routes, those of golub.conf first", "", NEEDS_DATA, run_route_list},
     {"queue list", "", "list the mail that waits to leave", "", NEEDS_DATA, run_queue_list},
     {"queue show", "ID", "show a waiting message: recipients, attempts, header", "", NEEDS_DATA,
      run_queue_show},

@@ -158,3 +158,14 @@ bool directory_address_read(struct str address, struct arena *a, struct director
     out->whole = join(out->local, out->domain, a);
     return true;
 }
+
+bool directory_pattern_read(struct str text, struct arena *a, struct directory_address *out, struct err *e)
+{
+    if (text.n == 0 || text.p[0] != '@')
+        return directory_address_read(text, a, out, e);
+    out->local = STR("");
+    if (!directory_domain_read(str_from_offset(text, 1), a, &out->domain, e))
+        return false;
+    out->key = out->whole = arena_printf(a, "@%.*s", STR_ARGS(out->domain));
+    return true;
+}

@@ -22,6 +22,9 @@ struct directory_address {
 bool directory_address_read(struct str address, struct arena *a, struct directory_address *out,
                             struct err *e);
 
+/* The same, or "@domain" for all addresses there: then local is "", key and whole "@domain". */
+bool directory_pattern_read(struct str text, struct arena *a, struct directory_address *out, struct err *e);
+
 /* A domain in U- or A-labels, or an address literal "[...]", which is kept as it is (lower case). */
 bool directory_domain_read(struct str domain, struct arena *a, struct str *out, struct err *e);
 

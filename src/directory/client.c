@@ -174,3 +174,19 @@ bool directory_may_send_as(struct directory *d, int64_t account, struct str addr
     ipc_frame_free(&reply);
     return good || err_set(e, ERR_TEMPORARY, "the directory's answer cannot be read");
 }
+
+bool directory_route(struct directory *d, struct str sender, struct str domain, struct arena *a,
+                     struct directory_route *out, struct err *e)
+{
+    CLEAN_FRAME struct ipc_frame request;
+    struct ipc_frame reply;
+    ipc_frame_init(&request, DIRECTORY_FRAME_ROUTE);
+    ipc_put_str(&request, sender);
+    ipc_put_str(&request, domain);
+    if (!ask(d, &request, DIRECTORY_FRAME_ROUTE_SET, &reply, e))
+        return false;
+    bool good = directory_route_get(&reply, a, out);
+    mem_wipe(reply.payload.p, reply.payload.n);
+    ipc_frame_free(&reply);
+    return good || err_set(e, ERR_TEMPORARY, "the directory's answer cannot be read");
+}

@@ -55,6 +55,51 @@ static const struct sql_migration MIGRATIONS[] = {
      " name TEXT NOT NULL PRIMARY KEY,"
      " value BLOB NOT NULL);",
      DIRECTORY_PGSQL_2},
+    /* domain.alias_of: whose addresses are these too; is_backup: another server's domain, whose mail waits
+     * here (recipients in backup_recipient; none: whatever comes). alias.kind: enum directory_alias_kind;
+     * post: DIRECTORY_POST_ bits, and alias_poster whom POST_LISTED means; ends: when it stops, 0 never.
+     * account.receives: takes mail. send_right.key: an address or "@domain". canonical.kind: enum
+     * directory_canonical. route: sender '' is any, domain '*' is any; tls NULL is not said. */
+    {"ALTER TABLE domain ADD COLUMN alias_of INTEGER REFERENCES domain (id);"
+     "ALTER TABLE domain ADD COLUMN is_backup INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE account ADD COLUMN receives INTEGER NOT NULL DEFAULT 1;"
+     "ALTER TABLE account ADD COLUMN ends INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE alias ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE alias ADD COLUMN enabled INTEGER NOT NULL DEFAULT 1;"
+     "ALTER TABLE alias ADD COLUMN ends INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE alias ADD COLUMN post INTEGER NOT NULL DEFAULT 0;"
+     "CREATE TABLE alias_poster ("
+     " alias INTEGER NOT NULL REFERENCES alias (id) ON DELETE CASCADE,"
+     " key TEXT NOT NULL,"
+     " PRIMARY KEY (alias, key));"
+     "CREATE TABLE backup_recipient ("
+     " domain INTEGER NOT NULL REFERENCES domain (id) ON DELETE CASCADE,"
+     " key TEXT NOT NULL,"
+     " PRIMARY KEY (domain, key));"
+     "CREATE TABLE send_right ("
+     " account INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,"
+     " key TEXT NOT NULL,"
+     " on_behalf INTEGER NOT NULL,"
+     " PRIMARY KEY (account, key));"
+     "CREATE TABLE canonical ("
+     " kind INTEGER NOT NULL,"
+     " key TEXT NOT NULL,"
+     " target TEXT NOT NULL,"
+     " PRIMARY KEY (kind, key));"
+     "CREATE TABLE route ("
+     " sender TEXT NOT NULL,"
+     " domain TEXT NOT NULL,"
+     " host TEXT NOT NULL,"
+     " port INTEGER NOT NULL,"
+     " is_lmtp INTEGER NOT NULL,"
+     " by_mx INTEGER NOT NULL,"
+     " tls INTEGER,"
+     " login TEXT NOT NULL,"
+     " password TEXT NOT NULL,"
+     " source_ipv4 TEXT NOT NULL,"
+     " source_ipv6 TEXT NOT NULL,"
+     " PRIMARY KEY (domain, sender));",
+     DIRECTORY_PGSQL_3},
 };
 const struct sql_schema DIRECTORY_SCHEMA = {"directory", MIGRATIONS, sizeof MIGRATIONS / sizeof MIGRATIONS[0],
                                             NULL};

@@ -9,6 +9,7 @@
 #define DIRECTORY_DB_H
 #include "base/arena.h"
 #include "base/sql.h"
+#include "config/config.h"
 #include "directory/directory.h"
 #include "directory/scram.h"
 
@@ -105,6 +106,25 @@ bool directory_alias_remove(struct directory_db *db, struct str address, const s
                             struct err *e);
 bool directory_alias_list(struct directory_db *db, struct arena *a, struct directory_alias **v, size_t *n,
                           struct err *e);
+
+/* --- routes (db_route.c) --- */
+struct directory_route_entry {
+    struct str sender; /* an address, "@domain", or "" for any */
+    struct str domain; /* of the recipient; "*" for any */
+    bool has_tls;      /* route.tls is said */
+    struct directory_route route;
+};
+/* Replaces what there is for this sender and domain. A route may leave things unsaid: host "", no TLS level,
+ * no source. */
+bool directory_route_set(struct directory_db *db, const struct directory_route_entry *r, struct err *e);
+bool directory_route_remove(struct directory_db *db, struct str sender, struct str domain, struct err *e);
+bool directory_route_list(struct directory_db *db, struct arena *a, struct directory_route_entry **v,
+                          size_t *n, struct err *e); /* by domain and sender */
+/* As directory_route. `c` NULL: without golub.conf's. `trail` may be NULL (directory/trail.h). */
+struct directory_trail;
+bool directory_db_route(struct directory_db *db, const struct config *c, struct str sender, struct str domain,
+                        struct arena *a, struct directory_route *out, struct directory_trail *trail,
+                        struct err *e);
 
 /* --- shared mailboxes (db_share.c) --- */
 /* Accounts that share with one other: a guest's list asks each of them. */

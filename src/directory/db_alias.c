@@ -19,18 +19,6 @@ DIRECTORY_STATEMENT(
     " LIMIT 1");
 DIRECTORY_STATEMENT(TARGET_DELETE, "DELETE FROM alias_target WHERE alias = $1 AND key = $2");
 
-/* An alias's own address: like any, or "@domain" for everything else there. */
-static bool read_alias(struct str address, struct arena *a, struct directory_address *out, struct err *e)
-{
-    if (address.n == 0 || address.p[0] != '@')
-        return directory_address_read(address, a, out, e);
-    out->local = STR("");
-    if (!directory_domain_read(str_from_offset(address, 1), a, &out->domain, e))
-        return false;
-    out->key = out->whole = arena_printf(a, "@%.*s", STR_ARGS(out->domain));
-    return true;
-}
-
 /* A target that nobody will ever answer to is a mistake that is best told now. */
 static bool leads_somewhere(struct directory_db *db, const struct directory_address *target, struct arena *a,
                             struct err *e)
@@ -86,7 +74,7 @@ bool directory_alias_add(struct directory_db *db, struct str address, const stru
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
     struct directory_address alias, *to;
-    return read_alias(address, &a, &alias, e) && read_targets(targets, n, &a, &to, e) &&
+    return directory_pattern_read(address, &a, &alias, e) && read_targets(targets, n, &a, &to, e) &&
            sql_begin_write(db->sql, e) && directory_db_end(db, add_alias(db, &alias, to, n, &a, e), e);
 }
 
@@ -138,7 +126,7 @@ bool directory_alias_remove(struct directory_db *db, struct str address, const s
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
     struct directory_address alias, *to;
-    return read_alias(address, &a, &alias, e) && read_targets(targets, n, &a, &to, e) &&
+    return directory_pattern_read(address, &a, &alias, e) && read_targets(targets, n, &a, &to, e) &&
            sql_begin_write(db->sql, e) && directory_db_end(db, remove_alias(db, &alias, to, n, e), e);
 }
 

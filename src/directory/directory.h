@@ -106,8 +106,11 @@ struct directory_route {
     struct str user, password;           /* "" for no AUTH */
     struct str source_ipv4, source_ipv6; /* numeric, of ours; "" for any */
 };
-/* For mail from `sender` ("" for <>) to a recipient at `domain`: sender's routes go before the domain's, a
- * domain's before `*`. Strings live in `a`. False: no answer (ERR_TEMPORARY). */
+/* For mail from `sender` ("" for <>) to a recipient at `domain`. A line of golub.conf for this very domain
+ * goes first; then the sender's routes before the domain's, the domain's before `*`, and golub.conf's `*`
+ * before the directory's. What one leaves unsaid (where to, the TLS level, a source) the next one says. Only
+ * relay is told the login. Strings live in `a`. False: no answer (ERR_TEMPORARY). */
+const char *directory_tls_name(enum directory_tls tls); /* "encrypt" */
 bool directory_route(struct directory *d, struct str sender, struct str domain, struct arena *a,
                      struct directory_route *out, struct err *e);
 

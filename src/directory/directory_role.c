@@ -1,6 +1,6 @@
 /* The directory's process: answers whose address and whose password, for smtp, login and the queue. It alone
- * sees password hashes; it has no network. Questions about addresses are answered on the spot here; who may
- * log in: logins.c and scram_logins.c. */
+ * sees password hashes; it has no network. Questions about addresses are answered on the spot: questions.c;
+ * who may log in: logins.c and scram_logins.c. */
 #include "directory/directory_role.h"
 
 #include "base/log.h"
@@ -44,53 +44,6 @@ void directory_fail_and_log(struct loop_channel *c, uint32_t id, const struct er
     directory_fail(c, id, "the directory cannot be read");
 }
 
-/* --- addresses --- */
-
-static void serve_resolve(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f)
-{
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    CLEAN_FRAME struct ipc_frame reply;
-    struct directory_answer answer;
-    struct err e = ERR_INIT;
-    struct ipc_reader r = ipc_read(f);
-    struct str address = ipc_get_str(&r);
-    ipc_frame_init(&reply, DIRECTORY_FRAME_ANSWER);
-    if (!ipc_done(&r)) {
-        loop_channel_close(c);
-        return;
-    }
-    if (!directory_db_resolve(s->db, address, &a, &answer, &e)) {
-        directory_fail_and_log(c, f->id, &e);
-        return;
-    }
-    directory_answer_put(&reply, &answer, answer.fate == DIRECTORY_LOOP ? str_from_c(e.text) : STR(""));
-    if (reply.payload.overflow) /* hundreds of the longest addresses: more than a frame holds */
-        directory_fail(c, f->id, "the alias leads to more than one answer can hold");
-    else
-        directory_reply(c, &reply, f->id);
-}
-
-static void serve_may_send(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f)
-{
-    CLEAN_FRAME struct ipc_frame reply;
-    struct err e = ERR_INIT;
-    bool may;
-    struct ipc_reader r = ipc_read(f);
-    int64_t account = (int64_t)ipc_get_u64(&r);
-    struct str address = ipc_get_str(&r);
-    ipc_frame_init(&reply, DIRECTORY_FRAME_MAY);
-    if (!ipc_done(&r)) {
-        loop_channel_close(c);
-        return;
-    }
-    if (!directory_db_may_send_as(s->db, account, address, &may, &e)) {
-        directory_fail_and_log(c, f->id, &e);
-        return;
-    }
-    ipc_put_u8(&reply, may);
-    directory_reply(c, &reply, f->id);
-}
-
 /* --- the process --- */
 
 static void on_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
@@ -98,10 +51,13 @@ static void on_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
     struct client *client = context;
     struct directory_service *s = client->service;
     bool may_ask = client->kind == ROLE_SMTP || client->kind == ROLE_LOGIN; /* whether somebody may log in */
-    if (f->type == DIRECTORY_FRAME_RESOLVE) {
-        serve_resolve(s, c, f);
-    } else if (f->type == DIRECTORY_FRAME_MAY_SEND) {
-        serve_may_send(s, c, f);
+    bool is_way_out = client->kind == ROLE_RELAY || client->kind == ROLE_QUEUE;
+    if (f->type == DIRECTORY_FRAME_RESOLVE && client->kind != ROLE_RELAY) {
+        directory_serve_resolve(s, c, f);
+    } else if (f->type == DIRECTORY_FRAME_MAY_SEND && client->kind != ROLE_RELAY) {
+        directory_serve_may_send(s, c, f);
+    } else if (f->type == DIRECTORY_FRAME_ROUTE && is_way_out) {
+        directory_serve_route(s, c, f, client->kind);
     } else if (f->type == DIRECTORY_FRAME_VERIFY && may_ask) {
         directory_serve_verify(s, c, f);
     } else if (f->type == DIRECTORY_FRAME_SCRAM_FIRST && may_ask) {

@@ -38,3 +38,35 @@ bool directory_answer_get(const struct ipc_frame *f, struct arena *a, struct dir
     }
     return ipc_done(&r);
 }
+
+void directory_route_put(struct ipc_frame *f, const struct directory_route *r)
+{
+    ipc_put_u8(f, r->is_set);
+    ipc_put_u8(f, r->is_lmtp);
+    ipc_put_u8(f, r->by_mx);
+    ipc_put_u8(f, (uint8_t)r->tls);
+    ipc_put_u32(f, r->port);
+    ipc_put_str(f, r->host);
+    ipc_put_str(f, r->user);
+    ipc_put_str(f, r->password);
+    ipc_put_str(f, r->source_ipv4);
+    ipc_put_str(f, r->source_ipv6);
+}
+
+bool directory_route_get(const struct ipc_frame *f, struct arena *a, struct directory_route *r)
+{
+    struct ipc_reader in = ipc_read(f);
+    r->is_set = ipc_get_u8(&in) != 0;
+    r->is_lmtp = ipc_get_u8(&in) != 0;
+    r->by_mx = ipc_get_u8(&in) != 0;
+    uint8_t tls = ipc_get_u8(&in);
+    uint32_t port = ipc_get_u32(&in);
+    r->host = arena_copy(a, ipc_get_str(&in));
+    r->user = arena_copy(a, ipc_get_str(&in));
+    r->password = arena_copy(a, ipc_get_str(&in));
+    r->source_ipv4 = arena_copy(a, ipc_get_str(&in));
+    r->source_ipv6 = arena_copy(a, ipc_get_str(&in));
+    r->tls = (enum directory_tls)tls;
+    r->port = (uint16_t)port;
+    return ipc_done(&in) && tls <= DIRECTORY_TLS_NONE && port <= UINT16_MAX;
+}

@@ -22,11 +22,18 @@ enum directory_frame {
     DIRECTORY_FRAME_SHARE,       /* u64 owner, u32 n, n x str guest; the answer is OWNERS with none */
     DIRECTORY_FRAME_SHARED_WITH, /* u64 guest, str owner or "" */
     DIRECTORY_FRAME_OWNERS,      /* u32 n, n x (u64 account, str address) */
+    /* the way out; from relay and queue */
+    DIRECTORY_FRAME_ROUTE,     /* str sender, str domain */
+    DIRECTORY_FRAME_ROUTE_SET, /* u8 is_set, u8 is_lmtp, u8 by_mx, u8 tls, u32 port, str host, str user, str
+                                  password, str source_ipv4, str source_ipv6 */
 };
 
 /* An answer as it travels. get: false for what is no well-formed answer; strings are copied into `a`. */
 void directory_answer_put(struct ipc_frame *f, const struct directory_answer *answer, struct str words);
 bool directory_answer_get(const struct ipc_frame *f, struct arena *a, struct directory_answer *answer,
                           struct str *words);
+
+void directory_route_put(struct ipc_frame *f, const struct directory_route *r);
+bool directory_route_get(const struct ipc_frame *f, struct arena *a, struct directory_route *r);
 
 #endif

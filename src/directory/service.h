@@ -37,6 +37,12 @@ void directory_reply(struct loop_channel *c, struct ipc_frame *reply, uint32_t i
 void directory_fail(struct loop_channel *c, uint32_t id, const char *why);
 void directory_fail_and_log(struct loop_channel *c, uint32_t id, const struct err *e);
 
+/* --- questions.c --- */
+void directory_serve_resolve(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f);
+void directory_serve_may_send(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f);
+void directory_serve_route(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f,
+                           enum role_kind asking);
+
 /* --- logins.c: passwords --- */
 void directory_serve_verify(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f);
 checker_done_fn directory_password_checked;

@@ -37,7 +37,7 @@ static const unsigned CONNECTS[ROLE_COUNT] = {
     /* what accounts give back; who shares with whom */
     [ROLE_KEEPER] = MAY(ROLE_LOGIN) | MAY(ROLE_DIRECTORY) | MAY(ROLE_STORE),
     [ROLE_QUEUE] = MAY(ROLE_DIRECTORY) | MAY(ROLE_KEEPER) | MAY(ROLE_STORE),
-    [ROLE_RELAY] = MAY(ROLE_DNS) | MAY(ROLE_QUEUE),
+    [ROLE_RELAY] = MAY(ROLE_DNS) | MAY(ROLE_QUEUE) | MAY(ROLE_DIRECTORY), /* routes */
 };
 
 const char *role_name(enum role_kind k)

@@ -208,6 +208,31 @@ static void addresses_are_answered(void **state)
     assert_false(may);
 }
 
+static void relay_alone_is_told_a_routes_login(void **state)
+{
+    (void)state;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct directory *relay = connect_as(ROLE_RELAY), *queue = connect_as(ROLE_QUEUE);
+    struct directory_answer answer;
+    struct directory_route route;
+    struct err e = ERR_INIT;
+    CLEAN_DIRECTORY_DB struct directory_db *db = open_db();
+    good(directory_route(relay, STR("ana@example.org"), STR("x.example"), &a, &route, &e), &e);
+    assert_false(route.is_set);
+    const struct directory_route_entry smarthost = {
+        .domain = STR("*"),
+        .route = {.host = STR("smarthost"), .port = 587, .user = STR("me"), .password = STR("secret")}};
+    good(directory_route_set(db, &smarthost, &e), &e); /* a command beside the running server */
+    good(directory_route(relay, STR("ana@example.org"), STR("x.example"), &a, &route, &e), &e);
+    assert_true(route.is_set && route.port == 587 && str_eq(route.host, STR("smarthost")));
+    assert_true(str_eq(route.user, STR("me")) && str_eq(route.password, STR("secret")));
+    good(directory_route(queue, STR("ana@example.org"), STR("x.example"), &a, &route, &e), &e);
+    assert_true(route.is_set && route.user.n == 0 && route.password.n == 0);
+    /* relay has no business with addresses, and smtp none with logins */
+    assert_false(directory_resolve(relay, STR("ana@example.org"), &a, &answer, &e));
+    assert_false(directory_route(connect_as(ROLE_SMTP), STR(""), STR("x.example"), &a, &route, &e));
+}
+
 static void passwords_are_checked_and_changes_seen_at_once(void **state)
 {
     (void)state;
@@ -518,6 +543,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_answered),
+        cmocka_unit_test(relay_alone_is_told_a_routes_login),
         cmocka_unit_test(a_guesser_waits_and_the_user_elsewhere_does_not),
         cmocka_unit_test(nobody_takes_as_long_as_somebody),
         cmocka_unit_test(scram_works_once_the_password_was_seen),
