@@ -5,21 +5,33 @@
 
 QUEUE_STATEMENT(ADMIN_MESSAGES,
                 "SELECT id, sender, size, arrived FROM message WHERE $1 = 0 OR id = $1 ORDER BY id");
-QUEUE_STATEMENT(ADMIN_COUNT, "SELECT count(*) FROM recipient WHERE message = $1");
+QUEUE_STATEMENT(ADMIN_COUNT, "SELECT count(*) FROM recipient WHERE id >= $1 AND id < $2");
 QUEUE_STATEMENT(ADMIN_RECIPIENTS, "SELECT address, state, attempts, next_attempt, host, "
-                                  "reply FROM recipient WHERE message = $1 ORDER BY id");
+                                  "reply FROM recipient WHERE id >= $1 AND id < $2 ORDER BY id");
 QUEUE_STATEMENT(ADMIN_ATTEMPT_COUNT, "SELECT count(*) FROM attempt WHERE message = $1");
 QUEUE_STATEMENT(ADMIN_ATTEMPTS,
                 "SELECT coalesce(r.address, ''), a.host, a.reply, a.at FROM attempt a"
                 " LEFT JOIN recipient r ON r.id = a.recipient WHERE a.message = $1 ORDER BY a.id");
 QUEUE_STATEMENT(ADMIN_WAITING,
-                "SELECT count(DISTINCT message) FROM recipient WHERE state = 0 AND ($1 = 0 OR message = $1)");
+                "SELECT count(DISTINCT message) FROM recipient WHERE state = 0 AND id >= $1 AND id < $2");
 /* What is due already may be in the server's hands at this moment, and is left to it. */
-QUEUE_STATEMENT(ADMIN_RETRY, "UPDATE recipient SET next_attempt = $2 WHERE state = 0 AND next_attempt > $2"
-                             " AND ($1 = 0 OR message = $1)");
+QUEUE_STATEMENT(ADMIN_RETRY, "UPDATE recipient SET next_attempt = $3 WHERE state = 0 AND next_attempt > $3"
+                             " AND id >= $1 AND id < $2");
 QUEUE_STATEMENT(ADMIN_DROP, "DELETE FROM message WHERE $1 = 0 OR id = $1");
+QUEUE_STATEMENT(ADMIN_DROP_RECIPIENTS, "DELETE FROM recipient WHERE id >= $1 AND id < $2");
 QUEUE_STATEMENT(ADMIN_DROP_CHUNKS,
                 "DELETE FROM chunk WHERE ($1 = 0 OR id >= $1 * 65536) AND ($1 = 0 OR id < ($1 + 1) * 65536)");
+
+/* The keys of a message's recipients, or of all. */
+static int64_t first_of(int64_t id)
+{
+    return id == QUEUE_ADMIN_ALL ? 0 : queue_db_first_recipient(id);
+}
+
+static int64_t past_of(int64_t id)
+{
+    return id == QUEUE_ADMIN_ALL ? INT64_MAX : queue_db_past_recipient(id);
+}
 
 static bool no_such_message(int64_t id, struct err *e)
 {
@@ -31,8 +43,8 @@ static bool read_recipients(struct sql *db, int64_t id, struct arena *a, struct 
 {
     struct sql_rows rows;
     int64_t count = 0;
-    if (sql_one_int(db, &ADMIN_COUNT, SQL(sql_int(id)), &count, e) < 0 ||
-        !sql_query(db, &ADMIN_RECIPIENTS, SQL(sql_int(id)), &rows, e))
+    if (sql_one_int(db, &ADMIN_COUNT, SQL(sql_int(first_of(id)), sql_int(past_of(id))), &count, e) < 0 ||
+        !sql_query(db, &ADMIN_RECIPIENTS, SQL(sql_int(first_of(id)), sql_int(past_of(id))), &rows, e))
         return false;
     m->recipients = ARENA_ARRAY(a, struct queue_admin_recipient, (size_t)count);
     while (m->recipient_count < (size_t)count && sql_next(&rows))
@@ -131,12 +143,15 @@ bool queue_admin_retry(const struct config *c, int64_t id, size_t *count, struct
 {
     CLEAN_SQL struct sql *db = queue_db_open(c, false, e);
     int64_t waiting = 0;
-    if (!db || !sql_begin_write(db, e) || sql_one_int(db, &ADMIN_WAITING, SQL(sql_int(id)), &waiting, e) < 0)
+    if (!db || !sql_begin_write(db, e) ||
+        sql_one_int(db, &ADMIN_WAITING, SQL(sql_int(first_of(id)), sql_int(past_of(id))), &waiting, e) < 0)
         return false;
     if (waiting == 0 && id != QUEUE_ADMIN_ALL)
         return no_such_message(id, e);
     *count = (size_t)waiting;
-    return sql_exec(db, &ADMIN_RETRY, SQL(sql_int(id), sql_int(clock_wall())), NULL, e) && sql_commit(db, e);
+    return sql_exec(db, &ADMIN_RETRY, SQL(sql_int(first_of(id)), sql_int(past_of(id)), sql_int(clock_wall())),
+                    NULL, e) &&
+           sql_commit(db, e);
 }
 
 bool queue_admin_drop(const struct config *c, int64_t id, size_t *count, struct err *e)
@@ -144,6 +159,7 @@ bool queue_admin_drop(const struct config *c, int64_t id, size_t *count, struct 
     CLEAN_SQL struct sql *db = queue_db_open(c, false, e);
     int64_t dropped = 0;
     if (!db || !sql_begin_write(db, e) || !sql_exec(db, &ADMIN_DROP, SQL(sql_int(id)), &dropped, e) ||
+        !sql_exec(db, &ADMIN_DROP_RECIPIENTS, SQL(sql_int(first_of(id)), sql_int(past_of(id))), NULL, e) ||
         !sql_exec(db, &ADMIN_DROP_CHUNKS, SQL(sql_int(id)), NULL, e))
         return false;
     if (dropped == 0 && id != QUEUE_ADMIN_ALL)

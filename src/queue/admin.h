@@ -9,6 +9,7 @@ enum queue_state {
     QUEUE_STATE_WAITING = 0, /* to be tried at next_attempt */
     QUEUE_STATE_SENT = 1,
     QUEUE_STATE_FAILED = 2, /* for good; the sender has been told */
+    QUEUE_STATE_HELD = 3,   /* an administrator's hand is on it */
 };
 
 struct queue_admin_recipient {

@@ -53,6 +53,7 @@ bool queue_enqueue(struct queue_client *q, const struct queue_message *m, int64_
     ipc_put_str(&ask, m->sender);
     ipc_put_u8(&ask, m->is_8bit);
     ipc_put_u64(&ask, m->size);
+    envelope_put(&ask, &m->asked);
     ipc_put_u32(&ask, (uint32_t)m->count);
     ipc_put_str(&ask, fits ? buf_str(&list) : STR(""));
     ipc_put_fd(&ask, m->memfd);

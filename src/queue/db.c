@@ -15,58 +15,30 @@
 #define CHUNK_BITS  16
 #define CHUNKS_MAX  ((uint64_t)1 << CHUNK_BITS)
 
-static const struct sql_migration MIGRATIONS[] = {
-    {"CREATE TABLE message ("
-     "  id INTEGER PRIMARY KEY AUTOINCREMENT," /* never used again: it names the message in logs */
-     "  delivery BLOB NOT NULL,"
-     "  sender TEXT NOT NULL,"
-     "  size INTEGER NOT NULL,"
-     "  is_8bit INTEGER NOT NULL,"
-     "  arrived INTEGER NOT NULL);"
-     "CREATE TABLE chunk ("
-     "  id INTEGER PRIMARY KEY," /* message << 16 | number */
-     "  bytes BLOB NOT NULL);"
-     "CREATE TABLE recipient ("
-     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
-     "  message INTEGER NOT NULL REFERENCES message (id) ON DELETE CASCADE,"
-     "  address TEXT NOT NULL,"
-     "  account INTEGER NOT NULL,"
-     "  original TEXT NOT NULL,"
-     "  detail TEXT NOT NULL,"
-     "  domain TEXT NOT NULL,"
-     "  state INTEGER NOT NULL," /* enum queue_state */
-     "  attempts INTEGER NOT NULL,"
-     "  warned INTEGER NOT NULL,"
-     "  next_attempt INTEGER NOT NULL,"
-     "  host TEXT NOT NULL,"
-     "  reply TEXT NOT NULL);"
-     "CREATE INDEX recipient_message ON recipient (message);"
-     "CREATE INDEX recipient_due ON recipient (domain, next_attempt, id) WHERE state = 0;"
-     "CREATE TABLE attempt ("
-     "  id INTEGER PRIMARY KEY,"
-     "  message INTEGER NOT NULL REFERENCES message (id) ON DELETE CASCADE,"
-     "  recipient INTEGER NOT NULL,"
-     "  at INTEGER NOT NULL,"
-     "  host TEXT NOT NULL,"
-     "  reply TEXT NOT NULL);"
-     "CREATE INDEX attempt_message ON attempt (message);",
-     QUEUE_PGSQL_1},
-};
-const struct sql_schema QUEUE_SCHEMA = {"queue", MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS, "node"};
+/* A message of at most so many bytes stands in its own row. */
+#define INLINE_MAX ((size_t)16 * 1024)
+
+#define MESSAGE_COLUMNS                                                                               \
+    "delivery, sender, size, is_8bit, arrived, body, ret, by_mode, by_trace, is_utf8, requires_tls, " \
+    "priority,"                                                                                       \
+    " deliver_by, hold_until, submitter, envid"
 
 QUEUE_INSERT(MESSAGE_ADD,
-             "INSERT INTO message (delivery, sender, size, is_8bit, arrived) VALUES ($1, $2, $3, $4, $5)");
+             "INSERT INTO message (" MESSAGE_COLUMNS ", bytes)"
+             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)");
 QUEUE_STATEMENT(CHUNK_ADD, "INSERT INTO chunk (id, bytes) VALUES ($1, $2)");
-QUEUE_INSERT(
-    RECIPIENT_ADD,
-    "INSERT INTO recipient (message, address, account, original, detail, domain, state, attempts, warned,"
-    " next_attempt, host, reply) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, '', '')");
+QUEUE_STATEMENT(RECIPIENT_ADD,
+                "INSERT INTO recipient (id, message, address, account, original, detail, domain, flow, state,"
+                " attempts, warned, next_attempt, notify, orcpt, host, reply)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, $12, $13, '', '')");
+QUEUE_STATEMENT(RECIPIENT_LAST,
+                "SELECT id FROM recipient WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT 1");
 QUEUE_STATEMENT(DUE,
                 "SELECT r.id, r.message, r.address, r.account, r.original, r.detail, r.attempts, r.warned,"
-                " r.next_attempt, m.delivery, m.sender, m.size, m.is_8bit, m.arrived"
+                " r.next_attempt, r.notify, r.orcpt, " MESSAGE_COLUMNS
                 " FROM recipient r JOIN message m ON m.id = r.message"
-                " WHERE r.state = 0 AND r.domain = $1 AND r.next_attempt <= $2 AND r.next_attempt >= $3"
-                " AND (r.next_attempt > $3 OR r.id > $4)"
+                " WHERE r.state = 0 AND r.domain = $1 AND r.next_attempt <= $2"
+                " AND r.next_attempt >= $3 AND (r.next_attempt > $3 OR r.id > $4)"
                 " ORDER BY r.next_attempt, r.id LIMIT $5");
 QUEUE_STATEMENT(NEXT_AT,
                 "SELECT next_attempt FROM recipient WHERE state = 0 AND domain = $1 AND next_attempt > $2"
@@ -75,6 +47,7 @@ QUEUE_STATEMENT(FIRST_DOMAIN,
                 "SELECT domain FROM recipient WHERE state = 0 AND domain >= $1 ORDER BY domain LIMIT 1");
 QUEUE_STATEMENT(NEXT_DOMAIN,
                 "SELECT domain FROM recipient WHERE state = 0 AND domain > $1 ORDER BY domain LIMIT 1");
+QUEUE_STATEMENT(BYTES, "SELECT bytes FROM message WHERE id = $1");
 QUEUE_STATEMENT(CHUNK, "SELECT bytes FROM chunk WHERE id = $1");
 QUEUE_STATEMENT(SET_ENDED, "UPDATE recipient SET state = $2, attempts = attempts + 1, host = $3, reply = $4"
                            " WHERE id = $1 AND state = 0");
@@ -82,12 +55,26 @@ QUEUE_STATEMENT(
     SET_DEFERRED,
     "UPDATE recipient SET attempts = attempts + 1, next_attempt = $2, warned = $3, host = $4, reply = $5"
     " WHERE id = $1 AND state = 0");
-QUEUE_STATEMENT(ATTEMPT_ADD,
-                "INSERT INTO attempt (message, recipient, at, host, reply) VALUES ($1, $2, $3, $4, $5)");
+QUEUE_STATEMENT(ATTEMPT_ADD, "INSERT INTO attempt (message, recipient, at, fate, host, reply, transcript)"
+                             " VALUES ($1, $2, $3, $4, $5, $6, $7)");
 QUEUE_STATEMENT(RECIPIENT_REMOVE, "DELETE FROM recipient WHERE id = $1 AND state = 0");
-QUEUE_STATEMENT(FINISH, "DELETE FROM message WHERE id = $1"
-                        " AND NOT EXISTS (SELECT 1 FROM recipient WHERE message = $1 AND state = 0)");
+/* State 0 is waiting, 3 held. */
+QUEUE_STATEMENT(FINISH, "DELETE FROM message WHERE id = $1 AND NOT EXISTS"
+                        " (SELECT 1 FROM recipient r WHERE r.id >= $2 AND r.id < $3 AND r.state IN (0, 3))");
+QUEUE_STATEMENT(IS_THERE, "SELECT 1 FROM message WHERE id = $1");
+QUEUE_STATEMENT(REMOVE, "DELETE FROM message WHERE id = $1");
+QUEUE_STATEMENT(RECIPIENTS_REMOVE, "DELETE FROM recipient WHERE id >= $1 AND id < $2");
 QUEUE_STATEMENT(CHUNKS_REMOVE, "DELETE FROM chunk WHERE id >= $1 AND id < $2");
+
+int64_t queue_db_first_recipient(int64_t message)
+{
+    return (int64_t)((uint64_t)message << QUEUE_RECIPIENT_BITS);
+}
+
+int64_t queue_db_past_recipient(int64_t message)
+{
+    return queue_db_first_recipient(message + 1);
+}
 
 static int64_t chunk_id(int64_t message, uint64_t number)
 {
@@ -133,13 +120,18 @@ bool queue_db_add_message(struct sql *db, struct queue_row_message *m, struct st
 {
     if (bytes.n / CHUNK_BYTES >= CHUNKS_MAX)
         return err_set(e, ERR_PERMANENT, "5.3.4 the message is too large for the queue");
+    const struct envelope *x = &m->asked;
+    bool is_inline = bytes.n <= INLINE_MAX;
     if (!sql_exec(db, &MESSAGE_ADD,
                   SQL(sql_blob(m->delivery), sql_text(m->sender), sql_int((int64_t)m->size),
-                      sql_int(m->is_8bit), sql_int(m->arrived)),
+                      sql_int(m->is_8bit), sql_int(m->arrived), sql_int(x->body), sql_int(x->ret),
+                      sql_int(x->by), sql_int(x->by_trace), sql_int(x->is_utf8), sql_int(x->requires_tls),
+                      sql_int(x->priority), sql_int(x->deliver_by), sql_int(x->hold_until),
+                      sql_int(x->submitter), sql_text(x->id), is_inline ? sql_blob(bytes) : sql_null()),
                   NULL, e))
         return false;
     m->id = sql_last_id(db);
-    for (uint64_t number = 0; number * CHUNK_BYTES < bytes.n; number++) {
+    for (uint64_t number = 0; !is_inline && number * CHUNK_BYTES < bytes.n; number++) {
         struct str piece = str_slice(bytes, number * CHUNK_BYTES, CHUNK_BYTES);
         if (!sql_exec(db, &CHUNK_ADD, SQL(sql_int(chunk_id(m->id, number)), sql_blob(piece)), NULL, e))
             return false;
@@ -147,19 +139,47 @@ bool queue_db_add_message(struct sql *db, struct queue_row_message *m, struct st
     return true;
 }
 
+/* The number after the last that the message has. */
+static bool next_recipient(struct sql *db, int64_t message, int64_t *id, struct err *e)
+{
+    int64_t past = queue_db_past_recipient(message);
+    *id = queue_db_first_recipient(message);
+    if (sql_one_int(db, &RECIPIENT_LAST, SQL(sql_int(*id), sql_int(past)), id, e) < 0)
+        return false;
+    return ++*id < past ||
+           err_set(e, ERR_PERMANENT, "message %lld has too many recipients", (long long)message);
+}
+
 bool queue_db_add_recipient(struct sql *db, struct queue_row_recipient *r, struct err *e)
 {
-    if (!sql_exec(db, &RECIPIENT_ADD,
-                  SQL(sql_int(r->message), sql_text(r->address), sql_int(r->account), sql_text(r->original),
-                      sql_text(r->detail), sql_text(r->domain), sql_int(r->attempts), sql_int(r->warned),
-                      sql_int(r->next_attempt)),
-                  NULL, e))
+    if (r->id == 0 && !next_recipient(db, r->message, &r->id, e))
         return false;
-    r->id = sql_last_id(db);
-    return true;
+    return sql_exec(db, &RECIPIENT_ADD,
+                    SQL(sql_int(r->id), sql_int(r->message), sql_text(r->address), sql_int(r->account),
+                        sql_text(r->original), sql_text(r->detail), sql_text(r->domain), sql_int(r->flow),
+                        sql_int(r->attempts), sql_int(r->warned), sql_int(r->next_attempt),
+                        sql_int(r->asked.notify), sql_text(r->asked.original)),
+                    NULL, e);
 }
 
 /* --- out --- */
+
+static struct envelope read_envelope(const struct sql_rows *rows, int column)
+{
+    return (struct envelope){
+        .body = (enum envelope_body)sql_get_int(rows, column),
+        .ret = (enum envelope_return)sql_get_int(rows, column + 1),
+        .by = (enum envelope_by)sql_get_int(rows, column + 2),
+        .by_trace = sql_get_int(rows, column + 3) != 0,
+        .is_utf8 = sql_get_int(rows, column + 4) != 0,
+        .requires_tls = sql_get_int(rows, column + 5) != 0,
+        .priority = (int)sql_get_int(rows, column + 6),
+        .deliver_by = sql_get_int(rows, column + 7),
+        .hold_until = sql_get_int(rows, column + 8),
+        .submitter = sql_get_int(rows, column + 9),
+        .id = sql_get_str(rows, column + 10),
+    };
+}
 
 bool queue_db_due(struct sql *db, const struct queue_due *q, queue_db_due_fn *each, void *context,
                   struct err *e)
@@ -182,14 +202,16 @@ bool queue_db_due(struct sql *db, const struct queue_due *q, queue_db_due_fn *ea
             .attempts = (unsigned)sql_get_int(&rows, 6),
             .warned = sql_get_int(&rows, 7) != 0,
             .next_attempt = sql_get_int(&rows, 8),
+            .asked = {.notify = (unsigned)sql_get_int(&rows, 9), .original = sql_get_str(&rows, 10)},
         };
         struct queue_row_message m = {
             .id = r.message,
-            .delivery = sql_get_str(&rows, 9),
-            .sender = sql_get_str(&rows, 10),
-            .size = (uint64_t)sql_get_int(&rows, 11),
-            .is_8bit = sql_get_int(&rows, 12) != 0,
-            .arrived = sql_get_int(&rows, 13),
+            .delivery = sql_get_str(&rows, 11),
+            .sender = sql_get_str(&rows, 12),
+            .size = (uint64_t)sql_get_int(&rows, 13),
+            .is_8bit = sql_get_int(&rows, 14) != 0,
+            .arrived = sql_get_int(&rows, 15),
+            .asked = read_envelope(&rows, 16),
         };
         each(context, &m, &r);
     }
@@ -230,12 +252,28 @@ static int64_t copy_chunk(struct sql *db, int64_t message, uint64_t number, int 
     return sql_end(&rows, ok ? e : NULL) && ok ? n : -1;
 }
 
+/* What stands in the message's own row, at the end of `fd`: its bytes, 0 if it is in chunks, -1. */
+static int64_t copy_inline(struct sql *db, int64_t message, int fd, struct err *e)
+{
+    struct sql_rows rows;
+    int64_t n = 0;
+    bool ok = true;
+    if (!sql_query(db, &BYTES, SQL(sql_int(message)), &rows, e))
+        return -1;
+    if (sql_next(&rows) && !sql_get_null(&rows, 0)) {
+        struct str bytes = sql_get_str(&rows, 0);
+        ok = sealed_write(fd, bytes, e);
+        n = (int64_t)bytes.n;
+    }
+    return sql_end(&rows, ok ? e : NULL) && ok ? n : -1;
+}
+
 int queue_db_bytes(struct sql *db, int64_t message, uint64_t size, struct err *e)
 {
     CLEAN_CLOSE int fd = sealed_open("golub-queue", e);
-    uint64_t written = 0;
-    bool ok = fd >= 0;
-    int64_t n = 0;
+    int64_t n = fd < 0 ? -1 : copy_inline(db, message, fd, e);
+    bool ok = n >= 0;
+    uint64_t written = ok ? (uint64_t)n : 0;
     for (uint64_t number = 0; ok && written < size; number++, written += (uint64_t)n) {
         n = copy_chunk(db, message, number, fd, e);
         ok = n >= 0;
@@ -252,14 +290,22 @@ int queue_db_bytes(struct sql *db, int64_t message, uint64_t size, struct err *e
     return result;
 }
 
-bool queue_db_start(struct sql *db, int64_t message, struct buf *out, struct err *e)
+static bool add_start(struct sql *db, const struct sql_statement *s, int64_t id, struct buf *out,
+                      struct err *e)
 {
     struct sql_rows rows;
-    if (!sql_query(db, &CHUNK, SQL(sql_int(chunk_id(message, 0))), &rows, e))
+    if (!sql_query(db, s, SQL(sql_int(id)), &rows, e))
         return false;
     if (sql_next(&rows))
         buf_add(out, str_slice(sql_get_str(&rows, 0), 0, out->max - out->n));
     return sql_end(&rows, e);
+}
+
+bool queue_db_start(struct sql *db, int64_t message, struct buf *out, struct err *e)
+{
+    size_t before = out->n;
+    return add_start(db, &BYTES, message, out, e) &&
+           (out->n > before || add_start(db, &CHUNK, chunk_id(message, 0), out, e));
 }
 
 /* --- what became of a recipient --- */
@@ -289,16 +335,20 @@ bool queue_db_deferred(struct sql *db, const struct queue_row_attempt *a, int64_
                        bool *there, struct err *e)
 {
     int64_t changed = 0;
-    if (!sql_exec(db, &SET_DEFERRED,
-                  SQL(sql_int(a->recipient), sql_int(next_attempt), sql_int(warned), sql_text(a->host),
-                      sql_text(a->reply)),
-                  &changed, e))
-        return false;
+    bool ok = sql_exec(db, &SET_DEFERRED,
+                       SQL(sql_int(a->recipient), sql_int(next_attempt), sql_int(warned), sql_text(a->host),
+                           sql_text(a->reply)),
+                       &changed, e);
     *there = changed > 0;
-    return !*there || sql_exec(db, &ATTEMPT_ADD,
-                               SQL(sql_int(a->message), sql_int(a->recipient), sql_int(a->at),
-                                   sql_text(a->host), sql_text(a->reply)),
-                               NULL, e);
+    return ok;
+}
+
+bool queue_db_add_attempt(struct sql *db, const struct queue_row_attempt *a, struct err *e)
+{
+    return sql_exec(db, &ATTEMPT_ADD,
+                    SQL(sql_int(a->message), sql_int(a->recipient), sql_int(a->at), sql_int(a->fate),
+                        sql_text(a->host), sql_text(a->reply), sql_text(a->transcript)),
+                    NULL, e);
 }
 
 bool queue_db_replace(struct sql *db, int64_t recipient, bool *there, struct err *e)
@@ -309,12 +359,42 @@ bool queue_db_replace(struct sql *db, int64_t recipient, bool *there, struct err
     return ok;
 }
 
-bool queue_db_finish(struct sql *db, int64_t message, struct err *e)
+/* Its attempts go with its row: a foreign key sees to that. */
+static bool remove_parts(struct sql *db, int64_t message, struct err *e)
 {
-    int64_t changed = 0;
-    if (!sql_exec(db, &FINISH, SQL(sql_int(message)), &changed, e))
-        return false;
-    return changed == 0 ||
+    return sql_exec(
+               db, &RECIPIENTS_REMOVE,
+               SQL(sql_int(queue_db_first_recipient(message)), sql_int(queue_db_past_recipient(message))),
+               NULL, e) &&
            sql_exec(db, &CHUNKS_REMOVE, SQL(sql_int(chunk_id(message, 0)), sql_int(chunk_id(message + 1, 0))),
                     NULL, e);
+}
+
+bool queue_db_finish(struct sql *db, int64_t message, bool *gone, struct err *e)
+{
+    int64_t changed = 0;
+    if (!sql_exec(db, &FINISH,
+                  SQL(sql_int(message), sql_int(queue_db_first_recipient(message)),
+                      sql_int(queue_db_past_recipient(message))),
+                  &changed, e))
+        return false;
+    *gone = changed > 0;
+    return !*gone || remove_parts(db, message, e);
+}
+
+bool queue_db_is_there(struct sql *db, int64_t message, bool *there, struct err *e)
+{
+    int64_t one;
+    int found = sql_one_int(db, &IS_THERE, SQL(sql_int(message)), &one, e);
+    *there = found > 0;
+    return found >= 0;
+}
+
+bool queue_db_remove(struct sql *db, int64_t message, bool *there, struct err *e)
+{
+    int64_t changed = 0;
+    if (!sql_exec(db, &REMOVE, SQL(sql_int(message)), &changed, e))
+        return false;
+    *there = changed > 0;
+    return !*there || remove_parts(db, message, e);
 }

@@ -14,12 +14,17 @@
 
 extern const struct sql_schema QUEUE_SCHEMA;
 /* Its steps for PostgreSQL: schema_pgsql.c. */
-extern const char QUEUE_PGSQL_1[];
+extern const char QUEUE_PGSQL_1[], QUEUE_PGSQL_2[];
 
 #define QUEUE_DELIVERY_BYTES 16
 
 /* `account` of a recipient that is an address not yet looked up: where a report of ours goes. */
 #define QUEUE_RESOLVE (-2)
+
+/* A recipient's id is its message's, shifted, and a number from 1: those of a message are a range of keys. */
+#define QUEUE_RECIPIENT_BITS 20 /* over QUEUE_RECIPIENTS_MAX, and room for those that come later */
+int64_t queue_db_first_recipient(int64_t message); /* ids of a message: from here ... */
+int64_t queue_db_past_recipient(int64_t message);  /* ... to before this */
 
 /* The destination of recipients that do not leave by relay. No domain is called that. */
 #define QUEUE_LOCAL_DOMAIN STR("")
@@ -38,6 +43,7 @@ struct queue_row_message {
     uint64_t size;
     bool is_8bit;
     int64_t arrived;
+    struct envelope asked;
 };
 struct queue_row_recipient {
     int64_t id, message;
@@ -45,11 +51,13 @@ struct queue_row_recipient {
     int64_t account;
     struct str original, detail;
     struct str domain; /* lower case; QUEUE_LOCAL_DOMAIN */
+    int64_t flow;      /* queue/flow.h */
+    struct envelope_recipient asked;
     unsigned attempts;
     bool warned;
     int64_t next_attempt;
 };
-/* Both set `id`. */
+/* Both set `id`; a recipient's is kept if it is not 0. */
 bool queue_db_add_message(struct sql *db, struct queue_row_message *m, struct str bytes, struct err *e);
 bool queue_db_add_recipient(struct sql *db, struct queue_row_recipient *r, struct err *e);
 
@@ -83,15 +91,22 @@ bool queue_db_start(struct sql *db, int64_t message, struct buf *out, struct err
  * command) or no longer waiting. */
 struct queue_row_attempt {
     int64_t recipient, message, at;
+    enum queue_fate fate;
     struct str host, reply;
+    struct str transcript; /* QUEUE_TRANSCRIPT_MAX; "" but for one of the attempts of a job */
 };
 bool queue_db_sent(struct sql *db, const struct queue_row_attempt *a, bool *there, struct err *e);
 bool queue_db_failed(struct sql *db, const struct queue_row_attempt *a, bool *there, struct err *e);
 bool queue_db_deferred(struct sql *db, const struct queue_row_attempt *a, int64_t next_attempt, bool warned,
                        bool *there, struct err *e);
+/* Kept for as long as the message. */
+bool queue_db_add_attempt(struct sql *db, const struct queue_row_attempt *a, struct err *e);
 /* The recipient without a trace, because others stand in its place. */
 bool queue_db_replace(struct sql *db, int64_t recipient, bool *there, struct err *e);
-/* Removes the message if nobody waits for it any more. */
-bool queue_db_finish(struct sql *db, int64_t message, struct err *e);
+/* Removes the message if nobody waits for it (or is held) any more. */
+bool queue_db_finish(struct sql *db, int64_t message, bool *gone, struct err *e);
+bool queue_db_is_there(struct sql *db, int64_t message, bool *there, struct err *e);
+/* Removes it whoever waits. */
+bool queue_db_remove(struct sql *db, int64_t message, bool *there, struct err *e);
 
 #endif

@@ -3,11 +3,12 @@
 #include "base/mem.h"
 #include "base/sealed.h"
 #include "directory/directory.h"
+#include "queue/flow.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
-#define LIST_MAX     ((size_t)256 << 20) /* QUEUE_RECIPIENTS_MAX recipients of the largest kind */
+#define LIST_MAX     ((size_t)320 << 20) /* QUEUE_RECIPIENTS_MAX recipients of the largest kind */
 #define ORIGINAL_MAX 1000                /* an address as typed, with quotes and escapes */
 #define DETAIL_MAX   1000                /* the +tag of an address; or a reply, for QUEUE_REFUSED */
 
@@ -33,6 +34,8 @@ void enqueue_write_list(const struct queue_recipient *recipients, size_t count, 
         put_u64(out, (uint64_t)recipients[i].account);
         put_str(out, recipients[i].original);
         put_str(out, recipients[i].detail);
+        buf_add_byte(out, (char)recipients[i].asked.notify);
+        put_str(out, recipients[i].asked.original);
     }
 }
 
@@ -63,6 +66,7 @@ static bool read_recipient(struct ipc_reader *list, struct queue_row_recipient *
     r->account = (int64_t)ipc_get_u64(list);
     r->original = ipc_get_str(list);
     r->detail = ipc_get_str(list);
+    envelope_recipient_get(list, &r->asked);
     r->domain = r->account == 0 ? domain_of(r->address, a) : QUEUE_LOCAL_DOMAIN;
     return !list->bad && r->address.n > 0 && is_address(r->address) && r->account >= QUEUE_REFUSED &&
            (r->account != 0 || r->domain.n > 0) && r->original.n <= ORIGINAL_MAX && r->detail.n <= DETAIL_MAX;
@@ -73,13 +77,17 @@ static bool read_list(struct enqueue *in, struct str bytes, const struct schedul
     struct ipc_reader list = {.rest = arena_copy(&in->arena, bytes)};
     uint32_t random;
     report_random(&random, sizeof random);
-    int64_t arrived = in->message.arrived;
+    int64_t arrived = in->message.arrived, hold = in->message.asked.hold_until;
+    int64_t flow = flow_of(&in->message.asked, in->message.sender);
     for (size_t i = 0; i < in->count; i++) {
         struct queue_row_recipient *r = &in->recipients[i];
         if (!read_recipient(&list, r, &in->arena))
             return err_set(e, ERR_INTERNAL, "recipient %zu of an enqueue is not valid", i);
         /* A local account could not take it a moment ago. */
         r->next_attempt = r->account > 0 ? schedule_next(s, arrived, 1, arrived, random) : arrived;
+        if (r->next_attempt < hold) /* RFC 4865 section 4.4: not before */
+            r->next_attempt = hold;
+        r->flow = flow;
     }
     return ipc_done(&list) || err_set(e, ERR_INTERNAL, "an enqueue with more than its recipients");
 }
@@ -103,6 +111,7 @@ static bool read_frame(struct ipc_frame *f, struct enqueue *in, const struct sch
     struct str id = ipc_get_str(&r), sender = ipc_get_str(&r);
     in->message.is_8bit = ipc_get_u8(&r) != 0;
     in->message.size = ipc_get_u64(&r);
+    envelope_get(&r, &in->message.asked);
     in->count = ipc_get_u32(&r);
     struct str list = ipc_get_str(&r);
     if (!ipc_done(&r) || id.n != QUEUE_DELIVERY_BYTES || !is_address(sender) || in->count == 0 ||
@@ -110,6 +119,7 @@ static bool read_frame(struct ipc_frame *f, struct enqueue *in, const struct sch
         return err_set(e, ERR_INTERNAL, "an enqueue that is not valid");
     in->message.delivery = arena_copy(&in->arena, id);
     in->message.sender = arena_copy(&in->arena, sender);
+    in->message.asked.id = arena_copy(&in->arena, in->message.asked.id);
     in->recipients = ARENA_ARRAY(&in->arena, struct queue_row_recipient, in->count);
     CLEAN_CLOSE int long_list = ipc_frame_take_fd(f, 1);
     return list.n > 0 ? read_list(in, list, s, e) : read_long_list(in, long_list, s, e);
@@ -146,8 +156,13 @@ static bool store_recipient(const struct queue_round *q, struct queue_row_recipi
     row.detail = STR("");
     if (!queue_db_add_recipient(q->db, &row, e))
         return false;
-    struct queue_row_attempt a = {
-        .recipient = row.id, .message = r->message, .at = q->now, .host = STR(""), .reply = r->detail};
+    struct queue_row_attempt a = {.recipient = row.id,
+                                  .message = r->message,
+                                  .at = q->now,
+                                  .fate = QUEUE_FAILED,
+                                  .host = STR(""),
+                                  .reply = r->detail,
+                                  .transcript = STR("")};
     return queue_db_failed(q->db, &a, &there, e);
 }
 
@@ -156,6 +171,7 @@ static bool report_refused(const struct queue_round *q, struct enqueue *in, stru
 {
     struct dsn_recipient *refused = ARENA_ARRAY(&in->arena, struct dsn_recipient, in->count);
     size_t n = 0, written = 0;
+    bool gone;
     for (size_t i = 0; i < in->count; i++)
         if (in->recipients[i].account == QUEUE_REFUSED)
             refused[n++] = (struct dsn_recipient){
@@ -177,7 +193,7 @@ static bool report_refused(const struct queue_round *q, struct enqueue *in, stru
     if (!report_add(q, &report, &written, e))
         return false;
     in->has_report = written > 0;
-    return queue_db_finish(q->db, in->message.id, e);
+    return queue_db_finish(q->db, in->message.id, &gone, e);
 }
 
 bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct err *e)
@@ -188,6 +204,7 @@ bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct err *
     bool ok = queue_db_add_message(q->db, &in->message, bytes, e);
     for (size_t i = 0; ok && i < in->count; i++) {
         in->recipients[i].message = in->message.id;
+        in->recipients[i].id = queue_db_first_recipient(in->message.id) + 1 + (int64_t)i;
         ok = store_recipient(q, &in->recipients[i], e);
     }
     ok = ok && report_refused(q, in, bytes, e);

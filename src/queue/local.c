@@ -100,11 +100,12 @@ static void deliver(struct local *l, struct job *j, struct outcome *o)
         o->verdicts[i] = (struct verdict){
             .answered = true,
             .fate = fate_of(to[k].fate),
+            .passing = QUEUE_PASSED_FINAL,
             .reply = arena_copy(&o->arena, str_from(to[k].reply, strnlen(to[k].reply, sizeof to[k].reply))),
         };
         LOG_INFO(to[k].fate == DELIVERY_STORED ? "queue.delivered" : "queue.not_delivered",
-                 F_INT("id", j->letter->id), F_STR("to", j->recipients[i].address),
-                 F_STR("reply", o->verdicts[i].reply));
+                 F_C("id", j->letter->name), F_INT("queue", j->letter->id),
+                 F_STR("to", j->recipients[i].address), F_STR("reply", o->verdicts[i].reply));
         k++;
     }
 }

@@ -6,6 +6,7 @@ struct outcome *outcome_new(struct job *j)
 {
     struct outcome *o = MEM_NEW(struct outcome);
     o->job = j;
+    o->transcript = STR("");
     o->verdicts = ARENA_ARRAY(&o->arena, struct verdict, j->count);
     return o;
 }

@@ -7,6 +7,7 @@
 struct verdict {   /* of one recipient */
     bool answered; /* else it was not tried, and is due again at once */
     enum queue_fate fate;
+    enum queue_passing passing; /* with QUEUE_SENT */
     struct str host, reply;
     /* QUEUE_RESOLVE only: with targets, they take its place, and fate does not count */
     struct directory_target *targets;
@@ -24,9 +25,11 @@ struct outcome {
     struct job *job;
     struct verdict *verdicts; /* as many as job->count, in its order */
     bool is_lost;             /* the relay that had it is gone */
-    uint64_t channel, id;     /* whom to answer RECORDED, and about which job; 0: nobody */
-    struct arena arena;       /* of everything here */
-    struct wake *wakes;       /* out, by record_outcome */
+    enum queue_contact contact;
+    struct str transcript;
+    uint64_t channel, id; /* whom to answer RECORDED, and about which job; 0: nobody */
+    struct arena arena;   /* of everything here */
+    struct wake *wakes;   /* out, by record_outcome */
 };
 
 struct outcome *outcome_new(struct job *j);

@@ -125,14 +125,32 @@ static void ring_remove(struct plan *p, struct destination *d)
 
 /* --- letters --- */
 
+/* A copy at *at, which moves on behind it. */
+static struct str put_words(char **at, struct str s)
+{
+    struct str copy = str_from(*at, s.n);
+    if (s.n > 0)
+        memcpy(*at, s.p, s.n);
+    *at += s.n;
+    return copy;
+}
+
 struct letter *plan_letter(struct plan *p, const struct queue_row_message *m, int fd)
 {
     struct letter *l = MEM_NEW(struct letter);
-    *l =
-        (struct letter){.id = m->id, .size = m->size, .is_8bit = m->is_8bit, .arrived = m->arrived, .fd = -1};
+    struct str asked_id = m->asked.id;
+    char *words = mem_new(1, m->sender.n + asked_id.n + 1);
+    *l = (struct letter){.id = m->id,
+                         .size = m->size,
+                         .is_8bit = m->is_8bit,
+                         .arrived = m->arrived,
+                         .asked = m->asked,
+                         .fd = -1};
     memcpy(l->delivery, m->delivery.p,
            m->delivery.n < sizeof l->delivery ? m->delivery.n : sizeof l->delivery);
-    l->sender = str_from(mem_copy_c(m->sender.p, m->sender.n), m->sender.n);
+    str_write_hex(l->delivery, sizeof l->delivery, l->name);
+    l->sender = put_words(&words, m->sender);
+    l->asked.id = put_words(&words, asked_id);
     if (fd >= 0 && p->open_count < PLAN_OPEN_MAX && p->open_bytes + m->size <= PLAN_OPEN_BYTES) {
         p->open_count++;
         p->open_bytes += m->size;
@@ -269,19 +287,13 @@ static void unlink_ready(struct destination *d, struct job *j)
 
 static struct job_recipient copy_recipient(const struct queue_row_recipient *r)
 {
-    char *p = mem_new(1, r->address.n + r->original.n + r->detail.n + 1);
+    char *at = mem_new(1, r->address.n + r->original.n + r->detail.n + r->asked.original.n + 1);
     struct job_recipient c = {
-        .id = r->id, .account = r->account, .attempts = r->attempts, .warned = r->warned};
-    memcpy(p, r->address.p, r->address.n);
-    c.address = str_from(p, r->address.n);
-    p += r->address.n;
-    if (r->original.n > 0)
-        memcpy(p, r->original.p, r->original.n);
-    c.original = str_from(p, r->original.n);
-    p += r->original.n;
-    if (r->detail.n > 0)
-        memcpy(p, r->detail.p, r->detail.n);
-    c.detail = str_from(p, r->detail.n);
+        .id = r->id, .account = r->account, .attempts = r->attempts, .warned = r->warned, .asked = r->asked};
+    c.address = put_words(&at, r->address); /* first: it owns the block */
+    c.original = put_words(&at, r->original);
+    c.detail = put_words(&at, r->detail);
+    c.asked.original = put_words(&at, r->asked.original);
     return c;
 }
 

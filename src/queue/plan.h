@@ -23,11 +23,13 @@ struct destination;
 struct letter {
     int64_t id;
     unsigned char delivery[QUEUE_DELIVERY_BYTES];
-    struct str sender; /* owned */
+    char name[QUEUE_DELIVERY_BYTES * 2 + 1]; /* `delivery` as the log has it */
+    struct str sender;                       /* owned */
     uint64_t size;
     bool is_8bit;
     int64_t arrived;
-    int fd;       /* sealed memfd; -1: only on disk. Whoever needs it puts one here */
+    struct envelope asked; /* its id owned by `sender` */
+    int fd;                /* sealed memfd; -1: only on disk. Whoever needs it puts one here */
     bool is_kept; /* fd is counted against PLAN_OPEN_MAX; else it is closed when no job is in flight */
     unsigned jobs, in_flight;
 };
@@ -35,9 +37,10 @@ struct letter {
 struct job_recipient {
     int64_t id;
     int64_t account;
-    struct str address, original, detail; /* in one block, owned by address */
+    struct str address, original, detail; /* in one block with asked.original, owned by address */
     unsigned attempts;
     bool warned;
+    struct envelope_recipient asked;
 };
 
 struct job {

@@ -115,7 +115,7 @@ static bool open_bytes(struct server *s, struct job *j)
         l->fd = queue_db_bytes(s->db, l->id, l->size, &e);
     if (l->fd >= 0)
         return true;
-    LOG_ERROR("queue.read", F_INT("id", l->id), F_C("reason", e.text));
+    LOG_ERROR("queue.read", F_C("id", l->name), F_INT("queue", l->id), F_C("reason", e.text));
     add_outcome(s, outcome_all(j, QUEUE_DEFERRED, STR("4.3.0 the queue could not read the message")));
     return false;
 }
@@ -126,14 +126,17 @@ static void send_job(struct server *s, struct relay *r, struct job *j)
     ipc_frame_init(&f, QUEUE_FRAME_JOB);
     ipc_put_u64(&f, j->id);
     ipc_put_u64(&f, (uint64_t)j->letter->id);
+    ipc_put_str(&f, str_from(j->letter->delivery, sizeof j->letter->delivery));
     ipc_put_str(&f, plan_domain(j->destination));
     ipc_put_str(&f, j->letter->sender);
     ipc_put_u8(&f, j->letter->is_8bit);
     ipc_put_u64(&f, j->letter->size);
+    envelope_put(&f, &j->letter->asked);
     ipc_put_u32(&f, (uint32_t)j->count);
     for (size_t i = 0; i < j->count; i++) {
         ipc_put_u64(&f, (uint64_t)j->recipients[i].id);
         ipc_put_str(&f, j->recipients[i].address);
+        envelope_recipient_put(&f, &j->recipients[i].asked);
     }
     ipc_put_fd(&f, j->letter->fd);
     j->channel = r->channel;
@@ -222,8 +225,11 @@ static void finish_enqueues(struct server *s, int64_t now)
     for (struct enqueue *in = s->enqueues, *next; in; in = next) {
         next = in->next;
         if (in->error.kind == ERR_NONE) {
-            LOG_INFO("queue.accepted", F_INT("id", in->message.id), F_STR("from", in->message.sender),
-                     F_INT("size", in->message.size), F_INT("recipients", in->count));
+            char name[QUEUE_DELIVERY_BYTES * 2 + 1];
+            str_write_hex((const unsigned char *)in->message.delivery.p, QUEUE_DELIVERY_BYTES, name);
+            LOG_INFO("queue.accepted", F_C("id", name), F_INT("queue", in->message.id),
+                     F_STR("from", in->message.sender), F_INT("size", in->message.size),
+                     F_INT("recipients", in->count));
             enqueue_plan(in, s->plan, now);
             s->has_work = true;
         } else {
@@ -348,15 +354,16 @@ static void take_smtp_frame(void *context, struct loop_channel *c, struct ipc_fr
 static bool read_verdict(struct ipc_reader *in, struct outcome *o)
 {
     int64_t recipient = (int64_t)ipc_get_u64(in);
-    uint8_t fate = ipc_get_u8(in);
+    uint8_t fate = ipc_get_u8(in), passing = ipc_get_u8(in);
     struct str host = ipc_get_str(in), reply = ipc_get_str(in);
-    if (in->bad || fate > QUEUE_FAILED)
+    if (in->bad || fate > QUEUE_FAILED || passing > QUEUE_PASSED_FINAL)
         return false;
     for (size_t i = 0; i < o->job->count; i++)
         if (o->job->recipients[i].id == recipient) {
             o->verdicts[i] = (struct verdict){
                 .answered = true,
                 .fate = (enum queue_fate)fate,
+                .passing = (enum queue_passing)passing,
                 .host = arena_copy(&o->arena, str_slice(host, 0, ADDRESS_MAX)),
                 .reply = arena_copy(&o->arena, str_slice(reply, 0, QUEUE_REPLY_MAX)),
             };
@@ -369,9 +376,11 @@ static void take_result(struct server *s, struct loop_channel *c, struct ipc_fra
 {
     struct ipc_reader in = ipc_read(f);
     uint64_t id = ipc_get_u64(&in);
+    uint8_t contact = ipc_get_u8(&in);
+    struct str transcript = ipc_get_str(&in);
     uint32_t n = ipc_get_u32(&in);
     struct job *j = plan_in_flight(s->plan, loop_channel_serial(c), id);
-    if (!j || in.bad || n > j->count) {
+    if (!j || in.bad || n > j->count || contact > QUEUE_CONTACT_UNREACHABLE) {
         bad_frame(c, "relay", "a result of no job of its own");
         return;
     }
@@ -384,6 +393,8 @@ static void take_result(struct server *s, struct loop_channel *c, struct ipc_fra
         }
     o->channel = loop_channel_serial(c);
     o->id = id;
+    o->contact = (enum queue_contact)contact;
+    o->transcript = arena_copy(&o->arena, str_slice(transcript, 0, QUEUE_TRANSCRIPT_MAX));
     add_outcome(s, o);
 }
 

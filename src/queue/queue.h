@@ -42,21 +42,51 @@ int queue_main(struct role *r);
 #define QUEUE_RECIPIENTS_MAX 100000 /* far over any config: an alias may lead to many */
 #define QUEUE_REPLY_MAX      500    /* bytes of a host's reply that are kept, its lines joined by spaces */
 #define QUEUE_JOB_RECIPIENTS 100    /* RFC 5321 section 4.5.3.1.8: what every server must take at once */
+#define QUEUE_TRANSCRIPT_MAX ((size_t)16 * 1024) /* of an attempt: 100 RCPTs and their answers */
 
 enum queue_frame {
-    QUEUE_FRAME_ENQUEUE = 1, /* smtp: 16 bytes id (str), str sender, u8 is_8bit, u64 size, u32 n, str list: n
-                                x (str address, u64 account, str original, str detail); fd memfd. A list that
-                                does not fit is "" and stands in a second memfd instead, sealed too */
+    QUEUE_FRAME_ENQUEUE = 1, /* smtp: 16 bytes id (str), str sender, u8 is_8bit, u64 size, envelope, u32 n,
+                                str list: n x (str address, u64 account, str original, str detail, envelope of
+                                the recipient); fd memfd. A list that does not fit is "" and stands in a
+                                second memfd instead, sealed too */
     QUEUE_FRAME_ENQUEUED,    /* u64 queue id, or with u64 0: str why */
     QUEUE_FRAME_READY,       /* relay: u32 how many jobs it takes at once */
-    QUEUE_FRAME_JOB, /* queue: u64 job, u64 message, str destination domain, str sender, u8 is_8bit, u64 size,
-                        u32 n, n x (u64 recipient row, str address); fd memfd */
-    QUEUE_FRAME_RESULT,   /* relay: u64 job, u32 n, n x (u64 recipient row, u8 fate, str host, str reply). A
-                             recipient that is missing was not tried and is due again at once. `reply` is the
-                             host's own ("550 5.1.1 No such user") or relay's, without code ("4.4.1 ...") */
+    QUEUE_FRAME_JOB, /* queue: u64 job, u64 message, 16 bytes delivery id (str), str destination domain, str
+                        sender, u8 is_8bit, u64 size, envelope, u32 n, n x (u64 recipient row, str address,
+                        envelope of the recipient); fd memfd */
+    QUEUE_FRAME_RESULT, /* relay: u64 job, u8 contact, str transcript, u32 n, n x (u64 recipient row, u8 fate,
+                           u8 passing, str host, str reply). A recipient that is missing was not tried and is
+                           due again at once. `reply` is the host's own ("550 5.1.1 No such user") or relay's,
+                           without code ("4.4.1 ...") */
     QUEUE_FRAME_RECORDED, /* queue: u64 job: the result is on disk; only then does relay take the next message
                              of that connection, so that a crash can repeat at most the one in flight */
 };
 enum queue_fate { QUEUE_SENT, QUEUE_DEFERRED, QUEUE_FAILED };
+
+/* How the destination bore a job, whatever it said about its recipients: by this queue decides how many jobs
+ * it gives out for it at once, and whether it waits for it to come back. */
+enum queue_contact {
+    QUEUE_CONTACT_NONE,        /* nobody knows: it was not tried, or broke off for reasons of ours */
+    QUEUE_CONTACT_GOOD,        /* a server took the connection and the message's turn came */
+    QUEUE_CONTACT_BUSY,        /* 421, refused for too many connections, or lost on the way */
+    QUEUE_CONTACT_UNREACHABLE, /* no server of the destination could be reached */
+};
+
+/* What became of a sender's wish for reports (RFC 3461 section 5.2) with a recipient that was sent. */
+enum queue_passing {
+    QUEUE_PASSED_PLAIN, /* to a server without DSN: a report of success is ours, "relayed" (5.2.2) */
+    QUEUE_PASSED_DSN,   /* with NOTIFY: every further report is the other server's (5.2.1) */
+    QUEUE_PASSED_FINAL, /* to a mailbox, by LMTP: "delivered" (5.2.4) */
+};
+
+/* The transcript of an attempt (RESULT): lines that end in LF, in UTF-8, the oldest first. Each is the
+ * moment, in milliseconds since 1970, a space, a sign and the words: "*" what happened ("connected to
+ * mx.example.net [192.0.2.1]:25", "TLSv1.3 ..."), ">" what was sent, "<" an answer's line. No password and no
+ * message text.
+ *
+ *   1795518000123 * connecting to mx.example.net [192.0.2.1]:25
+ *   1795518000151 < 220 mx.example.net ESMTP
+ *   1795518000151 > EHLO mail.example.org
+ */
 
 #endif

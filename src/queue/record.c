@@ -1,6 +1,7 @@
 #include "queue/record.h"
 
 #include "base/log.h"
+#include "queue/flow.h"
 
 /* A job whose relay died is tried again soon, but not for ever: it may be the one that killed it. */
 #define LOST_PAUSE_S  5
@@ -53,8 +54,9 @@ static bool record_failed(struct recording *w, const struct job_recipient *r, co
         return false;
     if (!there)
         return true;
-    LOG_INFO(expired ? "queue.expired" : "queue.failed", F_INT("id", a->message), F_STR("to", r->address),
-             F_STR("host", v->host), F_STR("reply", v->reply));
+    LOG_INFO(expired ? "queue.expired" : "queue.failed", F_C("id", letter_of(w)->name),
+             F_INT("queue", a->message), F_STR("to", r->address), F_STR("host", v->host),
+             F_STR("reply", v->reply));
     tell(w->failed, &w->failed_count, r, v, expired);
     return true;
 }
@@ -93,6 +95,8 @@ static bool record_resolved(struct recording *w, const struct job_recipient *r, 
             .original = r->original,
             .detail = t->detail,
             .domain = QUEUE_LOCAL_DOMAIN,
+            .flow = flow_of(&letter_of(w)->asked, letter_of(w)->sender),
+            .asked = r->asked,
             .next_attempt = w->round->now,
         };
         char *domain;
@@ -120,8 +124,10 @@ static bool record_recipient(struct recording *w, const struct job_recipient *r,
         .recipient = r->id,
         .message = letter_of(w)->id,
         .at = w->round->now,
+        .fate = v->fate,
         .host = v->host,
         .reply = v->reply,
+        .transcript = STR(""),
     };
     bool there;
     if (!v->answered)
@@ -163,10 +169,39 @@ static bool add_reports(struct recording *w, struct err *e)
     return true;
 }
 
+/* As long as the message is there, so are the attempts; the first of a job has what was said. */
+static bool add_attempts(const struct recording *w, struct err *e)
+{
+    const struct outcome *o = w->outcome;
+    struct queue_row_attempt a = {
+        .message = letter_of(w)->id, .at = w->round->now, .transcript = o->transcript};
+    for (size_t i = 0; i < o->job->count; i++) {
+        const struct verdict *v = &o->verdicts[i];
+        if (!v->answered || v->target_count > 0)
+            continue;
+        a.recipient = o->job->recipients[i].id;
+        a.fate = v->fate;
+        a.host = v->host;
+        a.reply = v->reply;
+        if (!queue_db_add_attempt(w->round->db, &a, e))
+            return false;
+        a.transcript = STR("");
+    }
+    return true;
+}
+
+/* Unless a command dropped it meanwhile: attempts need their message. */
+static bool keep_attempts(const struct recording *w, struct err *e)
+{
+    bool there;
+    return queue_db_is_there(w->round->db, letter_of(w)->id, &there, e) && (!there || add_attempts(w, e));
+}
+
 bool record_outcome(const struct queue_round *q, struct outcome *o, struct err *e)
 {
     struct job *j = o->job;
     struct recording w = {.round = q, .outcome = o};
+    bool gone;
     o->wakes = NULL;
     w.next_attempt = next_attempt(&w);
     w.failed = ARENA_ARRAY(&o->arena, struct dsn_recipient, j->count);
@@ -174,5 +209,6 @@ bool record_outcome(const struct queue_round *q, struct outcome *o, struct err *
     for (size_t i = 0; i < j->count; i++)
         if (!record_recipient(&w, &j->recipients[i], &o->verdicts[i], e))
             return false;
-    return add_reports(&w, e) && queue_db_finish(q->db, j->letter->id, e);
+    return add_reports(&w, e) && queue_db_finish(q->db, j->letter->id, &gone, e) &&
+           (gone || keep_attempts(&w, e));
 }

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "message/date.h"
+#include "queue/flow.h"
 
 #include <errno.h>
 #include <string.h>
@@ -75,6 +76,7 @@ static bool add_one(const struct queue_round *q, const struct report *r, size_t 
         .size = text.n,
         .is_8bit = is_8bit,
         .arrived = q->now,
+        .asked = ENVELOPE_INIT,
     };
     if (!queue_db_add_message(q->db, &m, buf_str(&text), e))
         return false;
@@ -85,10 +87,13 @@ static bool add_one(const struct queue_round *q, const struct report *r, size_t 
         .original = r->sender,
         .detail = STR(""),
         .domain = QUEUE_LOCAL_DOMAIN,
+        .flow = flow_of(&m.asked, STR("")),
+        .asked = ENVELOPE_RECIPIENT_INIT,
         .next_attempt = q->now,
     };
-    LOG_INFO("queue.report", F_INT("id", m.id), F_INT("about", r->message), F_STR("to", r->sender),
-             F_C("action", r->action == DSN_FAILED ? "failed" : "delayed"), F_INT("recipients", dsn.count));
+    LOG_INFO("queue.report", F_STR("id", dsn.unique), F_INT("queue", m.id), F_INT("about", r->message),
+             F_STR("to", r->sender), F_C("action", r->action == DSN_FAILED ? "failed" : "delayed"),
+             F_INT("recipients", dsn.count));
     return queue_db_add_recipient(q->db, &to, e);
 }
 

@@ -7,17 +7,24 @@ static bool read_job(struct ipc_frame *f, struct relay_job *j, struct err *e)
     struct ipc_reader in = ipc_read(f);
     j->id = ipc_get_u64(&in);
     j->message = ipc_get_u64(&in);
+    struct str delivery = ipc_get_str(&in);
     j->domain = arena_copy(&j->arena, ipc_get_str(&in));
     j->sender = arena_copy(&j->arena, ipc_get_str(&in));
     j->is_8bit = ipc_get_u8(&in) != 0;
     j->size = ipc_get_u64(&in);
+    envelope_get(&in, &j->asked);
+    j->asked.id = arena_copy(&j->arena, j->asked.id);
     j->count = ipc_get_u32(&in);
-    if (in.bad || j->domain.n == 0 || j->count == 0 || j->count > QUEUE_JOB_RECIPIENTS || j->fd < 0)
+    if (in.bad || j->domain.n == 0 || j->count == 0 || j->count > QUEUE_JOB_RECIPIENTS || j->fd < 0 ||
+        delivery.n != sizeof j->delivery / 2)
         return err_set(e, ERR_INTERNAL, "a job that is not valid");
+    str_write_hex((const unsigned char *)delivery.p, delivery.n, j->delivery);
     j->recipients = ARENA_ARRAY(&j->arena, struct relay_recipient, j->count);
     for (size_t i = 0; i < j->count; i++) {
         j->recipients[i].row = ipc_get_u64(&in);
         j->recipients[i].address = arena_copy(&j->arena, ipc_get_str(&in));
+        envelope_recipient_get(&in, &j->recipients[i].asked);
+        j->recipients[i].asked.original = arena_copy(&j->arena, j->recipients[i].asked.original);
     }
     return ipc_done(&in) || err_set(e, ERR_INTERNAL, "a job whose recipients are not valid");
 }
@@ -46,6 +53,8 @@ void relay_job_result(const struct relay_job *j, struct ipc_frame *f)
     for (size_t i = 0; i < j->count; i++)
         answered += j->recipients[i].answered;
     ipc_put_u64(f, j->id);
+    ipc_put_u8(f, (uint8_t)j->contact);
+    ipc_put_str(f, str_slice(j->transcript, 0, QUEUE_TRANSCRIPT_MAX));
     ipc_put_u32(f, answered);
     for (size_t i = 0; i < j->count; i++) {
         const struct relay_recipient *r = &j->recipients[i];
@@ -53,6 +62,7 @@ void relay_job_result(const struct relay_job *j, struct ipc_frame *f)
             continue;
         ipc_put_u64(f, r->row);
         ipc_put_u8(f, (uint8_t)r->fate);
+        ipc_put_u8(f, (uint8_t)r->passing);
         ipc_put_str(f, str_slice(r->host, 0, PEER_HOST_MAX));
         ipc_put_str(f, str_slice(r->reply, 0, QUEUE_REPLY_MAX));
     }

@@ -7,21 +7,28 @@
 struct relay_recipient {
     uint64_t row; /* the queue's number for it */
     struct str address;
+    struct envelope_recipient asked;
     /* out */
     bool answered;
     enum queue_fate fate;
+    enum queue_passing passing; /* with QUEUE_SENT */
     struct str host, reply;
 };
 
 struct relay_job {
     struct relay_job *next;
-    uint64_t id, message; /* the queue's numbers */
+    uint64_t id, message;      /* the queue's numbers */
+    char delivery[2 * 16 + 1]; /* the delivery id in hexadecimal: what the log calls it */
     struct str domain, key, sender;
     bool is_8bit;
+    struct envelope asked;
     uint64_t size;
     int fd; /* the message, sealed */
     struct relay_recipient *recipients;
     size_t count;
+    /* out */
+    enum queue_contact contact;
+    struct str transcript; /* as queue/queue.h has it; what is over QUEUE_TRANSCRIPT_MAX is cut */
     struct arena arena;    /* of everything here */
     atomic_bool is_orphan; /* the queue that gave it is gone: no result is wanted */
 };

@@ -27,6 +27,10 @@ struct scene {
     int relay;
     struct ipc_frame early[16]; /* jobs that came before the receipt that was waited for */
     size_t early_count;
+    /* what the test's relay says beside fates */
+    enum queue_contact contact;
+    enum queue_passing passing;
+    struct str transcript;
 };
 
 /* A client lives as long as its process; so that the leak checker knows. */
@@ -52,6 +56,9 @@ static void scene_open(struct scene *s, const char *config, unsigned capacity)
     s->client = clients[client_count++] = queue_client(s->smtp);
     s->relay = -1;
     s->early_count = 0;
+    s->contact = QUEUE_CONTACT_GOOD;
+    s->passing = QUEUE_PASSED_PLAIN;
+    s->transcript = STR("");
     if (capacity == 0)
         return;
     CLEAN_FRAME struct ipc_frame f;
@@ -103,6 +110,10 @@ struct job {
     uint64_t id, message;
     char domain[300], sender[400], address[100][400], bytes[2000];
     uint64_t rows[100];
+    struct envelope asked; /* without its id, which is ... */
+    char asked_id[101];
+    struct envelope_recipient wishes[100]; /* and these without theirs */
+    char orcpt[100][501];
     size_t count;
 };
 
@@ -138,15 +149,20 @@ static bool take_job(struct scene *s, struct job *j, int ms)
     memset(j, 0, sizeof *j);
     j->id = ipc_get_u64(&in);
     j->message = ipc_get_u64(&in);
+    assert_int_equal(ipc_get_str(&in).n, 16);
     copy(j->domain, sizeof j->domain, ipc_get_str(&in));
     copy(j->sender, sizeof j->sender, ipc_get_str(&in));
     ipc_get_u8(&in);
     uint64_t size = ipc_get_u64(&in);
+    envelope_get(&in, &j->asked);
+    copy(j->asked_id, sizeof j->asked_id, j->asked.id);
     j->count = ipc_get_u32(&in);
     assert_in_range(j->count, 1, 100);
     for (size_t i = 0; i < j->count; i++) {
         j->rows[i] = ipc_get_u64(&in);
         copy(j->address[i], sizeof j->address[i], ipc_get_str(&in));
+        envelope_recipient_get(&in, &j->wishes[i]);
+        copy(j->orcpt[i], sizeof j->orcpt[i], j->wishes[i].original);
     }
     assert_true(ipc_done(&in));
     CLEAN_CLOSE int fd = ipc_frame_take_fd(&f, 0);
@@ -163,10 +179,13 @@ static void answer(struct scene *s, const struct job *j, enum queue_fate fate, c
     CLEAN_FRAME struct ipc_frame f, recorded = {0};
     ipc_frame_init(&f, QUEUE_FRAME_RESULT);
     ipc_put_u64(&f, j->id);
+    ipc_put_u8(&f, s->contact);
+    ipc_put_str(&f, s->transcript);
     ipc_put_u32(&f, reply ? (uint32_t)j->count : 0);
     for (size_t i = 0; reply && i < j->count; i++) {
         ipc_put_u64(&f, j->rows[i]);
         ipc_put_u8(&f, (uint8_t)fate);
+        ipc_put_u8(&f, s->passing);
         ipc_put_str(&f, STR("mx.example.net"));
         ipc_put_str(&f, str_from_c(reply));
     }
@@ -244,6 +263,86 @@ static void recipients_at_one_destination_travel_together(void **state)
         jobs++;
     }
     assert_int_equal(jobs, 4);
+    assert_int_equal(list(&s).messages, 0);
+    scene_close(&s);
+}
+
+/* What a sender asked for comes to relay as it was said, from memory and from the table. */
+static void what_a_sender_asked_for_travels(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct job j;
+    struct err e = ERR_INIT;
+    struct queue_recipient to = {
+        .address = STR("bob@example.net"),
+        .asked = {.notify = ENVELOPE_NOTIFY_SUCCESS | ENVELOPE_NOTIFY_DELAY,
+                  .original = STR("rfc822;Bob@Example.ORG")},
+    };
+    scene_open(&s, "[queue]\nretry = 1s\n", 8);
+    int fd = sealed_from("test", STR("Subject: x\r\n\r\n"), &e);
+    struct queue_message m = {
+        .memfd = fd,
+        .size = 14,
+        .sender = STR("ana@example.org"),
+        .asked = {.body = ENVELOPE_BINARY,
+                  .ret = ENVELOPE_RETURN_HEADERS,
+                  .by = ENVELOPE_BY_NOTIFY,
+                  .is_utf8 = true,
+                  .requires_tls = true,
+                  .by_trace = true,
+                  .priority = -4,
+                  .deliver_by = 4000000000,
+                  .hold_until = 1000000000,
+                  .submitter = 77,
+                  .id = STR("QQ=314159")},
+        .recipients = &to,
+        .count = 1,
+    };
+    int64_t id = 0;
+    memset(m.id, 7, sizeof m.id);
+    assert_true(queue_enqueue(s.client, &m, &id, &e));
+    close(fd);
+    for (int again = 0; again < 2; again++) {
+        assert_true(take_job(&s, &j, WAIT_MS));
+        assert_int_equal(j.message, id);
+        assert_int_equal(j.asked.body, m.asked.body);
+        assert_int_equal(j.asked.ret, m.asked.ret);
+        assert_int_equal(j.asked.by, m.asked.by);
+        assert_true(j.asked.is_utf8 && j.asked.requires_tls && j.asked.by_trace);
+        assert_int_equal(j.asked.priority, -4);
+        assert_int_equal(j.asked.deliver_by, m.asked.deliver_by);
+        assert_int_equal(j.asked.hold_until, m.asked.hold_until);
+        assert_int_equal(j.asked.submitter, 77);
+        assert_string_equal(j.asked_id, "QQ=314159");
+        assert_int_equal(j.wishes[0].notify, to.asked.notify);
+        assert_string_equal(j.orcpt[0], "rfc822;Bob@Example.ORG");
+        answer(&s, &j, QUEUE_DEFERRED, "450 4.2.0 later"); /* the second time it comes from the table */
+    }
+    scene_close(&s);
+}
+
+static void a_message_is_held_for_the_future(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct job j;
+    struct err e = ERR_INIT;
+    struct queue_recipient to = {.address = STR("bob@example.net")};
+    scene_open(&s, "", 8);
+    int fd = sealed_from("test", STR("Subject: x\r\n\r\n"), &e);
+    int64_t id = 0, until = clock_wall() + 2;
+    struct queue_message m = {.memfd = fd,
+                              .size = 14,
+                              .sender = STR("ana@example.org"),
+                              .asked = {.hold_until = until},
+                              .recipients = &to,
+                              .count = 1};
+    assert_true(queue_enqueue(s.client, &m, &id, &e));
+    close(fd);
+    assert_true(take_job(&s, &j, WAIT_MS));
+    assert_true(clock_wall() >= until);
+    answer(&s, &j, QUEUE_SENT, "250 OK");
     assert_int_equal(list(&s).messages, 0);
     scene_close(&s);
 }
@@ -427,6 +526,8 @@ static void nonsense_closes_the_channel(void **state)
     CLEAN_FRAME struct ipc_frame f;
     ipc_frame_init(&f, QUEUE_FRAME_RESULT);
     ipc_put_u64(&f, 12345);
+    ipc_put_u8(&f, QUEUE_CONTACT_GOOD);
+    ipc_put_str(&f, STR(""));
     ipc_put_u32(&f, 0);
     assert_int_equal(ipc_send(s.relay, &f, deadline_in(WAIT_MS)), IPC_OK);
     assert_int_equal(ipc_receive(s.relay, &got, deadline_in(WAIT_MS)), IPC_EOF);
@@ -532,6 +633,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_goes_to_relay_and_is_gone_when_sent),
         cmocka_unit_test(recipients_at_one_destination_travel_together),
+        cmocka_unit_test(what_a_sender_asked_for_travels),
+        cmocka_unit_test(a_message_is_held_for_the_future),
         cmocka_unit_test(thousands_of_recipients),
         cmocka_unit_test(destinations_take_turns_and_have_a_limit),
         cmocka_unit_test(many_messages_to_one_destination),

@@ -1,0 +1,90 @@
+/* The queue's tables as SQLite has them. */
+#include "queue/db.h"
+
+static const char FIRST[] =
+    "CREATE TABLE message ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT," /* never used again: it names the message in logs */
+    "  delivery BLOB NOT NULL,"
+    "  sender TEXT NOT NULL,"
+    "  size INTEGER NOT NULL,"
+    "  is_8bit INTEGER NOT NULL,"
+    "  arrived INTEGER NOT NULL);"
+    "CREATE TABLE chunk ("
+    "  id INTEGER PRIMARY KEY," /* message << 16 | number */
+    "  bytes BLOB NOT NULL);"
+    "CREATE TABLE recipient ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  message INTEGER NOT NULL REFERENCES message (id) ON DELETE CASCADE,"
+    "  address TEXT NOT NULL,"
+    "  account INTEGER NOT NULL,"
+    "  original TEXT NOT NULL,"
+    "  detail TEXT NOT NULL,"
+    "  domain TEXT NOT NULL,"
+    "  state INTEGER NOT NULL," /* enum queue_state */
+    "  attempts INTEGER NOT NULL,"
+    "  warned INTEGER NOT NULL,"
+    "  next_attempt INTEGER NOT NULL,"
+    "  host TEXT NOT NULL,"
+    "  reply TEXT NOT NULL);"
+    "CREATE INDEX recipient_message ON recipient (message);"
+    "CREATE INDEX recipient_due ON recipient (domain, next_attempt, id) WHERE state = 0;"
+    "CREATE TABLE attempt ("
+    "  id INTEGER PRIMARY KEY,"
+    "  message INTEGER NOT NULL REFERENCES message (id) ON DELETE CASCADE,"
+    "  recipient INTEGER NOT NULL,"
+    "  at INTEGER NOT NULL,"
+    "  host TEXT NOT NULL,"
+    "  reply TEXT NOT NULL);"
+    "CREATE INDEX attempt_message ON attempt (message);";
+
+/* What the sender asked for (queue/envelope.h), the flow of a recipient (queue/flow.h), attempts with their
+ * transcript; and less to write for an ordinary message: its bytes stand in its row, and a recipient's key
+ * begins with its message's, so that no index and no foreign key has to lead from one to the other. */
+static const char SECOND[] =
+    "ALTER TABLE message ADD COLUMN body INTEGER NOT NULL DEFAULT 1;" /* enum envelope_body */
+    "ALTER TABLE message ADD COLUMN ret INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN by_mode INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN by_trace INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN is_utf8 INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN requires_tls INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN deliver_by INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN hold_until INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN submitter INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN envid TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE message ADD COLUMN bytes BLOB;" /* of a small message; NULL: they are in chunks */
+    "ALTER TABLE attempt ADD COLUMN fate INTEGER NOT NULL DEFAULT 1;"     /* enum queue_fate */
+    "ALTER TABLE attempt ADD COLUMN transcript TEXT NOT NULL DEFAULT '';" /* at the first of a job's */
+    "UPDATE attempt SET recipient = message * 1048576 + (SELECT count(*) FROM recipient r"
+    "  WHERE r.message = attempt.message AND r.id <= attempt.recipient);"
+    "CREATE TABLE recipient_2 ("
+    "  id INTEGER PRIMARY KEY," /* message << 20 | number */
+    "  message INTEGER NOT NULL,"
+    "  address TEXT NOT NULL,"
+    "  account INTEGER NOT NULL,"
+    "  original TEXT NOT NULL,"
+    "  detail TEXT NOT NULL,"
+    "  domain TEXT NOT NULL,"
+    "  flow INTEGER NOT NULL," /* of an older release: 9, nobody's, of priority 0 */
+    "  state INTEGER NOT NULL,"
+    "  attempts INTEGER NOT NULL,"
+    "  warned INTEGER NOT NULL,"
+    "  next_attempt INTEGER NOT NULL,"
+    "  notify INTEGER NOT NULL," /* ENVELOPE_NOTIFY_ bits */
+    "  orcpt TEXT NOT NULL,"
+    "  host TEXT NOT NULL,"
+    "  reply TEXT NOT NULL);"
+    "INSERT INTO recipient_2 (id, message, address, account, original, detail, domain, flow, state, attempts,"
+    "  warned, next_attempt, notify, orcpt, host, reply)"
+    " SELECT message * 1048576 + row_number() OVER (PARTITION BY message ORDER BY id), message, address,"
+    "  account, original, detail, domain, 9, state, attempts, warned, next_attempt, 0, '', host, reply"
+    " FROM recipient;"
+    "DROP TABLE recipient;"
+    "ALTER TABLE recipient_2 RENAME TO recipient;"
+    "CREATE INDEX recipient_due ON recipient (domain, flow, next_attempt, id) WHERE state = 0;";
+
+static const struct sql_migration MIGRATIONS[] = {
+    {FIRST, QUEUE_PGSQL_1},
+    {SECOND, QUEUE_PGSQL_2},
+};
+const struct sql_schema QUEUE_SCHEMA = {"queue", MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS, "node"};
