@@ -224,6 +224,18 @@ static bool take_separator(struct reading *r, void *to, struct str value, struct
     return true;
 }
 
+static bool take_networks(struct reading *r, void *to, struct str value, struct err *e)
+{
+    struct str bad;
+    if (str_eq(value, STR("none")))
+        value = STR("");
+    return networks_read(arena_copy(r->a, value), r->a, to, &bad) ||
+           err_set(
+               e, ERR_PERMANENT,
+               "\"%.*s\" is no network: write 192.0.2.0/24, 2001:db8::/32 or an address, or none for nobody",
+               STR_ARGS(bad));
+}
+
 static bool take_level(struct reading *r, void *to, struct str value, struct err *e)
 {
     static const char *const NAMES[] = {"debug", "info", "warning", "error"};
@@ -347,6 +359,7 @@ static const struct setting SETTINGS[] = {
     {"server", "workers", take_workers, IN_CONFIG(workers)},
     {"listen", "address", take_addresses, 0},
     {"listen", "port_base", take_port_base, 0},
+    {"listen", "proxy", take_networks, IN_CONFIG(proxy_networks)},
     {"tls", "certificate", take_path, IN_CONFIG(tls_certificate)},
     {"tls", "key", take_path, IN_CONFIG(tls_key)},
     {"storage", "postgresql", take_postgresql, IN_CONFIG(storage_postgresql)},

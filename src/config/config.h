@@ -4,6 +4,7 @@
 #define CONFIG_CONFIG_H
 #include "base/err.h"
 #include "base/log.h"
+#include "base/network.h"
 
 /* What a listening socket serves. */
 enum service {
@@ -49,6 +50,8 @@ struct config {
 
     struct config_listener listeners[CONFIG_LISTENERS_MAX];
     size_t listener_count;
+    struct network_list proxy_networks; /* [listen] proxy: from there every connection begins with a PROXY
+                                           header (gate/proxy.h) */
 
     struct str tls_certificate, tls_key; /* PEM paths, absolute */
 

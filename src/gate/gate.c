@@ -2,8 +2,10 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/network.h"
 #include "base/sandbox.h"
 #include "gate/crowd.h"
+#include "gate/proxied.h"
 #include "gate/services.h"
 #include "gate/tls.h"
 #include "gate/tunnel.h"
@@ -52,6 +54,7 @@ struct gate {
     struct loop *loop;
     struct services *services;
     struct tunnels *tunnels;
+    struct proxied *proxied;
     struct crowd *crowd;
     SSL_CTX *tls; /* NULL until the supervisor has sent it */
     struct listener listeners[CONFIG_LISTENERS_MAX];
@@ -103,7 +106,13 @@ static bool describe(struct connection *c, const union address *peer)
 
 /* --- tunnels --- */
 
-/* Room for one more from this address; tunnel_ended gives it back. */
+static bool is_proxy(const struct gate *g, const char *peer)
+{
+    return networks_hold(&g->role->config->proxy_networks, peer);
+}
+
+/* Room for one more from this address; tunnel_ended gives it back. At STARTTLS we know the proxy's address
+ * only, which stands for many. */
 static bool enter(struct gate *g, const char *peer)
 {
     const char *why = NULL;
@@ -111,7 +120,7 @@ static bool enter(struct gate *g, const char *peer)
         why = "there is no certificate";
     else if (tunnels_count(g->tunnels) >= g->tunnels_max)
         why = "this gate holds as many as it can";
-    else if (!crowd_enter(g->crowd, peer, TUNNELS_PER_ADDRESS))
+    else if (!crowd_enter(g->crowd, peer, is_proxy(g, peer) ? SIZE_MAX : TUNNELS_PER_ADDRESS))
         why = "one address holds as many as it may";
     if (why)
         complain(g, "gate.refused", why);
@@ -182,6 +191,19 @@ static void stop_accepting(struct gate *g)
     g->rest = NULL;
 }
 
+/* Takes c->fd over. */
+static void route_connection(void *gate, const struct connection *c)
+{
+    struct gate *g = gate;
+    if (service_is_tls(c->service) && !c->tls.on && enter(g, c->peer)) {
+        tunnel_accept(g->tunnels, g->tls, c);
+        return;
+    }
+    if (!service_is_tls(c->service) || c->tls.on)
+        services_deliver(g->services, c); /* has logged what is wrong, if anything; nobody else can take it */
+    close(c->fd);
+}
+
 static void take_connection(struct listener *l, int fd, const union address *peer)
 {
     struct gate *g = l->gate;
@@ -194,14 +216,10 @@ static void take_connection(struct listener *l, int fd, const union address *pee
     }
     LOG_DEBUG("gate.accept", F_C("service", service_name(l->service)), F_C("peer", c.peer),
               F_INT("port", c.peer_port));
-    if (service_is_tls(l->service) && enter(g, c.peer)) {
-        tunnel_accept(g->tunnels, g->tls, &c);
-        return;
-    }
-    if (!service_is_tls(l->service))
-        services_deliver(g->services,
-                         &c); /* has logged what is wrong, if anything; nobody else can take it */
-    close(fd);
+    if (is_proxy(g, c.peer))
+        proxied_accept(g->proxied, &c);
+    else
+        route_connection(g, &c);
 }
 
 static void accept_ready(void *listener, uint32_t events)
@@ -319,6 +337,7 @@ int gate_main(struct role *r)
     g.loop = loop_new();
     g.crowd = crowd_new();
     g.services = services_new(r, g.loop, start_starttls, &g);
+    g.proxied = proxied_new(g.loop, route_connection, &g);
     g.tunnels = tunnels_new(g.loop, &(struct tunnels_user){deliver, tunnel_ended, &g});
     role_attach(r, g.loop, &(struct role_handlers){.frame = take_frame, .stop = stop}, &g);
     loop_run(g.loop);
