@@ -46,6 +46,20 @@ static bool is_their_sender(struct session *s, const struct smtp_path *path, str
     return may;
 }
 
+/* What MAIL asks, with its times as moments. */
+static struct envelope asked_envelope(struct session *s, const struct smtp_mail_parameters *p)
+{
+    struct envelope asked = p->asked;
+    int64_t now = clock_wall();
+    if (asked.by != ENVELOPE_BY_NONE)
+        asked.deliver_by = now + p->by_s > 0 ? now + p->by_s : 0;
+    if (p->hold_for_s > 0)
+        asked.hold_until = now + p->hold_for_s;
+    asked.submitter = s->is_authenticated ? s->user.account : 0;
+    asked.id = arena_copy(&s->transaction.arena, asked.id);
+    return asked;
+}
+
 void smtp_mail(struct session *s, const struct smtp_command *c)
 {
     if (!may_send(s))
@@ -54,18 +68,19 @@ void smtp_mail(struct session *s, const struct smtp_command *c)
         session_error(s, "503 5.5.1 A message is under way; RSET forgets it");
         return;
     }
-    struct str sender = smtp_path_text(&c->path, &s->transaction.arena);
-    s->transaction.id = new_id();
-    s->transaction.sender = sender;
-    s->transaction.size = c->has_size ? c->size : 0;
-    if (sender.n > ADDRESS_MAX)
+    struct smtp_transaction *t = &s->transaction;
+    t->id = new_id();
+    t->sender = smtp_path_text(&c->path, &t->arena);
+    t->size = c->mail.has_size ? c->mail.size : 0;
+    t->asked = asked_envelope(s, &c->mail);
+    if (t->sender.n > ADDRESS_MAX)
         session_error(s, "501 5.1.7 An address may have %d bytes", ADDRESS_MAX);
-    else if (c->has_size && c->size > s->config->message_size_max)
+    else if (c->mail.has_size && c->mail.size > s->config->message_size_max)
         session_refuse(s, STR(""), "552 5.3.4 A message may have %llu bytes here",
                        (unsigned long long)s->config->message_size_max);
-    else if (is_their_sender(s, &c->path, sender))
-        s->transaction.is_open = true;
-    if (s->transaction.is_open)
+    else if (is_their_sender(s, &c->path, t->sender))
+        t->is_open = true;
+    if (t->is_open)
         session_reply(s, "250 2.1.0 OK");
     else
         session_forget_transaction(s);
@@ -80,38 +95,47 @@ static void refuse_recipient(struct session *s, struct str recipient, const char
         session_goodbye(s, "421 4.7.0 Too many refused recipients");
 }
 
-static void add_target(struct smtp_transaction *t, const struct directory_target *to, struct str original)
+/* Room for one more in an array of the transaction, whose elements have `size` bytes. */
+static void *grow(struct arena *a, void *array, size_t count, size_t *room, size_t size)
 {
-    if (t->count == t->room) {
-        size_t room = t->room ? 2 * t->room : 4;
-        struct smtp_target *more = ARENA_ARRAY(&t->arena, struct smtp_target, room);
-        if (t->count > 0)
-            memcpy(more, t->targets, t->count * sizeof *more);
-        t->targets = more;
-        t->room = room;
-    }
-    t->targets[t->count++] = (struct smtp_target){
+    if (count < *room)
+        return array;
+    *room = *room ? 2 * *room : 4;
+    void *more = arena_new(a, *room, size);
+    if (count > 0)
+        memcpy(more, array, count * size);
+    return more;
+}
+
+static void add_target(struct smtp_transaction *t, const struct directory_target *to, size_t recipient)
+{
+    t->targets = grow(&t->arena, t->targets, t->target_count, &t->target_room, sizeof *t->targets);
+    t->targets[t->target_count++] = (struct smtp_target){
         .to = {.is_local = to->is_local,
                .account = to->account,
                .address = arena_copy(&t->arena, to->address),
                .detail = arena_copy(&t->arena, to->detail)},
-        .original = original,
+        .recipient = recipient,
     };
 }
 
 /* Only what is accepted takes memory of the transaction. */
-static void accept_recipient(struct session *s, const struct directory_answer *answer, struct str recipient)
+static void accept_recipient(struct session *s, const struct directory_answer *answer, struct str recipient,
+                             const struct envelope_recipient *asked)
 {
     struct smtp_transaction *t = &s->transaction;
-    if (t->count + answer->count > SMTP_TARGETS_MAX) {
+    if (t->target_count + answer->count > SMTP_TARGETS_MAX) {
         session_reply(s, "452 4.5.3 The recipients lead to too many addresses; send again to the rest");
         return;
     }
-    struct str original = arena_copy(&t->arena, recipient);
     for (size_t i = 0; i < answer->count; i++)
-        add_target(t, &answer->targets[i], original);
-    if (t->recipients++ == 0)
-        t->first = original;
+        add_target(t, &answer->targets[i], t->recipient_count);
+    t->recipients =
+        grow(&t->arena, t->recipients, t->recipient_count, &t->recipient_room, sizeof *t->recipients);
+    t->recipients[t->recipient_count++] = (struct smtp_recipient){
+        .address = arena_copy(&t->arena, recipient),
+        .asked = {.notify = asked->notify, .original = arena_copy(&t->arena, asked->original)},
+    };
     session_reply(s, "250 2.1.5 OK");
 }
 
@@ -140,7 +164,7 @@ void smtp_rcpt(struct session *s, const struct smtp_command *c)
         session_error(s, "503 5.5.1 MAIL first");
         return;
     }
-    if (s->transaction.recipients >= s->config->recipients_max) { /* RFC 5321 section 4.5.3.1.10 */
+    if (s->transaction.recipient_count >= s->config->recipients_max) { /* RFC 5321 section 4.5.3.1.10 */
         session_reply(s, "452 4.5.3 Too many recipients for one message; send again to the rest");
         return;
     }
@@ -157,11 +181,11 @@ void smtp_rcpt(struct session *s, const struct smtp_command *c)
     switch (answer.fate) {
     case DIRECTORY_LOCAL:
         if (has_room(s, &answer, recipient, plain))
-            accept_recipient(s, &answer, recipient);
+            accept_recipient(s, &answer, recipient, &c->rcpt);
         break;
     case DIRECTORY_REMOTE:
         if (s->is_authenticated)
-            accept_recipient(s, &answer, recipient);
+            accept_recipient(s, &answer, recipient, &c->rcpt);
         else
             refuse_recipient(s, recipient, "550 5.7.1",
                              "not an address of this server, and you are not its user");

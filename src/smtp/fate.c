@@ -17,6 +17,7 @@ struct fates {
     struct session *s;
     struct incoming *message;
     struct delivery_recipient *local;
+    const struct envelope_recipient **local_asked; /* one each */
     struct queue_recipient *remote;
     size_t locals, remotes;
     size_t stored, deferred, refused; /* of the locals */
@@ -57,22 +58,27 @@ static struct str wire_address(struct str plain, struct arena *a)
 static void sort_targets(struct fates *f)
 {
     struct smtp_transaction *t = &f->s->transaction;
-    f->local = ARENA_ARRAY(&t->arena, struct delivery_recipient, t->count);
-    f->remote = ARENA_ARRAY(&t->arena, struct queue_recipient, t->count);
-    qsort(t->targets, t->count, sizeof *t->targets, by_place);
-    for (size_t i = 0; i < t->count; i++) {
+    f->local = ARENA_ARRAY(&t->arena, struct delivery_recipient, t->target_count);
+    f->local_asked = ARENA_ARRAY(&t->arena, const struct envelope_recipient *, t->target_count);
+    f->remote = ARENA_ARRAY(&t->arena, struct queue_recipient, t->target_count);
+    qsort(t->targets, t->target_count, sizeof *t->targets, by_place);
+    for (size_t i = 0; i < t->target_count; i++) {
         const struct smtp_target *x = &t->targets[i];
+        const struct smtp_recipient *r = &t->recipients[x->recipient];
         if (i > 0 && is_same_place(&t->targets[i - 1], x))
             continue;
         if (x->to.is_local)
+            f->local_asked[f->locals] = &r->asked;
+        if (x->to.is_local)
             f->local[f->locals++] = (struct delivery_recipient){.account = x->to.account,
                                                                 .address = x->to.address,
-                                                                .original = x->original,
+                                                                .original = r->address,
                                                                 .detail = x->to.detail};
         else
             f->remote[f->remotes++] =
                 (struct queue_recipient){.address = wire_address(x->to.address, &t->arena),
-                                         .original = x->original,
+                                         .original = r->address,
+                                         .asked = r->asked,
                                          .detail = STR("")};
     }
 }
@@ -89,9 +95,12 @@ static bool enqueue(struct fates *f, struct queue_recipient *recipients, size_t 
         .size = f->message->size,
         .sender = f->s->transaction.sender,
         .is_8bit = f->message->is_8bit,
+        .asked = f->s->transaction.asked,
         .recipients = recipients,
         .count = n,
     };
+    if (m.is_8bit && m.asked.body == ENVELOPE_7BIT)
+        m.asked.body = ENVELOPE_8BIT; /* whatever the client said */
     memcpy(m.id, f->s->transaction.id.bytes, sizeof m.id);
     return queue_enqueue(f->s->server->queue, &m, &f->queue_id, e);
 }
@@ -216,6 +225,7 @@ static bool settle_rest(struct fates *f, struct err *e)
         rest[n++] = (struct queue_recipient){.address = r->address,
                                              .account = is_refused ? QUEUE_REFUSED : r->account,
                                              .original = r->original,
+                                             .asked = *f->local_asked[i],
                                              .detail = is_refused ? str_from_c(r->reply) : r->detail};
     }
     return n == 0 || enqueue(f, rest, n, e);
@@ -224,9 +234,9 @@ static bool settle_rest(struct fates *f, struct err *e)
 static void not_queued(struct fates *f, const struct err *e)
 {
     if (e->kind == ERR_PERMANENT)
-        session_refuse(f->s, f->s->transaction.first, "554 5.3.0 %s", e->text);
+        session_refuse(f->s, session_first_recipient(f->s), "554 5.3.0 %s", e->text);
     else
-        session_refuse(f->s, f->s->transaction.first, "451 4.3.0 %s; try again later", e->text);
+        session_refuse(f->s, session_first_recipient(f->s), "451 4.3.0 %s; try again later", e->text);
 }
 
 void fate_decide(struct session *s, struct incoming *m)

@@ -2,8 +2,6 @@
 
 #include "message/address.h"
 
-#define COUNT(a) (sizeof(a) / sizeof *(a))
-
 static struct str skip_spaces(struct str s)
 {
     size_t n = 0;
@@ -46,7 +44,7 @@ static bool skip_source_route(struct str *in)
 }
 
 /* Path = "<" [A-d-l ":"] Mailbox ">", with "<>" in MAIL and "<Postmaster>" in RCPT. */
-static bool take_path(struct str *in, enum smtp_verb verb, struct arena *a, struct smtp_path *out)
+static bool take_path(struct str *in, enum smtp_verb verb, bool utf8, struct arena *a, struct smtp_path *out)
 {
     static const struct str POSTMASTER = STR_INIT("<postmaster>");
     *out = (struct smtp_path){STR(""), STR("")};
@@ -62,7 +60,7 @@ static bool take_path(struct str *in, enum smtp_verb verb, struct arena *a, stru
     if (!str_starts(*in, STR("<")))
         return false;
     struct str rest = str_from_offset(*in, 1);
-    if (!skip_source_route(&rest) || !address_take_smtp(&rest, false, a, &out->local, &out->domain) ||
+    if (!skip_source_route(&rest) || !address_take_smtp(&rest, utf8, a, &out->local, &out->domain) ||
         !str_starts(rest, STR(">")))
         return false;
     *in = str_from_offset(rest, 1);
@@ -79,130 +77,108 @@ struct str smtp_path_text(const struct smtp_path *p, struct arena *a)
     return arena_copy(a, buf_str(&text));
 }
 
-/* --- parameters --- */
+/* --- the arguments of each verb --- */
 
-static enum smtp_fault read_size(struct str value, struct smtp_command *out)
+/* What the rules of all verbs have in common. */
+struct taking {
+    unsigned offered;
+    struct arena *a;
+    struct smtp_command *out;
+};
+
+/* "FROM:" or "TO:" and the path; *rest is then the parameters. */
+static enum smtp_fault take_address(struct str *rest, struct str keyword, const struct taking *t)
 {
-    size_t digits = 0;
-    while (digits < value.n && ascii_is_digit(value.p[digits]))
-        digits++;
-    if (digits == 0 || digits != value.n || digits > 20 || out->has_size) /* RFC 1870 section 3: 1*20DIGIT */
-        return SMTP_BAD_PARAMETER;
-    out->has_size = true;
-    out->size = UINT64_MAX;
-    str_to_u64(value, &out->size); /* twenty digits may not fit: then it is too large in any case */
+    bool utf8 = t->offered & EXTENSION_BIT(EXTENSION_SMTPUTF8);
+    if (!str_starts_nocase(*rest, keyword))
+        return SMTP_BAD_ARGUMENT;
+    /* No space belongs behind the colon, but many programs put one there. */
+    *rest = skip_spaces(str_from_offset(*rest, keyword.n));
+    if (!take_path(rest, t->out->verb, utf8, t->a, &t->out->path) ||
+        (rest->n > 0 && !ascii_is_space(rest->p[0])))
+        return SMTP_BAD_PATH;
+    *rest = skip_spaces(*rest);
     return SMTP_GOOD;
 }
 
-static enum smtp_fault read_body(struct str value, struct smtp_command *out)
-{
-    out->is_8bit = str_eq_nocase(value, STR("8BITMIME"));
-    return out->is_8bit || str_eq_nocase(value, STR("7BIT")) ? SMTP_GOOD : SMTP_BAD_PARAMETER;
-}
-
-/* RFC 4954 section 5: AUTH=<> or an xtext mailbox. We trust nobody to vouch for a sender, as if AUTH=<> had
- * been said. */
-static enum smtp_fault read_auth(struct str value, struct smtp_command *out)
-{
-    (void)out;
-    return value.n > 0 ? SMTP_GOOD : SMTP_BAD_PARAMETER;
-}
-
-static const struct parameter {
-    struct str keyword;
-    enum smtp_fault (*read)(struct str value, struct smtp_command *out);
-} MAIL_PARAMETERS[] = {
-    {STR_INIT("SIZE"), read_size},
-    {STR_INIT("BODY"), read_body},
-    {STR_INIT("AUTH"), read_auth},
+static const enum smtp_fault PARAMETER_FAULTS[] = {
+    [PARAMETER_GOOD] = SMTP_GOOD,
+    [PARAMETER_BAD] = SMTP_BAD_PARAMETER,
+    [PARAMETER_UNKNOWN] = SMTP_UNKNOWN_PARAMETER,
 };
 
-/* esmtp-param = esmtp-keyword ["=" esmtp-value] */
-static enum smtp_fault read_parameter(struct str word, struct smtp_command *out, unsigned *seen)
+bool smtp_path_is_ascii(const struct smtp_path *p)
 {
-    struct str value = word, keyword;
-    if (!str_cut(&value, '=', &keyword)) {
-        keyword = word;
-        value = STR("");
-    }
-    for (size_t i = 0; out->verb == SMTP_MAIL && i < COUNT(MAIL_PARAMETERS); i++) {
-        if (!str_eq_nocase(keyword, MAIL_PARAMETERS[i].keyword))
-            continue;
-        if (*seen & 1u << i)
-            return SMTP_BAD_PARAMETER;
-        *seen |= 1u << i;
-        return MAIL_PARAMETERS[i].read(value, out);
-    }
-    return SMTP_UNKNOWN_PARAMETER;
+    const struct str parts[] = {p->local, p->domain};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < parts[i].n; k++)
+            if ((unsigned char)parts[i].p[k] >= 0x80)
+                return false;
+    return true;
 }
 
-static enum smtp_fault read_parameters(struct str rest, struct smtp_command *out)
+static enum smtp_fault take_mail(struct str rest, const struct taking *t)
 {
-    unsigned seen = 0;
-    enum smtp_fault fault = SMTP_GOOD;
-    while (fault == SMTP_GOOD && rest.n > 0)
-        fault = read_parameter(take_word(&rest), out, &seen);
+    struct smtp_command *out = t->out;
+    enum smtp_fault fault = take_address(&rest, STR("FROM:"), t);
+    if (fault == SMTP_GOOD)
+        fault = PARAMETER_FAULTS[parameters_read_mail(rest, t->offered, t->a, &out->mail, &out->culprit)];
+    if (fault == SMTP_GOOD && !out->mail.asked.is_utf8 && !smtp_path_is_ascii(&out->path))
+        return SMTP_NEEDS_UTF8;
     return fault;
 }
 
-/* --- the arguments of each verb --- */
-
-static enum smtp_fault take_mail_or_rcpt(struct str rest, struct str keyword, struct arena *a,
-                                         struct smtp_command *out)
+static enum smtp_fault take_rcpt(struct str rest, const struct taking *t)
 {
-    if (!str_starts_nocase(rest, keyword))
-        return SMTP_BAD_ARGUMENT;
-    /* No space belongs behind the colon, but many programs put one there. */
-    rest = skip_spaces(str_from_offset(rest, keyword.n));
-    if (!take_path(&rest, out->verb, a, &out->path) || (rest.n > 0 && !ascii_is_space(rest.p[0])))
-        return SMTP_BAD_PATH;
-    return read_parameters(skip_spaces(rest), out);
+    enum smtp_fault fault = take_address(&rest, STR("TO:"), t);
+    return fault != SMTP_GOOD ? fault
+                              : PARAMETER_FAULTS[parameters_read_rcpt(rest, t->offered, t->a, &t->out->rcpt,
+                                                                      &t->out->culprit)];
 }
 
-static enum smtp_fault take_mail(struct str rest, struct arena *a, struct smtp_command *out)
+/* "BDAT" SP chunk-size [SP "LAST"]: RFC 3030 section 2 */
+static enum smtp_fault take_bdat(struct str rest, const struct taking *t)
 {
-    return take_mail_or_rcpt(rest, STR("FROM:"), a, out);
-}
-
-static enum smtp_fault take_rcpt(struct str rest, struct arena *a, struct smtp_command *out)
-{
-    return take_mail_or_rcpt(rest, STR("TO:"), a, out);
+    struct str size = take_word(&rest);
+    t->out->is_last = str_eq_nocase(rest, STR("LAST"));
+    bool good = str_to_u64(size, &t->out->octets) && (rest.n == 0 || t->out->is_last);
+    return good ? SMTP_GOOD : SMTP_BAD_ARGUMENT;
 }
 
 /* A domain or an address literal is asked for. Clients say their machine's name, which may be no domain, and
  * RFC 5321 section 4.1.4 wants them served; so any one printable word will do. */
-static enum smtp_fault take_name(struct str rest, struct arena *a, struct smtp_command *out)
+static enum smtp_fault take_name(struct str rest, const struct taking *t)
 {
-    (void)a;
+    struct smtp_command *out = t->out;
     out->argument = take_word(&rest);
     bool good = out->argument.n > 0 && out->argument.n <= SMTP_HELO_MAX && rest.n == 0;
     return good ? SMTP_GOOD : SMTP_BAD_ARGUMENT;
 }
 
-static enum smtp_fault take_nothing(struct str rest, struct arena *a, struct smtp_command *out)
+static enum smtp_fault take_nothing(struct str rest, const struct taking *t)
 {
-    (void)a;
+    struct smtp_command *out = t->out;
     out->argument = rest;
     return rest.n == 0 ? SMTP_GOOD : SMTP_BAD_ARGUMENT;
 }
 
-static enum smtp_fault take_anything(struct str rest, struct arena *a, struct smtp_command *out)
+static enum smtp_fault take_anything(struct str rest, const struct taking *t)
 {
-    (void)a;
+    struct smtp_command *out = t->out;
     out->argument = rest;
     return SMTP_GOOD;
 }
 
-static enum smtp_fault take_string(struct str rest, struct arena *a, struct smtp_command *out)
+static enum smtp_fault take_string(struct str rest, const struct taking *t)
 {
-    take_anything(rest, a, out);
+    take_anything(rest, t);
     return rest.n > 0 ? SMTP_GOOD : SMTP_BAD_ARGUMENT;
 }
 
 /* AUTH mechanism [initial-response] */
-static enum smtp_fault take_auth(struct str rest, struct arena *a, struct smtp_command *out)
+static enum smtp_fault take_auth(struct str rest, const struct taking *t)
 {
-    (void)a;
+    struct smtp_command *out = t->out;
     out->argument = take_word(&rest);
     out->has_initial = rest.n > 0;
     out->initial = take_word(&rest);
@@ -211,13 +187,15 @@ static enum smtp_fault take_auth(struct str rest, struct arena *a, struct smtp_c
 
 static const struct verb {
     struct str name;
-    enum smtp_fault (*take)(struct str rest, struct arena *a, struct smtp_command *out);
+    enum smtp_fault (*take)(struct str rest, const struct taking *t);
 } VERBS[SMTP_VERB_COUNT] = {
     [SMTP_EHLO] = {STR_INIT("EHLO"), take_name},
     [SMTP_HELO] = {STR_INIT("HELO"), take_name},
+    [SMTP_LHLO] = {STR_INIT("LHLO"), take_name},
     [SMTP_MAIL] = {STR_INIT("MAIL"), take_mail},
     [SMTP_RCPT] = {STR_INIT("RCPT"), take_rcpt},
     [SMTP_DATA] = {STR_INIT("DATA"), take_nothing},
+    [SMTP_BDAT] = {STR_INIT("BDAT"), take_bdat},
     [SMTP_RSET] = {STR_INIT("RSET"), take_nothing},
     [SMTP_NOOP] = {STR_INIT("NOOP"), take_anything},
     [SMTP_QUIT] = {STR_INIT("QUIT"), take_nothing},
@@ -228,8 +206,8 @@ static const struct verb {
     [SMTP_EXPN] = {STR_INIT("EXPN"), take_string},
 };
 
-/* RFC 5321 section 4.1.2: commands are printable; SMTPUTF8 (RFC 6531) is not offered, but what bytes over 127
- * mean is left to each rule. */
+/* RFC 5321 section 4.1.2: commands are printable; what bytes over 127 mean (RFC 6531) is left to each rule.
+ */
 static bool has_control_byte(struct str line)
 {
     for (size_t i = 0; i < line.n; i++) {
@@ -240,8 +218,9 @@ static bool has_control_byte(struct str line)
     return false;
 }
 
-enum smtp_fault smtp_parse(struct str line, struct arena *a, struct smtp_command *out)
+enum smtp_fault smtp_parse(struct str line, unsigned offered, struct arena *a, struct smtp_command *out)
 {
+    const struct taking t = {.offered = offered, .a = a, .out = out};
     *out = (struct smtp_command){.verb = SMTP_VERB_COUNT};
     if (has_control_byte(line))
         return SMTP_BAD_BYTES;
@@ -252,7 +231,7 @@ enum smtp_fault smtp_parse(struct str line, struct arena *a, struct smtp_command
         if (!str_eq_nocase(word, VERBS[i].name))
             continue;
         out->verb = (enum smtp_verb)i;
-        return VERBS[i].take(rest, a, out);
+        return VERBS[i].take(rest, &t);
     }
     return SMTP_NO_SUCH_VERB;
 }

@@ -1,16 +1,17 @@
-/* A command line of SMTP, parsed: RFC 5321 section 4.1, with the parameters of SIZE (RFC 1870), 8BITMIME
- * (RFC 6152) and AUTH (RFC 4954). Pure. */
+/* A command line of SMTP, parsed: RFC 5321 section 4.1, with LHLO of LMTP (RFC 2033), BDAT (RFC 3030) and the
+ * extensions of smtp/parameters.h. Pure. */
 #ifndef SMTP_PARSE_H
 #define SMTP_PARSE_H
-#include "base/arena.h"
-#include "base/buf.h"
+#include "smtp/parameters.h"
 
 enum smtp_verb {
     SMTP_EHLO,
     SMTP_HELO,
+    SMTP_LHLO,
     SMTP_MAIL,
     SMTP_RCPT,
     SMTP_DATA,
+    SMTP_BDAT,
     SMTP_RSET,
     SMTP_NOOP,
     SMTP_QUIT,
@@ -31,6 +32,7 @@ enum smtp_fault {
     SMTP_BAD_PATH,          /* MAIL, RCPT: not an address in <> */
     SMTP_BAD_PARAMETER,     /* a known one with a bad value, or twice */
     SMTP_UNKNOWN_PARAMETER, /* RFC 5321 section 4.1.1.11 */
+    SMTP_NEEDS_UTF8,        /* an address beyond ASCII without the parameter SMTPUTF8: RFC 6531 section 3.4 */
     SMTP_FAULT_COUNT
 };
 
@@ -42,19 +44,25 @@ struct smtp_path {
 
 struct smtp_command {
     enum smtp_verb verb; /* valid also when a fault beyond SMTP_NO_SUCH_VERB and SMTP_BAD_BYTES was found */
-    struct str argument; /* EHLO, HELO: the name; AUTH: the mechanism; others: all after the verb, trimmed */
-    struct str initial;  /* AUTH: the initial response as it stands ("=" is an empty one) */
+    struct str
+        argument; /* EHLO, HELO, LHLO: the name; AUTH: the mechanism; others: all after the verb, trimmed */
+    struct str initial; /* AUTH: the initial response as it stands ("=" is an empty one) */
     bool has_initial;
     struct smtp_path path; /* MAIL, RCPT */
-    bool has_size;
-    uint64_t size; /* SIZE=; a number too large for 64 bits is UINT64_MAX */
-    bool is_8bit;  /* BODY=8BITMIME */
+    struct smtp_mail_parameters mail;
+    struct envelope_recipient rcpt;
+    struct str culprit; /* the keyword of a bad or unknown parameter */
+    uint64_t octets;    /* BDAT: that follow */
+    bool is_last;       /* BDAT */
 };
 
 #define SMTP_HELO_MAX 255 /* RFC 5321 section 4.5.3.1.2 */
 
-/* `line` is without its CRLF. Slices of *out point into the line or into `a`. */
-enum smtp_fault smtp_parse(struct str line, struct arena *a, struct smtp_command *out);
+/* `line` is without its CRLF; `offered` are the EXTENSION_BITs of what EHLO offers. Slices of *out point into
+ * the line or into `a`. */
+enum smtp_fault smtp_parse(struct str line, unsigned offered, struct arena *a, struct smtp_command *out);
+
+bool smtp_path_is_ascii(const struct smtp_path *p);
 
 /* The path as it must be written, without the brackets: local-part quoted where it needs that. */
 struct str smtp_path_text(const struct smtp_path *p, struct arena *a);

@@ -1,6 +1,7 @@
 #include "smtp/session.h"
 
 #include "base/log.h"
+#include "smtp/extension.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -101,7 +102,12 @@ void session_forget_transaction(struct session *s)
 {
     struct arena arena = s->transaction.arena;
     arena_reset(&arena);
-    s->transaction = (struct smtp_transaction){.arena = arena, .sender = STR(""), .first = STR("")};
+    s->transaction = (struct smtp_transaction){.arena = arena, .sender = STR(""), .asked = ENVELOPE_INIT};
+}
+
+struct str session_first_recipient(const struct session *s)
+{
+    return s->transaction.recipient_count > 0 ? s->transaction.recipients[0].address : STR("");
 }
 
 /* --- verbs --- */
@@ -120,26 +126,23 @@ static void helo(struct session *s, const struct smtp_command *c)
     session_reply(s, "250 %.*s", STR_ARGS(s->config->hostname));
 }
 
-static void offer_auth(struct session *s)
-{
-    CLEAN_BUF struct buf names;
-    buf_init(&names, SMTP_REPLY_MAX);
-    sasl_add_names(&names, "", " ", session_bindings(s));
-    session_reply(s, "250-AUTH %.*s", STR_ARGS(buf_str(&names)));
-}
-
 static void ehlo(struct session *s, const struct smtp_command *c)
 {
     hello(s, c->argument, true);
-    session_reply(s, "250-%.*s", STR_ARGS(s->config->hostname));
-    session_reply(s, "250-PIPELINING");
-    session_reply(s, "250-SIZE %llu", (unsigned long long)s->config->message_size_max);
-    if (!s->connection.tls.on)
-        session_reply(s, "250-STARTTLS");
-    if (session_may_authenticate(s) && !s->is_authenticated)
-        offer_auth(s);
-    session_reply(s, "250-8BITMIME");
-    session_reply(s, "250 ENHANCEDSTATUSCODES");
+    extension_answer(s);
+}
+
+static void lhlo(struct session *s, const struct smtp_command *c)
+{
+    (void)c;
+    session_error(s, "500 5.5.1 This is SMTP: say EHLO");
+}
+
+/* It was not offered, and nobody knows what follows it. */
+static void bdat(struct session *s, const struct smtp_command *c)
+{
+    (void)c;
+    session_goodbye(s, "502 5.5.1 Not offered here: DATA");
 }
 
 static void rset(struct session *s, const struct smtp_command *c)
@@ -215,9 +218,11 @@ static const struct verb {
 } VERBS[SMTP_VERB_COUNT] = {
     [SMTP_EHLO] = {ehlo, "EHLO your.host.name", .is_idling = true},
     [SMTP_HELO] = {helo, "HELO your.host.name", .is_idling = true},
+    [SMTP_LHLO] = {lhlo, "EHLO your.host.name"},
     [SMTP_MAIL] = {smtp_mail, "MAIL FROM:<user@example.org>", .needs_hello = true},
     [SMTP_RCPT] = {smtp_rcpt, "RCPT TO:<user@example.org>", .needs_hello = true},
     [SMTP_DATA] = {smtp_data, "DATA", .needs_hello = true},
+    [SMTP_BDAT] = {bdat, "BDAT octets [LAST]"},
     [SMTP_RSET] = {rset, "RSET", .is_idling = true},
     [SMTP_NOOP] = {noop, "NOOP", .is_idling = true},
     [SMTP_QUIT] = {quit, "QUIT"},
@@ -230,18 +235,25 @@ static const struct verb {
 
 /* --- the loop --- */
 
-static void answer_fault(struct session *s, enum smtp_fault fault, enum smtp_verb verb)
+static void answer_fault(struct session *s, enum smtp_fault fault, const struct smtp_command *c)
 {
-    bool is_sender = verb == SMTP_MAIL;
+    bool is_sender = c->verb == SMTP_MAIL;
     switch (fault) {
     case SMTP_BAD_BYTES: session_error(s, "500 5.5.2 A control character stands in the command"); break;
-    case SMTP_BAD_ARGUMENT: session_error(s, "501 5.5.4 Syntax: %s", VERBS[verb].usage); break;
+    case SMTP_BAD_ARGUMENT: session_error(s, "501 5.5.4 Syntax: %s", VERBS[c->verb].usage); break;
     case SMTP_BAD_PATH:
         session_error(s, "501 5.1.%d That is not an address. Syntax: %s", is_sender ? 7 : 3,
-                      VERBS[verb].usage);
+                      VERBS[c->verb].usage);
         break;
-    case SMTP_BAD_PARAMETER: session_error(s, "501 5.5.4 A parameter has a bad value, or comes twice"); break;
-    case SMTP_UNKNOWN_PARAMETER: session_error(s, "555 5.5.4 A parameter is not known here"); break;
+    case SMTP_BAD_PARAMETER:
+        session_error(s, "501 5.5.4 %.*s has a bad value, or comes twice", STR_ARGS(c->culprit));
+        break;
+    case SMTP_UNKNOWN_PARAMETER:
+        session_error(s, "555 5.5.4 %.*s is not known here", STR_ARGS(c->culprit));
+        break;
+    case SMTP_NEEDS_UTF8:
+        session_error(s, "553 5.6.7 An address beyond ASCII needs the parameter SMTPUTF8");
+        break;
     default: session_error(s, "500 5.5.1 No such command; HELP names them"); break;
     }
 }
@@ -249,9 +261,9 @@ static void answer_fault(struct session *s, enum smtp_fault fault, enum smtp_ver
 static void execute(struct session *s, struct str line)
 {
     struct smtp_command c;
-    enum smtp_fault fault = smtp_parse(line, &s->command, &c);
+    enum smtp_fault fault = smtp_parse(line, extension_offered(s), &s->command, &c);
     if (fault != SMTP_GOOD) {
-        answer_fault(s, fault, c.verb);
+        answer_fault(s, fault, &c);
         return;
     }
     const struct verb *v = &VERBS[c.verb];

@@ -40,10 +40,16 @@ struct smtp_server {
  * DIRECTORY_TARGETS_MAX. */
 #define SMTP_TARGETS_MAX 10000
 
+/* An accepted RCPT. */
+struct smtp_recipient {
+    struct str address; /* without brackets, quoted as needed */
+    struct envelope_recipient asked;
+};
+
 /* Where the mail of one recipient goes. */
 struct smtp_target {
     struct directory_target to;
-    struct str original; /* the RCPT that led here */
+    size_t recipient; /* that led here: its place in the transaction */
 };
 
 /* The delivery id, one a transaction, that every place keeps: accounts know a repeated attempt by it, and
@@ -56,12 +62,12 @@ struct smtp_id {
 struct smtp_transaction {
     bool is_open; /* after MAIL */
     struct smtp_id id;
-    uint64_t size;     /* as MAIL announced it (RFC 1870), 0: not */
-    struct str sender; /* without brackets, quoted as needed; "" for <> */
-    struct str first;  /* of the recipients */
-    unsigned recipients;
+    uint64_t size;         /* as MAIL announced it (RFC 1870), 0: not */
+    struct str sender;     /* without brackets, quoted as needed; "" for <> */
+    struct envelope asked; /* what MAIL asks beyond that */
+    struct smtp_recipient *recipients;
     struct smtp_target *targets;
-    size_t count, room;
+    size_t recipient_count, recipient_room, target_count, target_room;
     struct arena arena; /* all of the above; reset with the transaction */
 };
 
@@ -100,7 +106,8 @@ void session_refuse(struct session *s, struct str recipient, const char *format,
 void session_goodbye(struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void session_forget_transaction(struct session *s);
-bool session_may_authenticate(const struct session *s); /* TLS, or loopback where the config says so */
+struct str session_first_recipient(const struct session *s); /* "" before there is one */
+bool session_may_authenticate(const struct session *s);      /* TLS, or loopback where the config says so */
 const struct channel_bindings *session_bindings(const struct session *s); /* NULL without TLS */
 bool session_is_submission_port(const struct session *s);
 

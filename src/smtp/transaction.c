@@ -17,7 +17,7 @@ static struct str trace(struct session *s, int64_t now, int zone)
         .is_authenticated = s->is_authenticated,
         .hostname = s->config->hostname,
         .id = str_from_c(s->transaction.id.hex),
-        .for_path = s->transaction.recipients == 1 ? s->transaction.first : STR(""),
+        .for_path = s->transaction.recipient_count == 1 ? session_first_recipient(s) : STR(""),
         .at = now,
         .zone = zone,
     };
@@ -73,7 +73,7 @@ static bool is_their_author(struct session *s, const struct incoming *m)
 static void lost(struct session *s, enum stream_result why)
 {
     LOG_INFO("message.lost", F_C("id", s->transaction.id.hex), F_STR("from", s->transaction.sender),
-             F_STR("to", s->transaction.first),
+             F_STR("to", session_first_recipient(s)),
              F_C("why", why == STREAM_TIMEOUT ? "its end did not come in time" : "the connection closed"),
              F_C("peer", s->connection.peer));
     if (why == STREAM_TIMEOUT)
@@ -103,7 +103,7 @@ static void receive(struct session *s)
         return;
     }
     if (m.refusal)
-        session_refuse(s, s->transaction.first, "%s", m.refusal);
+        session_refuse(s, session_first_recipient(s), "%s", m.refusal);
     else if (is_their_author(s, &m))
         fate_decide(s, &m);
     incoming_free(&m);
@@ -114,7 +114,7 @@ void smtp_data(struct session *s, const struct smtp_command *c)
     (void)c;
     if (!s->transaction.is_open) {
         session_error(s, "503 5.5.1 MAIL first");
-    } else if (s->transaction.recipients == 0) { /* RFC 5321 section 3.3 */
+    } else if (s->transaction.recipient_count == 0) { /* RFC 5321 section 3.3 */
         session_error(s, "554 5.5.1 No valid recipients");
     } else {
         receive(s);

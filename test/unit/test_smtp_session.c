@@ -24,6 +24,10 @@ static struct {
     unsigned delivered, queued; /* recipients, all messages together */
     unsigned reported;          /* of the queued: QUEUE_REFUSED */
     unsigned retried;           /* of the queued: local accounts */
+    struct envelope asked;      /* of the last queued message; `id` is in `envid` */
+    char envid[ENVELOPE_ID_MAX + 1];
+    unsigned notify; /* of its last recipient, and `original` */
+    char original[ENVELOPE_ORIGINAL_MAX + 1];
     char sender[400], to[400]; /* of the last; `to` of all queued or delivered recipients, joined by spaces */
     bool queue_is_down, directory_is_down;
 } world;
@@ -179,7 +183,12 @@ bool queue_enqueue(struct queue_client *q, const struct queue_message *m, int64_
         return err_set(e, ERR_TEMPORARY, "queue does not answer");
     *queue_id = 7;
     store(m->memfd, m->size, m->sender);
+    world.asked = m->asked;
+    snprintf(world.envid, sizeof world.envid, "%.*s", STR_ARGS(m->asked.id));
     for (size_t i = 0; i < m->count; i++) {
+        const struct envelope_recipient *asked = &m->recipients[i].asked;
+        world.notify = asked->notify;
+        snprintf(world.original, sizeof world.original, "%.*s", STR_ARGS(asked->original));
         world.queued++;
         world.reported += m->recipients[i].account == QUEUE_REFUSED;
         world.retried += m->recipients[i].account > 0;
@@ -409,6 +418,23 @@ static void answers_pipelined_commands_in_order(void **state)
     hears(&c, "250 2.0.0 OK");
     hears(&c, "221 ");
     expect_closed(&c);
+}
+
+static void offers_what_is_whole(void **state)
+{
+    (void)state;
+    struct client c;
+    dial(&c, SERVICE_SMTP, "192.0.2.1", false);
+    static const char *const LINES[] = {"mail.ours.test",  "PIPELINING", "SIZE 100000",
+                                        "STARTTLS",        "8BITMIME",   "ENHANCEDSTATUSCODES",
+                                        "LIMITS RCPTMAX=5"};
+    for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++)
+        if (!offers(&c, LINES[i]))
+            fail_msg("EHLO does not offer %s", LINES[i]);
+    says(&c, "LHLO client.test", "500 5.5.1");
+    says(&c, "MAIL FROM:<a@b.c> XYZ=1", "555 5.5.4 XYZ");
+    says(&c, "MAIL FROM:<a@b.c> SIZE=x", "501 5.5.4 SIZE");
+    quits(&c);
 }
 
 static void keeps_the_order_of_commands(void **state)
@@ -836,6 +862,7 @@ int main(void)
         cmocka_unit_test(a_full_mailbox_says_so_at_rcpt),
         cmocka_unit_test(takes_a_message_for_a_local_address),
         cmocka_unit_test(answers_pipelined_commands_in_order),
+        cmocka_unit_test(offers_what_is_whole),
         cmocka_unit_test(keeps_the_order_of_commands),
         cmocka_unit_test(relays_nothing_for_strangers),
         cmocka_unit_test(bounds_recipients_and_refusals),

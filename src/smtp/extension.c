@@ -1,0 +1,75 @@
+#include "smtp/extension.h"
+
+typedef bool offer_fn(const struct session *s);
+typedef void words_fn(const struct session *s, struct buf *line);
+
+/* --- to whom --- */
+
+static bool without_tls(const struct session *s)
+{
+    return !s->connection.tls.on;
+}
+
+static bool may_log_in(const struct session *s)
+{
+    return session_may_authenticate(s) && !s->is_authenticated;
+}
+
+/* --- what stands behind the keyword --- */
+
+static void size_words(const struct session *s, struct buf *line)
+{
+    buf_addf(line, " %llu", (unsigned long long)s->config->message_size_max);
+}
+
+static void auth_words(const struct session *s, struct buf *line)
+{
+    buf_add_byte(line, ' ');
+    sasl_add_names(line, "", " ", session_bindings(s));
+}
+
+static void limits_words(const struct session *s, struct buf *line)
+{
+    buf_addf(line, " RCPTMAX=%u", s->config->recipients_max);
+}
+
+/* A row without a keyword is not offered: its extension is not whole. */
+static const struct extension {
+    const char *keyword;
+    offer_fn *is_offered; /* NULL: to everybody */
+    words_fn *add_words;  /* NULL: none */
+} EXTENSIONS[EXTENSION_COUNT] = {
+    [EXTENSION_PIPELINING] = {"PIPELINING", NULL, NULL},
+    [EXTENSION_SIZE] = {"SIZE", NULL, size_words},
+    [EXTENSION_STARTTLS] = {"STARTTLS", without_tls, NULL},
+    [EXTENSION_AUTH] = {"AUTH", may_log_in, auth_words},
+    [EXTENSION_ENHANCEDSTATUSCODES] = {"ENHANCEDSTATUSCODES", NULL, NULL},
+    [EXTENSION_8BITMIME] = {"8BITMIME", NULL, NULL},
+    [EXTENSION_LIMITS] = {"LIMITS", NULL, limits_words},
+};
+
+unsigned extension_offered(const struct session *s)
+{
+    unsigned offered = 0;
+    for (unsigned i = 0; i < EXTENSION_COUNT; i++)
+        if (EXTENSIONS[i].keyword && (!EXTENSIONS[i].is_offered || EXTENSIONS[i].is_offered(s)))
+            offered |= EXTENSION_BIT(i);
+    return offered;
+}
+
+void extension_answer(struct session *s)
+{
+    unsigned left = extension_offered(s);
+    session_reply(s, "250%c%.*s", left ? '-' : ' ', STR_ARGS(s->config->hostname));
+    for (unsigned i = 0; i < EXTENSION_COUNT; i++) {
+        CLEAN_BUF struct buf line;
+        if (!(left & EXTENSION_BIT(i)))
+            continue;
+        left &= ~EXTENSION_BIT(i);
+        buf_init(&line, SMTP_REPLY_MAX);
+        buf_add_c(&line, EXTENSIONS[i].keyword);
+        if (EXTENSIONS[i].add_words)
+            EXTENSIONS[i].add_words(s, &line);
+        session_reply(s, "250%c%.*s", left ? '-' : ' ', STR_ARGS(buf_str(&line)));
+    }
+}
