@@ -362,6 +362,7 @@ static const struct setting SETTINGS[] = {
     {"listen", "proxy", take_networks, IN_CONFIG(proxy_networks)},
     {"tls", "certificate", take_path, IN_CONFIG(tls_certificate)},
     {"tls", "key", take_path, IN_CONFIG(tls_key)},
+    {"tls", "authorities", take_path, IN_CONFIG(tls_authorities)},
     {"storage", "postgresql", take_postgresql, IN_CONFIG(storage_postgresql)},
     {"storage", "connections", take_connections, IN_CONFIG(storage_connections)},
     {"login", "plain_on_loopback", take_yes, IN_CONFIG(plain_on_loopback)},
@@ -514,6 +515,7 @@ const struct config *config_parse(struct str text, const char *where, struct err
     *c = (struct config){
         .user = STR("golub"),
         .workers = cores(),
+        .tls_authorities = STR("/etc/ssl/certs/ca-certificates.crt"),
         .storage_connections =
             8, /* a write of a commit each on the way; PostgreSQL has 100 in all as a rule */
         .failures_before_wait = 5,

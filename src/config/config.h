@@ -54,6 +54,8 @@ struct config {
                                            header (gate/proxy.h) */
 
     struct str tls_certificate, tls_key; /* PEM paths, absolute */
+    struct str tls_authorities; /* [tls] authorities: PEM path of those who vouch for other servers (default:
+                                   Debian's ca-certificates) */
 
     struct str storage_postgresql; /* [storage] postgresql = libpq's conninfo; "" = SQLite */
     unsigned storage_connections;  /* [storage] connections (default 8): for the mail of all accounts */

@@ -26,6 +26,7 @@ static bool read_answer(const struct ipc_frame *f, struct arena *a, struct dns_a
     struct ipc_reader in = ipc_read(f);
     uint8_t status = ipc_get_u8(&in);
     out->secure = ipc_get_u8(&in) != 0;
+    out->canonical = arena_copy(a, ipc_get_str(&in));
     uint32_t n = ipc_get_u32(&in);
     if (f->type != DNS_FRAME_ANSWER || in.bad || status > DNS_TEMPORARY || n > DNS_RECORDS_MAX)
         return false;

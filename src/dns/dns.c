@@ -57,8 +57,21 @@ static void answer_status(struct server *s, uint64_t channel, uint32_t id, enum 
     f.id = id;
     ipc_put_u8(&f, (uint8_t)status);
     ipc_put_u8(&f, secure);
+    ipc_put_str(&f, STR(""));
     ipc_put_u32(&f, 0);
     answer(s, channel, &f);
+}
+
+/* libunbound says it as text, in the case and with the final dot that it came with. */
+static void add_canonical(const struct lookup *l, const struct ub_result *r, struct buf *out)
+{
+    struct str name = str_from_c(r->canonname), asked = str_from_c(l->name);
+    name.n -= str_ends(name, STR("."));
+    asked.n -= str_ends(asked, STR("."));
+    if (l->type == DNS_CNAME || str_eq_nocase(name, asked) || !rdata_is_name(name))
+        return;
+    for (size_t i = 0; i < name.n; i++)
+        buf_add_byte(out, ascii_lower(name.p[i]));
 }
 
 /* Records that do not parse are left out: a broken one beside good ones must not stop mail. */
@@ -79,11 +92,15 @@ static void answer_records(struct lookup *l, const struct ub_result *r)
             records[n++].n = data.n - at;
         }
     }
+    CLEAN_BUF struct buf canonical;
+    buf_init(&canonical, NAME_MAX_TEXT);
+    add_canonical(l, r, &canonical);
     CLEAN_FRAME struct ipc_frame f;
     ipc_frame_init(&f, DNS_FRAME_ANSWER);
     f.id = l->id;
     ipc_put_u8(&f, n > 0 ? DNS_FOUND : DNS_NO_DATA);
     ipc_put_u8(&f, r->secure != 0);
+    ipc_put_str(&f, buf_str(&canonical));
     ipc_put_u32(&f, n);
     for (uint32_t i = 0; i < n; i++) {
         ipc_put_u32(&f, records[i].preference);
@@ -135,10 +152,12 @@ static bool is_known_type(uint32_t type)
 {
     switch (type) {
     case DNS_A:
+    case DNS_CNAME:
     case DNS_PTR:
     case DNS_MX:
     case DNS_TXT:
     case DNS_AAAA:
+    case DNS_SRV:
     case DNS_TLSA: return true;
     default: return false;
     }

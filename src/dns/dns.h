@@ -8,7 +8,16 @@ struct role;
 struct dns; /* a client; safe from any thread */
 struct dns *dns_client(struct role *r);
 
-enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28, DNS_TLSA = 52 };
+enum dns_type {
+    DNS_A = 1,
+    DNS_CNAME = 5,
+    DNS_PTR = 12,
+    DNS_MX = 15,
+    DNS_TXT = 16,
+    DNS_AAAA = 28,
+    DNS_SRV = 33,
+    DNS_TLSA = 52
+};
 
 enum dns_status {
     DNS_FOUND,
@@ -18,14 +27,16 @@ enum dns_status {
 };
 
 struct dns_record {
-    struct str data; /* A, AAAA: numeric text. MX, PTR: the name, lower case, without final dot ("" for null
-                        MX's root). TXT: strings joined. TLSA: raw rdata */
-    uint16_t preference; /* MX */
+    struct str data; /* A, AAAA: numeric text. MX, PTR, CNAME: the name, lower case, without final dot ("" for
+                        null MX's root). TXT: strings joined. SRV: "weight port target". TLSA: raw rdata */
+    uint16_t preference; /* MX; SRV's priority */
 };
 
 struct dns_answer {
     enum dns_status status;
-    bool secure; /* DNSSEC proved it */
+    bool secure;          /* DNSSEC proved it, and every alias on the way to it */
+    struct str canonical; /* whose records they are, lower case, where the name that was asked is an alias
+                             (CNAME); else "" */
     struct dns_record *records;
     size_t count;
 };
@@ -40,7 +51,7 @@ int dns_main(struct role *r);
 
 enum dns_frame {
     DNS_FRAME_LOOKUP = 1, /* u32 type, str name */
-    DNS_FRAME_ANSWER,     /* u8 status, u8 secure, u32 n, n x (u32 preference, str data) */
+    DNS_FRAME_ANSWER,     /* u8 status, u8 secure, str canonical, u32 n, n x (u32 preference, str data) */
 };
 
 #endif

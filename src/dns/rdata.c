@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 
 #define NAME_MAX_WIRE 255 /* RFC 1035 section 2.3.4 */
-#define NAME_MAX_TEXT 253
 #define LABEL_MAX     63
 
 static bool add_address(int family, struct str rdata, struct buf *out)
@@ -21,7 +20,7 @@ static bool is_plain(char c)
     return c > ' ' && c < 127 && c != '.' && c != '\\';
 }
 
-static bool add_name(struct str wire, struct buf *out)
+bool rdata_add_name(struct str wire, struct buf *out)
 {
     if (wire.n > NAME_MAX_WIRE)
         return false;
@@ -43,12 +42,27 @@ static bool add_name(struct str wire, struct buf *out)
     return false; /* no root */
 }
 
+static uint16_t number(struct str rdata, size_t at)
+{
+    return (uint16_t)((unsigned char)rdata.p[at] << 8 | (unsigned char)rdata.p[at + 1]);
+}
+
 static bool add_mx(struct str rdata, struct buf *out, uint16_t *preference)
 {
     if (rdata.n < 3)
         return false;
-    *preference = (uint16_t)((unsigned char)rdata.p[0] << 8 | (unsigned char)rdata.p[1]);
-    return add_name(str_from_offset(rdata, 2), out);
+    *preference = number(rdata, 0);
+    return rdata_add_name(str_from_offset(rdata, 2), out);
+}
+
+/* RFC 2782: priority, weight, port, target. */
+static bool add_srv(struct str rdata, struct buf *out, uint16_t *priority)
+{
+    if (rdata.n < 7)
+        return false;
+    *priority = number(rdata, 0);
+    buf_addf(out, "%u %u ", number(rdata, 2), number(rdata, 4));
+    return rdata_add_name(str_from_offset(rdata, 6), out);
 }
 
 /* Character-strings of a length byte each; RFC 7208 section 3.3 and RFC 6376 section 3.6.2.2 join them
@@ -71,7 +85,9 @@ static bool add_record(enum dns_type type, struct str rdata, struct buf *out, ui
     case DNS_A: return add_address(AF_INET, rdata, out);
     case DNS_AAAA: return add_address(AF_INET6, rdata, out);
     case DNS_MX: return add_mx(rdata, out, preference);
-    case DNS_PTR: return add_name(rdata, out);
+    case DNS_PTR:
+    case DNS_CNAME: return rdata_add_name(rdata, out);
+    case DNS_SRV: return add_srv(rdata, out, preference);
     case DNS_TXT: return add_txt(rdata, out);
     case DNS_TLSA: return buf_add(out, rdata);
     }

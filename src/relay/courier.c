@@ -43,12 +43,13 @@ struct search { /* for a server that can be reached */
     struct courier *courier;
     struct arena *arena;
     struct route route;
+    struct tls_destination to;
     unsigned connects;
     bool only_permanent; /* every failure so far was one for good */
     struct str reason;   /* of the last one */
 };
 
-static bool connect_to(struct search *s, struct str host, struct str address)
+static bool connect_to(struct search *s, const struct tls_policy *policy, struct str host, struct str address)
 {
     struct courier *c = s->courier;
     struct err e = ERR_INIT;
@@ -57,22 +58,25 @@ static bool connect_to(struct search *s, struct str host, struct str address)
         .address = address,
         .port = s->route.port,
         .hostname = c->config->hostname,
-        .use_tls = true,
+        .tls = policy,
     };
     s->connects++;
     enum peer_result result = peer_open(&c->peer, &to, &e);
-    if (result ==
-        PEER_TLS_FAILED) { /* opportunistic: the mail goes out in plain text rather than not at all */
+    if (result == PEER_TLS_FAILED)
         LOG_WARNING("relay.tls_failed", F_STR("host", host), F_STR("address", address),
-                    F_C("reason", e.text));
-        to.use_tls = false;
+                    F_STR("result", tls_rpt_result_name(c->peer.tls_result)), F_C("reason", e.text));
+    if (result == PEER_TLS_FAILED && policy->level == TLS_LEVEL_MAY) {
+        /* opportunistic: the mail goes out in plain text rather than not at all */
+        struct tls_policy plain = {.level = TLS_LEVEL_NEVER};
+        to.tls = &plain;
         result = peer_open(&c->peer, &to, &e);
     }
     if (result == PEER_OPEN) {
         c->peer_until = deadline_in(COURIER_AGE_MS);
+        c->peer_wish = s->to.wish;
         return true;
     }
-    s->only_permanent = false;
+    s->only_permanent &= e.kind == ERR_PERMANENT;
     s->reason = arena_copy(s->arena, str_from_c(e.text));
     LOG_DEBUG("relay.not_open", F_STR("host", host), F_STR("address", address), F_C("reason", e.text));
     return false;
@@ -81,13 +85,22 @@ static bool connect_to(struct search *s, struct str host, struct str address)
 static bool connect_host(struct search *s, struct str host)
 {
     struct route_addresses found;
+    struct tls_policy policy;
+    struct str reason;
     route_addresses(&s->courier->dns, host, s->arena, &found);
     if (found.status != ROUTE_FOUND) {
         s->only_permanent &= found.status == ROUTE_PERMANENT;
         s->reason = found.reason;
     }
+    if (found.count > 0 &&
+        !tls_policy_find(s->courier->tls, &s->to, host, &found, s->arena, &policy, &reason)) {
+        LOG_WARNING("relay.tls_refused", F_STR("host", host), F_STR("reason", reason));
+        s->only_permanent &= str_starts(reason, STR("5"));
+        s->reason = reason;
+        return false;
+    }
     for (size_t i = 0; i < found.count && s->connects < CONNECTS_MAX; i++)
-        if (connect_to(s, host, found.addresses[i]))
+        if (connect_to(s, &policy, host, found.addresses[i]))
             return true;
     return false;
 }
@@ -102,9 +115,10 @@ static bool no_server(struct courier *c, bool for_good, struct str reason)
 }
 
 /* False: c->failure_* say why not. */
-static bool connect_any(struct courier *c, struct relay_job *j)
+static bool connect_any(struct courier *c, struct relay_job *j, enum tls_wish wish)
 {
     struct search s = {.courier = c, .arena = &j->arena, .only_permanent = true};
+    s.to = (struct tls_destination){.route = &s.route, .least = DIRECTORY_TLS_ANY, .wish = wish};
     route_find(c->config, &c->dns, j->domain, &j->arena, &s.route);
     if (s.route.status != ROUTE_FOUND)
         return no_server(c, s.route.status == ROUTE_PERMANENT, s.route.reason);
@@ -176,11 +190,14 @@ static void make_recipients(const struct courier *c, struct relay_job *j, struct
     }
 }
 
-static bool carry_bytes(struct courier *c, struct relay_job *j, struct str bytes)
+static bool carry_bytes(struct courier *c, struct relay_job *j, struct str bytes, enum tls_wish wish)
 {
     struct relay_recipient **sent = ARENA_ARRAY(&j->arena, struct relay_recipient *, j->count);
-    struct peer_message m = {
-        .is_8bit = j->is_8bit, .bytes = bytes, .is_orphan = &j->is_orphan, .arena = &j->arena};
+    struct peer_message m = {.requires_tls = wish == TLS_WISH_REQUIRE,
+                             .is_8bit = j->is_8bit,
+                             .bytes = bytes,
+                             .is_orphan = &j->is_orphan,
+                             .arena = &j->arena};
     if (j->sender.n > 0 && !make_path(j->sender, &j->arena, &m.sender)) {
         courier_decline(c, j, QUEUE_FAILED, STR("5.1.7 the sender's address cannot be written"));
         return true;
@@ -188,7 +205,8 @@ static bool carry_bytes(struct courier *c, struct relay_job *j, struct str bytes
     make_recipients(c, j, sent, &m);
     if (m.count == 0)
         return true;
-    if (c->peer.is_open && (c->peer.messages >= COURIER_MESSAGES_MAX || deadline_passed(c->peer_until)))
+    if (c->peer.is_open &&
+        (c->peer.messages >= COURIER_MESSAGES_MAX || deadline_passed(c->peer_until) || c->peer_wish != wish))
         courier_rest(c);
     if (c->peer.is_open) {
         peer_send(&c->peer, &m);
@@ -196,7 +214,7 @@ static bool carry_bytes(struct courier *c, struct relay_job *j, struct str bytes
             return true;
         courier_rest(c); /* it was kept too long; a fresh one follows */
     }
-    if (!connect_any(c, j)) {
+    if (!connect_any(c, j, wish)) {
         courier_decline(c, j, c->failure_fate, arena_copy(&j->arena, str_from_c(c->failure_reply)));
         return false;
     }
@@ -227,7 +245,8 @@ bool courier_carry(struct courier *c, struct relay_job *j)
         courier_decline(c, j, QUEUE_DEFERRED, STR("4.3.0 the message could not be read"));
         return true;
     }
-    bool reached = carry_bytes(c, j, bytes);
+    enum tls_wish wish = tls_wish_of(false, bytes);
+    bool reached = carry_bytes(c, j, bytes, wish) || wish == TLS_WISH_REQUIRE; /* others may fare better */
     sealed_release(bytes);
     return reached;
 }

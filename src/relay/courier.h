@@ -11,7 +11,9 @@
 struct courier {
     const struct config *config; /* read anew for each job */
     struct route_resolver dns;
+    struct tls_policies *tls;
     struct peer peer;
+    enum tls_wish peer_wish; /* of the message that it was opened for */
     struct deadline peer_until;
     /* why no server could be reached, after courier_carry said so */
     enum queue_fate failure_fate;

@@ -244,6 +244,7 @@ static void start_thread(struct crew *c, struct nexthop *n)
     m->crew = c;
     m->at = n;
     m->courier.dns = c->settings.dns;
+    m->courier.tls = c->settings.tls;
     n->threads++;
     c->threads++;
     if (thread_start(serve, m))

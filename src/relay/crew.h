@@ -11,6 +11,7 @@ struct crew;
 struct crew_settings {
     const struct config *config;
     struct route_resolver dns;
+    struct tls_policies *tls;
     /* Called from any thread: the result of a job is there. The job stays the crew's. False: nobody took it,
      * so nobody will record it. */
     bool (*result)(void *context, const struct relay_job *j);

@@ -79,23 +79,37 @@ static bool greet(struct peer *p, const struct peer_target *t, struct err *e)
 }
 
 /* True: TLS stands, or the server would not begin it after all and goes on as it was. */
-static bool start_tls(struct peer *p, struct err *e)
+static bool start_tls(struct peer *p, const struct tls_policy *policy, struct err *e)
 {
     struct reply r;
     stream_write(&p->stream, STR("STARTTLS\r\n"));
     if (!read_reply(p, "STARTTLS", EHLO_MS, &r, NULL, e))
         return false;
-    if (r.code != 220)
+    if (r.code != 220) {
+        p->tls_result = TLS_RPT_STARTTLS_NOT_SUPPORTED;
         return true;
+    }
     /* What came before the handshake is from somebody else (RFC 3207 section 6). */
     if (stream_buffered(&p->stream).n > 0)
-        return err_set(e, ERR_TEMPORARY, "data before the TLS handshake");
-    p->tls = tls_connect(p->stream.fd, p->host, deadline_in(TLS_MS), e);
+        return err_set(e, ERR_TEMPORARY, "4.7.5 %s[%s] sent data before the TLS handshake", p->host,
+                       p->address);
+    struct err why = ERR_INIT;
+    p->tls = tls_connect(p->stream.fd, &policy->demand, deadline_in(TLS_MS), &p->tls_result, &why);
     if (!p->tls)
-        return false;
+        return err_set(e, ERR_TEMPORARY, "4.7.5 %s[%s]: %s", p->host, p->address, why.text);
     p->stream.transport = &TLS_TRANSPORT;
     p->stream.context = p->tls;
     return true;
+}
+
+/* A server that offers no TLS may be one that somebody in between keeps from offering it. */
+static bool is_enough(const struct peer *p, const struct tls_policy *policy, struct err *e)
+{
+    if (!p->tls && policy->level > TLS_LEVEL_MAY)
+        return err_set(e, ERR_TEMPORARY, "4.7.4 %s[%s] offers no TLS, without which this mail must not go",
+                       p->host, p->address);
+    return !policy->wants_requiretls || p->ehlo.requiretls ||
+           err_set(e, ERR_PERMANENT, "5.7.30 REQUIRETLS: %s[%s] does not offer it", p->host, p->address);
 }
 
 static enum peer_result open_stream(struct peer *p, const struct peer_target *t, struct err *e)
@@ -104,11 +118,13 @@ static enum peer_result open_stream(struct peer *p, const struct peer_target *t,
     if (!read_reply(p, "the greeting", GREETING_MS, &r, NULL, e) ||
         (r.code != 220 && !refused(p, "our connection", &r, e)) || !greet(p, t, e))
         return PEER_NOT_OPEN;
-    if (!t->use_tls || !p->ehlo.starttls)
+    if (t->tls->level == TLS_LEVEL_NEVER)
         return PEER_OPEN;
-    if (!start_tls(p, e))
+    p->tls_result = p->ehlo.starttls ? TLS_RPT_VALIDATION_FAILURE : TLS_RPT_STARTTLS_NOT_SUPPORTED;
+    if ((p->ehlo.starttls && !start_tls(p, t->tls, e)) || (p->tls && !greet(p, t, e)) ||
+        !is_enough(p, t->tls, e))
         return PEER_TLS_FAILED;
-    return !p->tls ? PEER_OPEN : greet(p, t, e) ? PEER_OPEN : PEER_TLS_FAILED;
+    return PEER_OPEN;
 }
 
 static void shut(struct peer *p)
@@ -177,6 +193,8 @@ static void write_mail(struct peer *p, const struct peer_message *m)
         stream_writef(&p->stream, " SIZE=%zu", m->bytes.n);
     if (p->ehlo.eightbit && m->is_8bit)
         stream_write(&p->stream, STR(" BODY=8BITMIME"));
+    if (m->requires_tls)
+        stream_write(&p->stream, STR(" REQUIRETLS"));
     stream_write(&p->stream, STR("\r\n"));
 }
 

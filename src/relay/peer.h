@@ -3,7 +3,7 @@
 #ifndef RELAY_PEER_H
 #define RELAY_PEER_H
 #include "relay/reply.h"
-#include "relay/tls.h"
+#include "relay/tls_policy.h"
 
 #include <stdatomic.h>
 
@@ -11,7 +11,8 @@
 
 struct peer {
     struct stream stream;
-    struct tls *tls; /* NULL: plain */
+    struct tls *tls;                /* NULL: plain */
+    enum tls_rpt_result tls_result; /* of the attempt to have TLS, after PEER_OPEN and PEER_TLS_FAILED */
     struct ehlo ehlo;
     char host[PEER_HOST_MAX]; /* its name, or its address where it has none */
     char address[64];         /* numeric */
@@ -24,13 +25,13 @@ struct peer {
 enum peer_result {
     PEER_OPEN,
     PEER_NOT_OPEN,   /* *e says why; another server may be better */
-    PEER_TLS_FAILED, /* it offers STARTTLS but cannot do it: open again with use_tls false */
+    PEER_TLS_FAILED, /* no TLS as the policy wants it: with TLS_LEVEL_MAY it can be opened again with NEVER */
 };
 struct peer_target {
     struct str host, address;
     uint16_t port;
     struct str hostname; /* ours, for EHLO */
-    bool use_tls;
+    const struct tls_policy *tls;
 };
 /* From connecting to the answer to EHLO. */
 enum peer_result peer_open(struct peer *p, const struct peer_target *t, struct err *e);
@@ -47,6 +48,7 @@ struct peer_recipient {
 struct peer_message {
     struct str sender; /* path; "" for <> */
     bool is_8bit;
+    bool requires_tls; /* the connection was opened so */
     struct str bytes;
     struct peer_recipient *recipients;
     size_t count;

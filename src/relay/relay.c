@@ -171,13 +171,15 @@ int relay_main(struct role *role)
         .landlock_required = role->config->sandbox_required,
     };
     signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets whose peer may be gone */
-    if (!tls_start(&e) || !role_drop_user(role, &e) || !sandbox_enter(&profile, NULL, &e))
+    if (!tls_start(role->config, &e) || !role_drop_user(role, &e) || !sandbox_enter(&profile, NULL, &e))
         log_die("relay.start", "%s", e.text);
     pthread_mutex_init(&r.lock, NULL);
     r.loop = loop_new();
+    struct route_resolver dns = {.lookup = look_up, .context = dns_client(role)};
     struct crew_settings settings = {
         .config = role->config,
-        .dns = {.lookup = look_up, .context = dns_client(role)},
+        .dns = dns,
+        .tls = tls_policies_new(&dns),
         .result = send_result,
         .ended = crew_ended,
         .context = &r,

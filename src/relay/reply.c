@@ -96,6 +96,8 @@ void ehlo_add_line(struct ehlo *e, struct str words)
         e->starttls = true;
     } else if (str_eq_nocase(keyword, STR("8BITMIME"))) { /* RFC 6152 */
         e->eightbit = true;
+    } else if (str_eq_nocase(keyword, STR("REQUIRETLS"))) { /* RFC 8689 */
+        e->requiretls = true;
     } else if (str_eq_nocase(keyword, STR("SIZE"))) { /* RFC 1870 */
         e->size = true;
         str_to_u64(str_trim(parameter), &e->size_max);

@@ -38,7 +38,7 @@ enum queue_fate reply_fate(const struct reply *r); /* 2xx sent, 5xx failed, ever
 struct str reply_enhanced(struct str s);
 
 struct ehlo {
-    bool pipelining, starttls, size, eightbit;
+    bool pipelining, starttls, size, eightbit, requiretls;
     uint64_t size_max; /* 0: not told */
 };
 void ehlo_add_line(struct ehlo *e, struct str words); /* of every line but the first */

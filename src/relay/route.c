@@ -109,6 +109,8 @@ static void find_by_dns(const struct config *c, const struct route_resolver *dns
 {
     struct dns_answer mx = {0};
     dns->lookup(dns->context, DNS_MX, domain, a, &mx);
+    out->domain = domain;
+    out->is_secure = mx.secure;
     switch (mx.status) {
     case DNS_FOUND: take_mx(c, &mx, domain, a, out); break;
     case DNS_NO_DATA: single(out, domain); break; /* the implicit MX */
@@ -128,6 +130,7 @@ void route_find(const struct config *c, const struct route_resolver *dns, struct
     *out = (struct route){.port = ROUTE_PORT};
     if (fixed) {
         out->port = fixed->port;
+        out->is_secure = true;
         single(out, fixed->host);
     } else if (str_starts(domain, STR("[")) && str_ends(domain, STR("]"))) {
         take_literal(domain, a, out);
@@ -146,13 +149,17 @@ static bool add_addresses(const struct route_resolver *dns, enum dns_type type, 
     dns->lookup(dns->context, type, host, a, &answer);
     for (size_t i = 0; answer.status == DNS_FOUND && i < answer.count && out->count < most; i++)
         out->addresses[out->count++] = answer.records[i].data;
+    if (answer.status == DNS_FOUND) {
+        out->is_secure &= answer.secure;
+        out->canonical = answer.canonical;
+    }
     return answer.status != DNS_TEMPORARY;
 }
 
 void route_addresses(const struct route_resolver *dns, struct str host, struct arena *a,
                      struct route_addresses *out)
 {
-    *out = (struct route_addresses){.status = ROUTE_FOUND};
+    *out = (struct route_addresses){.status = ROUTE_FOUND, .is_secure = true};
     if (is_numeric(host, a)) {
         out->addresses[out->count++] = host;
         return;
@@ -161,6 +168,7 @@ void route_addresses(const struct route_resolver *dns, struct str host, struct a
     answered &= add_addresses(dns, DNS_A, host, ROUTE_ADDRESSES_MAX, a, out);
     if (out->count > 0)
         return;
+    out->is_secure = false;
     out->status = answered ? ROUTE_PERMANENT : ROUTE_TEMPORARY;
     out->reason = answered ? arena_printf(a, "5.4.4 %.*s has no address", STR_ARGS(host))
                            : arena_printf(a, "4.4.3 DNS does not answer for %.*s", STR_ARGS(host));

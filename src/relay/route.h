@@ -28,6 +28,9 @@ struct route {
     struct str hosts[ROUTE_HOSTS_MAX]; /* the best first; names, or numeric addresses */
     size_t count;
     uint16_t port;
+    struct str domain; /* whose servers these are: what they publish about TLS holds. "" where the config
+                          names the host */
+    bool is_secure;    /* DNSSEC proved which hosts these are; or the config names the host */
 };
 void route_find(const struct config *c, const struct route_resolver *dns, struct str domain, struct arena *a,
                 struct route *out);
@@ -37,6 +40,8 @@ struct route_addresses {
     struct str reason;
     struct str addresses[ROUTE_ADDRESSES_MAX]; /* numeric, IPv6 before IPv4 */
     size_t count;
+    bool is_secure;       /* DNSSEC proved all of them */
+    struct str canonical; /* struct dns_answer; "" where there is none */
 };
 void route_addresses(const struct route_resolver *dns, struct str host, struct arena *a,
                      struct route_addresses *out);

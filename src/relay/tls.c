@@ -1,22 +1,34 @@
 #include "relay/tls.h"
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "config/config.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
-#define DESCRIPTION_MAX 100 /* version, space, cipher */
+#define DESCRIPTION_MAX 120               /* version, cipher, and what was proven */
+#define AUTHORITIES_MAX ((size_t)4 << 20) /* Debian's has 220 KiB */
 
 struct tls {
     SSL *ssl;
     char description[DESCRIPTION_MAX];
 };
 
-static SSL_CTX *context;
+/* Set by tls_start, before threads. */
+static SSL_CTX *any_context;    /* whatever the other side can do */
+static SSL_CTX *strict_context; /* what is worth checking */
+static struct buf
+    authorities; /* PEM; parsed when the first certificate is to be verified: most servers never do */
 
 static bool fail(struct err *e, const char *what)
 {
@@ -28,19 +40,83 @@ static bool fail(struct err *e, const char *what)
     return err_set(e, ERR_TEMPORARY, "%s: %s", what, words);
 }
 
-bool tls_start(struct err *e)
+/* --- who vouches for names --- */
+
+static void read_authorities(const struct config *c)
 {
-    context = SSL_CTX_new(TLS_client_method());
-    if (!context || !SSL_CTX_set_min_proto_version(context, TLS1_VERSION) ||
-        !SSL_CTX_set_cipher_list(context, "DEFAULT:@SECLEVEL=0"))
+    CLEAN_FREE char *path = mem_copy_c(c->tls_authorities.p, c->tls_authorities.n);
+    CLEAN_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int error = fd < 0 ? errno : 0;
+    buf_init(&authorities, AUTHORITIES_MAX);
+    while (error == 0) {
+        char *room = buf_room(&authorities, 65536);
+        ssize_t n = room ? read(fd, room, 65536) : -1;
+        if (n == 0)
+            return;
+        if (n > 0)
+            buf_grew(&authorities, (size_t)n);
+        else if (!room || errno != EINTR)
+            error = room ? errno : EFBIG;
+    }
+    buf_reset(&authorities);
+    LOG_WARNING(
+        "relay.authorities", F_C("path", path), F_C("reason", strerror(error)),
+        F_C("effect", "no server's certificate can be verified: MTA-STS and tls = verify refuse mail"));
+}
+
+static X509_STORE *store;
+
+static void make_store(void)
+{
+    BIO *bio = BIO_new_mem_buf(authorities.p, (int)authorities.n);
+    X509 *x;
+    store = X509_STORE_new();
+    if (!store || !bio)
+        abort(); /* out of memory */
+    while ((x = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL))) {
+        X509_STORE_add_cert(store, x);
+        X509_free(x);
+    }
+    ERR_clear_error(); /* the end of the text is one */
+    BIO_free(bio);
+}
+
+static X509_STORE *known_authorities(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_store);
+    return store;
+}
+
+/* --- contexts --- */
+
+static SSL_CTX *make_context(int version, const char *ciphers)
+{
+    SSL_CTX *c = SSL_CTX_new(TLS_client_method());
+    if (!c || !SSL_CTX_set_min_proto_version(c, version) || !SSL_CTX_set_cipher_list(c, ciphers) ||
+        SSL_CTX_dane_enable(c) <= 0)
+        return NULL;
+    /* The handshake goes on whatever the certificate; check() looks at it before anything is sent. So there
+     * is one way to a result, and the other side gets a QUIT and not a broken connection. */
+    SSL_CTX_set_verify(c, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_options(c, SSL_OP_IGNORE_UNEXPECTED_EOF); /* many peers leave without close_notify */
+    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+    return c;
+}
+
+bool tls_start(const struct config *c, struct err *e)
+{
+    any_context = make_context(TLS1_VERSION, "DEFAULT:@SECLEVEL=0");
+    strict_context = make_context(TLS1_2_VERSION, "DEFAULT"); /* RFC 8461 section 10.2 wants 1.2 at least */
+    if (!any_context || !strict_context)
         return fail(e, "setting up TLS");
-    SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF); /* many peers leave without close_notify */
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    read_authorities(c);
     return true;
 }
+
+/* --- the handshake --- */
 
 static bool is_numeric(const char *host)
 {
@@ -75,16 +151,100 @@ static bool handshake(struct tls *t, int fd, struct deadline d, struct err *e)
     }
 }
 
-struct tls *tls_connect(int fd, const char *host, struct deadline d, struct err *e)
+/* RFC 8461 section 4.1: a DNS-ID, in which "*" may stand for the whole first label; the CN is not looked at.
+ */
+static bool demand_name(SSL *ssl, const char *host)
+{
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    return SSL_set1_verify_cert_store(ssl, known_authorities()) == 1 &&
+           (is_numeric(host) ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host)
+                             : SSL_set1_host(ssl, host)) == 1;
+}
+
+/* RFC 7672 section 3.1.1: with DANE-EE neither names nor dates count. Section 3.2.2: names for DANE-TA. */
+static bool demand_dane(SSL *ssl, const char *host, const struct tls_demand *demand)
+{
+    if (SSL_dane_enable(ssl, host) <= 0)
+        return false;
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+    if (demand->other.n > 0) {
+        CLEAN_FREE char *other = mem_copy_c(demand->other.p, demand->other.n);
+        if (SSL_add1_host(ssl, other) != 1)
+            return false;
+    }
+    int usable = 0;
+    for (size_t i = 0; i < demand->record_count; i++) {
+        const struct dane_record *r = &demand->records[i];
+        usable += SSL_dane_tlsa_add(ssl, r->usage, r->selector, r->matching, (const unsigned char *)r->data.p,
+                                    r->data.n) > 0;
+    }
+    return usable > 0; /* without any, OpenSSL would not check at all */
+}
+
+static bool prepare(SSL *ssl, int fd, const struct tls_demand *demand)
+{
+    CLEAN_FREE char *host = mem_copy_c(demand->host.p, demand->host.n);
+    return SSL_set_fd(ssl, fd) == 1 && (demand->check != TLS_CHECK_DANE || demand_dane(ssl, host, demand)) &&
+           (demand->check != TLS_CHECK_NAME || demand_name(ssl, host)) &&
+           (is_numeric(host) || SSL_set_tlsext_host_name(ssl, host) == 1);
+}
+
+/* --- what it proved --- */
+
+static enum tls_rpt_result result_of(long verified)
+{
+    switch (verified) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH: return TLS_RPT_CERTIFICATE_HOST_MISMATCH;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+    case X509_V_ERR_CERT_HAS_EXPIRED: return TLS_RPT_CERTIFICATE_EXPIRED;
+    case X509_V_ERR_DANE_NO_MATCH: return TLS_RPT_TLSA_INVALID;
+    default: return TLS_RPT_CERTIFICATE_NOT_TRUSTED;
+    }
+}
+
+static enum tls_rpt_result check(struct tls *t, const struct tls_demand *demand, struct err *e)
+{
+    if (demand->check == TLS_CHECK_NONE)
+        return TLS_RPT_SUCCESS;
+    if (!SSL_get0_peer_certificate(t->ssl)) { /* of which OpenSSL would say that nothing is wrong with it */
+        err_set(e, ERR_TEMPORARY, "the server shows no certificate");
+        return TLS_RPT_CERTIFICATE_NOT_TRUSTED;
+    }
+    long verified = SSL_get_verify_result(t->ssl);
+    if (verified == X509_V_OK &&
+        (demand->check != TLS_CHECK_DANE || SSL_get0_dane_authority(t->ssl, NULL, NULL) >= 0))
+        return TLS_RPT_SUCCESS;
+    if (verified == X509_V_OK || verified == X509_V_ERR_DANE_NO_MATCH) {
+        err_set(e, ERR_TEMPORARY, "no TLSA record fits the server's certificate");
+        return TLS_RPT_TLSA_INVALID;
+    }
+    err_set(e, ERR_TEMPORARY, "the server's certificate: %s", X509_verify_cert_error_string(verified));
+    return result_of(verified);
+}
+
+static void describe(struct tls *t, const struct tls_demand *demand, enum tls_rpt_result result)
+{
+    static const char *const PROVEN[] = {
+        [TLS_CHECK_NONE] = "", [TLS_CHECK_NAME] = " verified", [TLS_CHECK_DANE] = " DANE"};
+    snprintf(t->description, sizeof t->description, "%s %s%s", SSL_get_version(t->ssl),
+             SSL_get_cipher_name(t->ssl), result == TLS_RPT_SUCCESS ? PROVEN[demand->check] : "");
+}
+
+struct tls *tls_connect(int fd, const struct tls_demand *demand, struct deadline d,
+                        enum tls_rpt_result *result, struct err *e)
 {
     struct tls *t = MEM_NEW(struct tls);
-    t->ssl = SSL_new(context);
-    if (!t->ssl || !SSL_set_fd(t->ssl, fd) || (!is_numeric(host) && !SSL_set_tlsext_host_name(t->ssl, host)))
+    *result = TLS_RPT_VALIDATION_FAILURE;
+    t->ssl = SSL_new(demand->is_strict ? strict_context : any_context);
+    if (!t->ssl || !prepare(t->ssl, fd, demand))
         fail(e, "starting TLS");
     else if (handshake(t, fd, d, e)) {
-        snprintf(t->description, sizeof t->description, "%s %s", SSL_get_version(t->ssl),
-                 SSL_get_cipher_name(t->ssl));
-        return t;
+        *result = check(t, demand, e);
+        describe(t, demand, *result);
+        if (*result == TLS_RPT_SUCCESS || !demand->is_strict)
+            return t;
     }
     tls_free(t);
     return NULL;

@@ -8,7 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const enum dns_type TYPES[] = {DNS_A, DNS_PTR, DNS_MX, DNS_TXT, DNS_AAAA, DNS_TLSA};
+    static const enum dns_type TYPES[] = {DNS_A,    DNS_PTR,  DNS_MX,    DNS_TXT,
+                                          DNS_AAAA, DNS_TLSA, DNS_CNAME, DNS_SRV};
     CLEAN_BUF struct buf out;
     uint16_t preference;
     buf_init(&out, 70000);
@@ -20,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!str_starts(buf_str(&out), STR("before")) || (!ok && out.n != 6) || out.n > 6 + size + 60)
         abort();
     struct str text = str_from_offset(buf_str(&out), 6);
-    bool is_name = ok && (type == DNS_MX || type == DNS_PTR);
+    bool is_name = ok && (type == DNS_MX || type == DNS_PTR || type == DNS_CNAME);
     for (size_t i = 0; is_name && i < text.n; i++)
         if (text.p[i] <= ' ' || text.p[i] >= 127 || text.p[i] == '\\')
             abort();

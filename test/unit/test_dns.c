@@ -16,7 +16,7 @@
 
 enum { NO_ERROR = 0, SERVER_FAILURE = 2, NAME_ERROR = 3 };
 
-/* name in wire form, type, rcode, rdata */
+/* name in wire form, type, rcode, rdata; CNAME answers every question */
 struct zone_line {
     struct str name;
     uint16_t type;
@@ -28,6 +28,8 @@ static const struct zone_line ZONE[] = {
     {STR_INIT("\7example\4test\0"), DNS_MX, NO_ERROR, STR_INIT("\0\24\3MX2\7example\4test\0")},
     {STR_INIT("\2mx\7example\4test\0"), DNS_A, NO_ERROR, STR_INIT("\177\0\0\11")},
     {STR_INIT("\2mx\7example\4test\0"), DNS_TXT, NO_ERROR, STR_INIT("\3abc\3def")},
+    {STR_INIT("\4real\4test\0"), DNS_A, NO_ERROR, STR_INIT("\177\0\0\12")},
+    {STR_INIT("\5alias\4test\0"), DNS_CNAME, NO_ERROR, STR_INIT("\4Real\4test\0")},
     {STR_INIT("\4null\4test\0"), DNS_MX, NO_ERROR, STR_INIT("\0\0\0")},
     {STR_INIT("\4gone\4test\0"), DNS_MX, NAME_ERROR, STR_INIT("")},
     {STR_INIT("\4fail\4test\0"), DNS_MX, SERVER_FAILURE, STR_INIT("")},
@@ -46,6 +48,17 @@ static void put16(struct buf *out, unsigned v)
     buf_add_byte(out, (char)(v & 255));
 }
 
+static void put_record(struct buf *out, unsigned type, struct str rdata)
+{
+    put16(out, 0xc000 | HEADER); /* the name of the question */
+    put16(out, type);
+    put16(out, 1);
+    put16(out, 0);
+    put16(out, 60);
+    put16(out, (unsigned)rdata.n);
+    buf_add(out, rdata);
+}
+
 static void answer(struct server *s, struct str query, struct buf *out)
 {
     struct str name = str_from_offset(query, HEADER);
@@ -56,20 +69,14 @@ static void answer(struct server *s, struct str query, struct buf *out)
     CLEAN_BUF struct buf records;
     buf_init(&records, PACKET_MAX);
     for (size_t i = 0; i < sizeof ZONE / sizeof *ZONE; i++) {
-        if (!str_eq_nocase(name, ZONE[i].name) || type != ZONE[i].type)
+        if (!str_eq_nocase(name, ZONE[i].name) || (type != ZONE[i].type && ZONE[i].type != DNS_CNAME))
             continue;
         rcode = ZONE[i].rcode;
         if (rcode != NO_ERROR)
             continue;
         s->asked += i == 0;
         count++;
-        put16(&records, 0xc000 | HEADER); /* the name of the question */
-        put16(&records, type);
-        put16(&records, 1);
-        put16(&records, 0);
-        put16(&records, 60);
-        put16(&records, (unsigned)ZONE[i].rdata.n);
-        buf_add(&records, ZONE[i].rdata);
+        put_record(&records, ZONE[i].type, ZONE[i].rdata);
     }
     buf_add(out, str_slice(query, 0, 2));
     put16(out, 0x8580 | rcode); /* QR AA RD RA */
@@ -165,6 +172,12 @@ static void answers_of_each_kind(void **state)
 
     a = look_up(&s, DNS_A, "mx.example.test.");
     assert_true(a.count == 1 && str_eq(a.records[0].data, STR("127.0.0.9")));
+    assert_true(a.canonical.n == 0); /* case and a final dot make no alias */
+    a = look_up(&s, DNS_A, "alias.test");
+    assert_true(a.count == 1 && str_eq(a.records[0].data, STR("127.0.0.10")));
+    assert_true(str_eq(a.canonical, STR("real.test")));
+    a = look_up(&s, DNS_CNAME, "alias.test");
+    assert_true(a.count == 1 && str_eq(a.records[0].data, STR("real.test")) && a.canonical.n == 0);
     a = look_up(&s, DNS_TXT, "MX.example.test");
     assert_true(a.count == 1 && str_eq(a.records[0].data, STR("abcdef")));
     a = look_up(&s, DNS_MX, "null.test");

@@ -150,6 +150,9 @@ static void records_become_text(void **state)
     rdata_is(DNS_A, STR("\xc0\x00\x02"), NULL, 0);
     rdata_is(DNS_AAAA, STR("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1"), "2001:db8::1", 0);
     rdata_is(DNS_MX, STR("\x01\x0a\3MX1\7example\0"), "mx1.example", 266);
+    rdata_is(DNS_CNAME, STR("\3Www\7example\0"), "www.example", 0);
+    rdata_is(DNS_SRV, STR("\0\12\0\1\3\xe1\2mx\7example\0"), "1 993 mx.example", 10);
+    rdata_is(DNS_SRV, STR("\0\12\0\1\3\xe1"), NULL, 0);
     rdata_is(DNS_MX, STR("\0\0\0"), "", 0);
     rdata_is(DNS_MX, STR("\0\0"), NULL, 0);
     rdata_is(DNS_MX, STR("\0\1\3mx1"), NULL, 0);

@@ -1,0 +1,190 @@
+#include "relay/tls_policy.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "message/header.h"
+
+#include <arpa/inet.h>
+
+struct tls_policies {
+    struct route_resolver dns;
+};
+
+struct tls_policies *tls_policies_new(const struct route_resolver *dns)
+{
+    struct tls_policies *all = MEM_NEW(struct tls_policies);
+    all->dns = *dns;
+    return all;
+}
+
+enum tls_wish tls_wish_of(bool requires_tls, struct str message)
+{
+    struct header_field f;
+    if (requires_tls)
+        return TLS_WISH_REQUIRE;
+    if (header_find(message, STR("TLS-Required"), &f) && str_eq_nocase(str_trim(f.value), STR("No")))
+        return TLS_WISH_WAIVE;
+    return TLS_WISH_NONE;
+}
+
+/* A decision under way: for one host of a destination. */
+struct decision {
+    struct tls_policies *all;
+    const struct tls_destination *to;
+    struct str host;
+    const struct route_addresses *addresses;
+    struct arena *arena;
+    struct tls_policy *out;
+    struct str *reason;
+};
+
+static bool refuse(struct decision *d, struct str reason)
+{
+    *d->reason = reason;
+    return false;
+}
+
+static bool is_numeric(struct str host, struct arena *a)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    const char *c = arena_copy_c(a, host);
+    return inet_pton(AF_INET, c, address) == 1 || inet_pton(AF_INET6, c, address) == 1;
+}
+
+static void raise_to(struct decision *d, enum tls_level level)
+{
+    if (d->out->level < level)
+        d->out->level = level;
+}
+
+static void demand_name(struct decision *d)
+{
+    raise_to(d, TLS_LEVEL_PROVEN);
+    d->out->demand.check = TLS_CHECK_NAME;
+    d->out->demand.is_strict = true;
+}
+
+/* --- DANE --- */
+
+enum dane_found { DANE_FOUND_NONE, DANE_FOUND_UNUSABLE, DANE_FOUND_USABLE, DANE_FOUND_ERROR };
+
+/* The TLSA records at one name. Those of a zone that is not signed do not count. */
+static enum dane_found ask_tlsa(struct decision *d, struct str base)
+{
+    struct dns_answer answer = {0};
+    struct str name = arena_printf(d->arena, "_%u._tcp.%.*s", d->to->route->port, STR_ARGS(base));
+    d->all->dns.lookup(d->all->dns.context, DNS_TLSA, name, d->arena, &answer);
+    if (answer.status == DNS_TEMPORARY)
+        return DANE_FOUND_ERROR;
+    if (answer.status != DNS_FOUND || !answer.secure)
+        return DANE_FOUND_NONE;
+    struct dane_record *usable = ARENA_ARRAY(d->arena, struct dane_record, DANE_RECORDS_MAX);
+    size_t n = 0;
+    for (size_t i = 0; i < answer.count && n < DANE_RECORDS_MAX; i++)
+        n += dane_read(answer.records[i].data, &usable[n]) && dane_is_usable(&usable[n]);
+    if (n == 0)
+        return DANE_FOUND_UNUSABLE;
+    d->out->demand.records = usable;
+    d->out->demand.record_count = n;
+    d->out->demand.host = base;
+    return DANE_FOUND_USABLE;
+}
+
+static bool is_secure_alias(struct decision *d)
+{
+    struct dns_answer alias = {0};
+    d->all->dns.lookup(d->all->dns.context, DNS_CNAME, d->host, d->arena, &alias);
+    return alias.status == DNS_FOUND && alias.secure;
+}
+
+/* RFC 7672 section 2.2.2: where aliases lead is the better place, if the whole way is signed; the host's own
+ * name is the other one, and the only one if but the alias itself is signed. */
+static enum dane_found ask_names(struct decision *d)
+{
+    const struct route_addresses *at = d->addresses;
+    bool is_alias = at->canonical.n > 0;
+    if (at->is_secure && is_alias) {
+        enum dane_found found = ask_tlsa(d, at->canonical);
+        if (found != DANE_FOUND_NONE)
+            return found;
+    }
+    return at->is_secure || (is_alias && is_secure_alias(d)) ? ask_tlsa(d, d->host) : DANE_FOUND_NONE;
+}
+
+/* False: refused. *decided: DANE says how it is. */
+static bool take_dane(struct decision *d, bool *decided)
+{
+    const struct route *route = d->to->route;
+    *decided = false;
+    if (!route->is_secure || is_numeric(d->host, d->arena))
+        return true;
+    switch (ask_names(d)) {
+    case DANE_FOUND_NONE: return true;
+    case DANE_FOUND_ERROR: /* section 2.1.2: perhaps somebody hides them; the host is not used */
+        return refuse(d, arena_printf(d->arena, "4.7.5 DNS gives no valid answer about TLSA records of %.*s",
+                                      STR_ARGS(d->host)));
+    case DANE_FOUND_UNUSABLE: /* section 2.2: TLS is there, but nothing to check it by */
+        raise_to(d, TLS_LEVEL_ENCRYPT);
+        break;
+    case DANE_FOUND_USABLE:
+        raise_to(d, TLS_LEVEL_PROVEN);
+        d->out->demand.check = TLS_CHECK_DANE;
+        d->out->demand.is_strict = true;
+        d->out->demand.other = route->domain;
+        break;
+    }
+    *decided = true;
+    return true;
+}
+
+/* --- the administrator --- */
+
+static bool take_least(struct decision *d)
+{
+    switch (d->to->least) {
+    case DIRECTORY_TLS_ANY: break;
+    case DIRECTORY_TLS_ENCRYPT: raise_to(d, TLS_LEVEL_ENCRYPT); break;
+    case DIRECTORY_TLS_VERIFY: demand_name(d); break;
+    case DIRECTORY_TLS_DANE:
+        if (d->out->demand.check != TLS_CHECK_DANE)
+            return refuse(d, arena_printf(d->arena, "4.7.5 %.*s has no TLSA records, which its route demands",
+                                          STR_ARGS(d->host)));
+        break;
+    case DIRECTORY_TLS_NONE: d->out->level = TLS_LEVEL_NEVER; break;
+    }
+    return true;
+}
+
+/* --- the message --- */
+
+/* RFC 8689 section 4.2.1: the host's name is one that DNSSEC or MTA-STS vouches for, its certificate is for
+ * that name, and it offers REQUIRETLS too. */
+static bool take_requiretls(struct decision *d)
+{
+    if (d->out->level == TLS_LEVEL_NEVER)
+        return refuse(
+            d, arena_printf(d->arena, "5.7.30 REQUIRETLS: the route to %.*s has no TLS", STR_ARGS(d->host)));
+    if (d->out->level < TLS_LEVEL_PROVEN) {
+        if (!d->to->route->is_secure)
+            return refuse(d, arena_printf(d->arena,
+                                          "5.7.30 REQUIRETLS: neither DNSSEC nor MTA-STS says that %.*s is a "
+                                          "server of %.*s",
+                                          STR_ARGS(d->host), STR_ARGS(d->to->route->domain)));
+        demand_name(d);
+    }
+    d->out->wants_requiretls = true;
+    return true;
+}
+
+bool tls_policy_find(struct tls_policies *all, const struct tls_destination *to, struct str host,
+                     const struct route_addresses *addresses, struct arena *a, struct tls_policy *out,
+                     struct str *reason)
+{
+    struct decision d = {all, to, host, addresses, a, out, reason};
+    bool is_waived = to->wish == TLS_WISH_WAIVE && to->least != DIRECTORY_TLS_DANE, has_dane = false;
+    *out = (struct tls_policy){.level = TLS_LEVEL_MAY, .demand = {.host = host}};
+    if (to->least != DIRECTORY_TLS_NONE && to->least != DIRECTORY_TLS_VERIFY && !is_waived &&
+        !take_dane(&d, &has_dane))
+        return false;
+    return take_least(&d) && (to->wish != TLS_WISH_REQUIRE || take_requiretls(&d));
+}

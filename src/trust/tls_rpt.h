@@ -1,0 +1,25 @@
+/* SMTP TLS Reporting (RFC 8460): what came of TLS in a session with another mail server, by the names that
+ * reports use. */
+#ifndef TRUST_TLS_RPT_H
+#define TRUST_TLS_RPT_H
+#include "base/arena.h"
+
+/* Section 4.3. */
+enum tls_rpt_result {
+    TLS_RPT_SUCCESS,
+    TLS_RPT_STARTTLS_NOT_SUPPORTED,
+    TLS_RPT_CERTIFICATE_HOST_MISMATCH,
+    TLS_RPT_CERTIFICATE_EXPIRED,
+    TLS_RPT_CERTIFICATE_NOT_TRUSTED,
+    TLS_RPT_VALIDATION_FAILURE, /* anything without a name of its own: a handshake that broke off */
+    TLS_RPT_TLSA_INVALID,       /* no TLSA record fits the certificate */
+    TLS_RPT_DNSSEC_INVALID,     /* the TLSA records could not be had */
+    TLS_RPT_DANE_REQUIRED,
+    TLS_RPT_STS_POLICY_FETCH_ERROR,
+    TLS_RPT_STS_POLICY_INVALID,
+    TLS_RPT_STS_WEBPKI_INVALID, /* the certificate of the policy's web server */
+    TLS_RPT_RESULTS
+};
+struct str tls_rpt_result_name(enum tls_rpt_result r); /* "starttls-not-supported"; "" for success */
+
+#endif
