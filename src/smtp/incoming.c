@@ -68,7 +68,8 @@ static void note_fields(struct receiver *r)
     struct str rest = buf_str(&r->gathered);
     while (header_next(&rest, &f)) {
         if (r->out->message_id.n == 0 && str_eq_nocase(f.name, STR("Message-ID")))
-            r->out->message_id = str_slice(header_unfold(f.value, r->arena), 0, INCOMING_MESSAGE_ID_MAX);
+            r->out->message_id =
+                arena_copy(r->arena, str_slice(header_unfold(f.value, r->arena), 0, INCOMING_MESSAGE_ID_MAX));
         else if (r->wish->fix && str_eq_nocase(f.name, STR("From")) && r->out->froms++ == 0)
             r->out->from = arena_copy(r->arena, f.value);
     }
