@@ -1,18 +1,15 @@
 #include "keeper/awake.h"
 
-#include "account/account.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "keeper/keeper.h"
+#include "keeper/nursery.h"
 #include "keeper/parked.h"
 #include "storage/source.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,8 +48,7 @@ struct account {
 struct awake {
     struct role *role;
     struct loop *loop;
-    const char *dir;
-    const struct sandbox_filter *filter;
+    struct nursery *nursery;
     struct awake_handlers handlers;
     void *context;
     bool stopping;
@@ -186,37 +182,6 @@ static void forget_if_asleep(struct account *a)
 
 /* --- the process --- */
 
-/* Of an account; 0 and 1 are /dev/null, 2 is the log. */
-enum { CONTROL_FD = 3, STORE_FD = 4, FIRST_FREE_FD = 5 };
-
-/* In the child: drops what belongs to keeper and to other accounts, then is the account. */
-static _Noreturn void become_account(struct account *a, const char *address, pid_t keeper, int control,
-                                     int store)
-{
-    struct awake *all = a->all;
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* so that a new keeper never meets a process of the old one */
-    if (getppid() != keeper)
-        _exit(0);
-    for (size_t i = 0; i < BUCKETS && all->errands > 0; i++)
-        for (struct account *other = all->buckets[i]; other; other = other->next)
-            while (other->first)
-                errand_free(take_first(other)); /* the bytes of others' sessions */
-    if (dup3(control, CONTROL_FD, O_CLOEXEC) < 0 || (store >= 0 && dup3(store, STORE_FD, O_CLOEXEC) < 0) ||
-        close_range(store >= 0 ? FIRST_FREE_FD : STORE_FD, ~0u, 0) < 0)
-        log_die("account.start", "cannot arrange descriptors: %s", strerror(errno));
-    char dir[4096];
-    if (snprintf(dir, sizeof dir, "%s/%lld", all->dir, (long long)a->id) >= (int)sizeof dir)
-        log_die("account.start", "the path of the data directory is too long");
-    struct account_start start = {.id = a->id,
-                                  .address = address,
-                                  .dir = dir,
-                                  .store = store >= 0 ? STORE_FD : -1,
-                                  .control = CONTROL_FD,
-                                  .config = all->role->config,
-                                  .filter = all->filter};
-    _exit(account_main(&start));
-}
-
 static void control_frame(void *context, struct loop_channel *c, struct ipc_frame *f);
 static void control_closed(void *context, struct loop_channel *c);
 
@@ -273,14 +238,16 @@ static bool wake(struct account *a, struct err *e)
         return err_set(e, ERR_TEMPORARY, "no socketpair: %s", strerror(errno));
     char *address =
         a->first ? mem_copy_c(a->first->address, strlen(a->first->address)) : parked_address(a->parked);
-    pid_t keeper = getpid(), pid = fork();
-    if (pid == 0)
-        become_account(a, address, keeper, ends[1], store);
+    pid_t pid;
+    bool is_born = nursery_bear(
+        a->all->nursery,
+        &(struct nursery_birth){.account = a->id, .address = address, .control = ends[1], .store = store},
+        &pid, e);
     close(ends[1]);
-    if (pid < 0) {
+    if (!is_born) {
         free(address);
         close(ends[0]);
-        return err_set(e, ERR_TEMPORARY, "cannot fork: %s", strerror(errno));
+        return false;
     }
     a->state = AWAKE;
     a->address = address;
@@ -384,12 +351,8 @@ static void control_closed(void *context, struct loop_channel *c)
 {
     struct account *a = context;
     struct awake *all = a->all;
-    int status = 0;
     (void)c;
-    kill(a->pid, SIGKILL);
-    while (waitpid(a->pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    note_death(a, status);
+    note_death(a, nursery_bury(all->nursery, a->pid));
     a->state = ASLEEP;
     free(a->address);
     a->address = NULL;
@@ -482,17 +445,27 @@ void awake_hand(struct awake *all, int64_t id, struct errand *e)
 
 /* --- the whole --- */
 
+/* In a fork: bytes of people's sessions. */
+static void forget_errands(void *context)
+{
+    struct awake *all = context;
+    for (size_t i = 0; i < BUCKETS && all->errands > 0; i++)
+        for (struct account *a = all->buckets[i]; a; a = a->next)
+            while (a->first)
+                errand_free(take_first(a));
+}
+
+void awake_reconfigure(struct awake *all)
+{
+    nursery_reconfigure(all->nursery);
+}
+
 struct awake *awake_new(struct role *r, struct loop *l, const char *dir, const struct sandbox_filter *filter,
                         size_t parked_max, const struct awake_handlers *handlers, void *context)
 {
     struct awake *all = MEM_NEW(struct awake);
-    *all = (struct awake){.role = r,
-                          .loop = l,
-                          .dir = dir,
-                          .filter = filter,
-                          .handlers = *handlers,
-                          .context = context,
-                          .store = -1};
+    *all = (struct awake){.role = r, .loop = l, .handlers = *handlers, .context = context, .store = -1};
+    all->nursery = nursery_new(r, dir, filter, forget_errands, all);
     all->parking = parking_new(l, parked_max, roused);
     return all;
 }

@@ -40,6 +40,9 @@ struct awake_handlers {
 struct awake *awake_new(struct role *r, struct loop *l, const char *dir, const struct sandbox_filter *filter,
                         size_t parked_max, const struct awake_handlers *handlers, void *context);
 
+/* The role has a new config: whoever wakes from now on has it too. */
+void awake_reconfigure(struct awake *a);
+
 /* Takes the errand over: it is carried out, or refused, now or before its deadline. */
 void awake_hand(struct awake *a, int64_t account, struct errand *errand);
 

@@ -1,5 +1,5 @@
 /* The keeper role: takes requests from smtp, queue and login, and hands them to account processes
- * (keeper/awake.h). It stays small, because every account process is a fork of it. */
+ * (keeper/awake.h), which are forks of a process that it keeps small for that (keeper/nursery.h). */
 #include "keeper/keeper.h"
 
 #include "account/account.h"
@@ -180,6 +180,12 @@ static bool may_still_send(enum role_kind kind)
     return kind == ROLE_SMTP;
 }
 
+static void reconfigure(void *context)
+{
+    struct keeper_role *k = context;
+    awake_reconfigure(k->awake);
+}
+
 static void stop_if_done(void *context)
 {
     struct keeper_role *k = context;
@@ -291,7 +297,8 @@ int keeper_main(struct role *r)
     k.awake = awake_new(r, k.loop, dir, filter, room_for_parked(),
                         &(struct awake_handlers){.gone = stop_if_done, .asks = account_asks}, &k);
     k.shared = shared_new(r, k.loop, k.awake);
-    role_attach(r, k.loop, &(struct role_handlers){.channel = new_client, .stop = stop}, &k);
+    role_attach(r, k.loop,
+                &(struct role_handlers){.channel = new_client, .config = reconfigure, .stop = stop}, &k);
     loop_run(k.loop);
     loop_free(k.loop);
     sandbox_filter_free(filter);

@@ -103,14 +103,26 @@ static void *send_many(void *context)
 #define KILLS_MAX 15
 static atomic_bool killing;
 
+/* The account processes, children of the nursery, which stands in pids[n]; 0: none. */
+static size_t accounts_of(struct here *h, pid_t pids[65])
+{
+    pid_t nursery;
+    if (children_of(tree_pid(&h->tree, ROLE_KEEPER), &nursery, 1) == 0)
+        return 0;
+    size_t n = children_of(nursery, pids, 64);
+    pids[n] = nursery;
+    return n;
+}
+
+/* An account, now and then all with the process that they come from. */
 static void *kill_some(void *context)
 {
     struct here *h = context;
     unsigned kills = 0;
     while (atomic_load(&killing) && kills < KILLS_MAX) {
-        pid_t pids[64];
-        size_t n = children_of(tree_pid(&h->tree, ROLE_KEEPER), pids, 64);
-        if (n > 0 && kill(pids[(size_t)rand() % n], SIGKILL) == 0)
+        pid_t pids[65];
+        size_t n = accounts_of(h, pids);
+        if (n > 0 && kill(pids[(size_t)rand() % (n + 1)], SIGKILL) == 0)
             kills++;
         usleep(10000 + (useconds_t)rand() % 40000);
     }
@@ -345,10 +357,10 @@ static int idle_session(struct here *h, int64_t account)
 /* All accounts of this test's are gone. */
 static void wait_for_sleep(struct here *h)
 {
-    pid_t pids[64];
-    for (int i = 0; i < 400 && children_of(tree_pid(&h->tree, ROLE_KEEPER), pids, 64) > 0; i++)
+    pid_t pids[65];
+    for (int i = 0; i < 400 && accounts_of(h, pids) > 0; i++)
         usleep(100000);
-    assert_int_equal(children_of(tree_pid(&h->tree, ROLE_KEEPER), pids, 64), 0);
+    assert_int_equal(accounts_of(h, pids), 0);
 }
 
 static void deliver(struct here *h, int64_t account)
