@@ -106,13 +106,36 @@ static void say_taken(const struct config_listener *l, const char *where)
                   known ? holder : "another user's process");
 }
 
+/* A unix socket that nobody listens on is no obstacle: serve takes its place. */
+static void check_unix(const struct config_listener *l, const char *where)
+{
+    struct sockaddr_storage at;
+    socklen_t n = config_listener_address(l, &at);
+    CLEAN_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    CLEAN_FREE char *folder = mem_copy_c(l->path.p, str_rfind_byte(l->path, '/') + 1);
+    if (fd >= 0 && (connect(fd, (const struct sockaddr *)&at, n) == 0 || errno == EAGAIN))
+        check_say(CHECK_OK, "%s has somebody who listens: golub, if it runs", where);
+    else if (errno == EACCES)
+        check_say(CHECK_WARNING, "%s may not be opened by you", where);
+    else if (errno != ECONNREFUSED && errno != ENOENT)
+        check_say(CHECK_ERROR, "%s: %s", where, strerror(errno));
+    else if (access(folder, W_OK | X_OK) < 0)
+        check_say(CHECK_WARNING, "%s: %s: %s", where, folder, strerror(errno));
+    else
+        check_say(CHECK_OK, "%s is free", where);
+}
+
 void check_listeners(const struct config *c)
 {
     for (size_t i = 0; i < c->listener_count; i++) {
         const struct config_listener *l = &c->listeners[i];
-        char where[128];
-        snprintf(where, sizeof where, "%s on %.*s port %u", service_name(l->service), STR_ARGS(l->address),
-                 l->port);
+        char where[CONFIG_LISTENER_WORDS_MAX + 32], words[CONFIG_LISTENER_WORDS_MAX];
+        config_listener_words(l, words);
+        snprintf(where, sizeof where, "%s on %s", service_name(l->service), words);
+        if (l->path.n > 0) {
+            check_unix(l, where);
+            continue;
+        }
         int why = try_bind(l);
         if (why == 0)
             check_say(CHECK_OK, "%s is free", where);

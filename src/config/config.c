@@ -8,8 +8,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #define CONFIG_FILE_MAX ((size_t)1 << 20) /* a thousand routes fit ten times */
 
@@ -26,6 +28,7 @@ static const struct {
     [SERVICE_IMAPS] = {"imaps", 993, true, false},
     [SERVICE_POP3] = {"pop3", 110, false, false},
     [SERVICE_POP3S] = {"pop3s", 995, true, false},
+    [SERVICE_LMTP] = {"lmtp", 24, false, true},
 };
 
 const char *service_name(enum service s)
@@ -58,7 +61,9 @@ struct reading {
     uint32_t port_base;
     bool has_port_base;
     int64_t ports[SERVICE_COUNT]; /* -1: by default, 0: none */
-    struct str section;           /* of the line at hand */
+    struct config_listener lmtp[CONFIG_LISTENERS_MAX];
+    size_t lmtp_count;
+    struct str section; /* of the line at hand */
 };
 
 typedef bool value_fn(struct reading *r, void *to, struct str value, struct err *e);
@@ -288,7 +293,22 @@ static bool is_numeric_address(struct str s)
 
 unsigned config_listener_address(const struct config_listener *l, struct sockaddr_storage *to)
 {
+    struct sockaddr_un *local = (struct sockaddr_un *)to;
+    if (l->path.n > 0) {
+        memset(to, 0, sizeof *to);
+        local->sun_family = AF_UNIX;
+        memcpy(local->sun_path, l->path.p, l->path.n); /* take_lmtp has seen that it fits */
+        return sizeof *local;
+    }
     return numeric_address(l->address, l->port, to);
+}
+
+void config_listener_words(const struct config_listener *l, char words[CONFIG_LISTENER_WORDS_MAX])
+{
+    if (l->path.n > 0)
+        snprintf(words, CONFIG_LISTENER_WORDS_MAX, "%.*s", STR_ARGS(l->path));
+    else
+        snprintf(words, CONFIG_LISTENER_WORDS_MAX, "%.*s port %u", STR_ARGS(l->address), l->port);
 }
 
 /* The server may carry a port: 127.0.0.1@5353, as unbound writes it. */
@@ -325,6 +345,70 @@ static bool take_addresses(struct reading *r, void *to, struct str value, struct
     return r->address_count > 0 || err_set(e, ERR_PERMANENT, "there is no address; use * for all");
 }
 
+/* A unix socket's path, or a place on this machine's network. */
+static bool take_lmtp_place(struct reading *r, struct str place, struct config_listener *to, struct err *e)
+{
+    struct str port = place, address;
+    uint32_t number;
+    *to = (struct config_listener){.service = SERVICE_LMTP, .address = STR(""), .path = STR("")};
+    if (str_starts(place, STR("unix:")))
+        return take_path(r, &to->path, str_from_offset(place, 5), e);
+    if (str_find_byte(place, '/') != STR_NONE)
+        return take_path(r, &to->path, place, e);
+    bool has_address = str_cut(&port, '@', &address);
+    if (!has_address) {
+        port = place;
+        address = STR("127.0.0.1");
+    }
+    if (!str_to_u32(port, &number) || number == 0 || number > UINT16_MAX || !is_numeric_address(address))
+        return err_set(e, ERR_PERMANENT,
+                       "\"%.*s\" is none of /PATH, unix:PATH, ADDRESS@PORT and PORT (on 127.0.0.1)",
+                       STR_ARGS(place));
+    to->address = arena_copy(r->a, address);
+    to->port = (uint16_t)number;
+    return true;
+}
+
+/* Only where it is asked for: whoever reaches it may deliver to our addresses. */
+static bool take_lmtp(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)to;
+    r->lmtp_count = 0;
+    if (str_eq(value, STR("none")))
+        return true;
+    while (value.n > 0) {
+        struct str one;
+        str_cut(&value, ' ', &one);
+        one = str_trim(one);
+        if (one.n == 0)
+            continue;
+        if (r->lmtp_count == CONFIG_LISTENERS_MAX)
+            return err_set(e, ERR_PERMANENT, "more than %d places", CONFIG_LISTENERS_MAX);
+        struct config_listener *l = &r->lmtp[r->lmtp_count++];
+        if (!take_lmtp_place(r, one, l, e))
+            return false;
+        if (l->path.n >= sizeof((struct sockaddr_un *)NULL)->sun_path)
+            return err_set(e, ERR_PERMANENT, "the path of a unix socket has at most %zu bytes",
+                           sizeof((struct sockaddr_un *)NULL)->sun_path - 1);
+    }
+    return r->lmtp_count > 0 || err_set(e, ERR_PERMANENT, "there is no place; none for no LMTP");
+}
+
+static bool take_mode(struct reading *r, void *to, struct str value, struct err *e)
+{
+    unsigned mode = 0;
+    bool good = value.n == 3 || (value.n == 4 && value.p[0] == '0');
+    (void)r;
+    for (size_t i = 0; i < value.n; i++) {
+        good = good && value.p[i] >= '0' && value.p[i] <= '7';
+        mode = mode << 3 | ((unsigned)value.p[i] & 7);
+    }
+    if (!good)
+        return err_set(e, ERR_PERMANENT, "it is permissions in octal, such as 0660");
+    *(unsigned *)to = mode;
+    return true;
+}
+
 static bool take_port_base(struct reading *r, void *to, struct str value, struct err *e)
 {
     (void)to;
@@ -359,6 +443,9 @@ static const struct setting SETTINGS[] = {
     {"server", "workers", take_workers, IN_CONFIG(workers)},
     {"listen", "address", take_addresses, 0},
     {"listen", "port_base", take_port_base, 0},
+    {"listen", "lmtp", take_lmtp, 0},
+    {"listen", "lmtp_mode", take_mode, IN_CONFIG(lmtp_mode)},
+    {"listen", "lmtp_group", take_text, IN_CONFIG(lmtp_group)},
     {"listen", "proxy", take_networks, IN_CONFIG(proxy_networks)},
     {"tls", "certificate", take_path, IN_CONFIG(tls_certificate)},
     {"tls", "key", take_path, IN_CONFIG(tls_key)},
@@ -449,20 +536,31 @@ static bool take_line(struct reading *r, const struct ini_line *l, struct err *e
     return err_set(e, ERR_PERMANENT, "golub has no such setting; see golub.conf(5)");
 }
 
+static bool add_listener(struct config *c, struct config_listener l, struct err *e)
+{
+    if (c->listener_count == CONFIG_LISTENERS_MAX)
+        return err_set(e, ERR_PERMANENT, "more than %d listening sockets", CONFIG_LISTENERS_MAX);
+    c->listeners[c->listener_count++] = l;
+    return true;
+}
+
 static bool make_listeners(struct reading *r, struct err *e)
 {
     struct config *c = r->c;
     if (r->address_count == 0 && !take_addresses(r, NULL, r->has_port_base ? STR("127.0.0.1") : STR("*"), e))
         return false;
-    for (enum service s = 0; s < SERVICE_COUNT; s++) {
+    for (enum service s = 0; s < SERVICE_LMTP; s++) {
         int64_t port = r->ports[s] >= 0 ? r->ports[s] : (int64_t)r->port_base + SERVICES[s].port;
         for (size_t i = 0; port > 0 && i < r->address_count; i++) {
-            if (c->listener_count == CONFIG_LISTENERS_MAX)
-                return err_set(e, ERR_PERMANENT, "more than %d listening sockets", CONFIG_LISTENERS_MAX);
-            c->listeners[c->listener_count++] =
-                (struct config_listener){.service = s, .address = r->addresses[i], .port = (uint16_t)port};
+            struct config_listener l = {
+                .service = s, .address = r->addresses[i], .port = (uint16_t)port, .path = STR("")};
+            if (!add_listener(c, l, e))
+                return false;
         }
     }
+    for (size_t i = 0; i < r->lmtp_count; i++)
+        if (!add_listener(c, r->lmtp[i], e))
+            return false;
     return true;
 }
 
@@ -515,6 +613,8 @@ const struct config *config_parse(struct str text, const char *where, struct err
     *c = (struct config){
         .user = STR("golub"),
         .workers = cores(),
+        .lmtp_mode = 0660,
+        .lmtp_group = STR(""),
         .tls_authorities = STR("/etc/ssl/certs/ca-certificates.crt"),
         .storage_connections =
             8, /* a write of a commit each on the way; PostgreSQL has 100 in all as a rule */

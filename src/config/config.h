@@ -16,6 +16,7 @@ enum service {
     SERVICE_IMAPS,          /* 993 */
     SERVICE_POP3,           /* 110 */
     SERVICE_POP3S,          /* 995 */
+    SERVICE_LMTP, /* where [listen] lmtp says: mail from programs of this machine, for our addresses */
     SERVICE_COUNT
 };
 const char *service_name(enum service s); /* "submission": the key in [listen] too */
@@ -30,10 +31,14 @@ struct config_listener {
     enum service service;
     struct str address; /* numeric IPv4 or IPv6; "*" was expanded to 0.0.0.0 and :: */
     uint16_t port;
+    struct str path; /* a unix socket, absolute, with address "" and port 0; else "" */
 };
 struct sockaddr_storage;
 /* Where that is, for bind(2). Returns its size, a socklen_t. */
 unsigned config_listener_address(const struct config_listener *l, struct sockaddr_storage *to);
+/* The same in words: "127.0.0.1 port 25", "/run/golub/lmtp". */
+#define CONFIG_LISTENER_WORDS_MAX 160
+void config_listener_words(const struct config_listener *l, char words[CONFIG_LISTENER_WORDS_MAX]);
 
 struct config_route {
     struct str domain; /* lower case; "*" is the smarthost for everything else */
@@ -50,6 +55,8 @@ struct config {
 
     struct config_listener listeners[CONFIG_LISTENERS_MAX];
     size_t listener_count;
+    unsigned lmtp_mode;                 /* [listen] lmtp_mode: permissions of unix sockets (default 0660) */
+    struct str lmtp_group;              /* [listen] lmtp_group: whose they are; "" = as it comes */
     struct network_list proxy_networks; /* [listen] proxy: from there every connection begins with a PROXY
                                            header (gate/proxy.h) */
 

@@ -186,6 +186,11 @@ bool connection_starttls(int gate_channel, struct connection *c, struct deadline
     return true;
 }
 
+bool connection_is_unix(const struct connection *c)
+{
+    return c->peer_port == 0 && c->local_port == 0;
+}
+
 bool connection_is_loopback(const struct connection *c)
 {
     return str_starts(str_from_c(c->peer), STR("127.")) || str_eq(str_from_c(c->peer), STR("::1"));

@@ -20,7 +20,8 @@ struct tls_info {
 struct connection {
     int fd; /* the socket, or one end of a socketpair whose other end gate encrypts */
     enum service service;
-    char peer[CONNECTION_ADDRESS_MAX]; /* numeric; IPv4-mapped addresses are written as IPv4 */
+    char peer[CONNECTION_ADDRESS_MAX]; /* numeric; IPv4-mapped addresses are written as IPv4; of a unix socket
+                                          127.0.0.1, port 0 */
     uint16_t peer_port;
     char local[CONNECTION_ADDRESS_MAX];
     uint16_t local_port;
@@ -54,6 +55,9 @@ bool tls_info_get(struct ipc_reader *r, struct tls_info *tls);
  * (little endian), then the tls_info fields as in connection_put; length 0 means that the handshake failed.
  * False: the connection is of no more use (close it). */
 bool connection_starttls(int gate_channel, struct connection *c, struct deadline d, struct err *e);
+
+/* Came by a unix socket. */
+bool connection_is_unix(const struct connection *c);
 
 /* 127.0.0.0/8 or ::1 */
 bool connection_is_loopback(const struct connection *c);

@@ -22,6 +22,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 /* Connections taken from one listening socket before others get their turn: more would leave the other gates
  * without work. */
@@ -77,12 +78,18 @@ static void complain(struct gate *g, const char *event, const char *why)
 
 union address {
     struct sockaddr any;
+    struct sockaddr_un local;
     struct sockaddr_in four;
     struct sockaddr_in6 six;
 };
 
 static bool write_address(const union address *a, char text[CONNECTION_ADDRESS_MAX], uint16_t *port)
 {
+    if (a->any.sa_family == AF_UNIX) { /* whoever may open it is a program of this machine */
+        *port = 0;
+        snprintf(text, CONNECTION_ADDRESS_MAX, "127.0.0.1");
+        return true;
+    }
     if (a->any.sa_family == AF_INET) {
         *port = ntohs(a->four.sin_port);
         return inet_ntop(AF_INET, &a->four.sin_addr, text, CONNECTION_ADDRESS_MAX) != NULL;
@@ -216,7 +223,7 @@ static void take_connection(struct listener *l, int fd, const union address *pee
     }
     LOG_DEBUG("gate.accept", F_C("service", service_name(l->service)), F_C("peer", c.peer),
               F_INT("port", c.peer_port));
-    if (is_proxy(g, c.peer))
+    if (!connection_is_unix(&c) && is_proxy(g, c.peer))
         proxied_accept(g->proxied, &c);
     else
         route_connection(g, &c);

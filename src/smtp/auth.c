@@ -66,6 +66,10 @@ void smtp_auth(struct session *s, const struct smtp_command *c)
                       s->is_authenticated ? "you are authenticated" : "a message is under way");
         return;
     }
+    if (session_is_lmtp(s)) {
+        session_error(s, "502 5.5.1 No AUTH in LMTP");
+        return;
+    }
     if (!session_may_authenticate(s)) {
         session_error(s, "538 5.7.11 No passwords without TLS: STARTTLS first");
         return;

@@ -50,6 +50,12 @@ static bool step(struct data_scanner *s, char c)
     return false;
 }
 
+static void check_nul(struct data_scanner *s, struct str content)
+{
+    if (content.n > 0 && memchr(content.p, '\0', content.n))
+        set_fault(s, DATA_NUL);
+}
+
 size_t data_scan(struct data_scanner *s, struct str in, struct str *content)
 {
     size_t at = 0, from = 0;
@@ -79,7 +85,24 @@ size_t data_scan(struct data_scanner *s, struct str in, struct str *content)
         }
     }
     *content = in_content ? str_slice(in, from, at - from) : str_slice(in, at, 0);
-    if (content->n > 0 && memchr(content->p, '\0', content->n))
-        set_fault(s, DATA_NUL);
+    check_nul(s, *content);
     return at;
+}
+
+void data_check(struct data_scanner *s, struct str in)
+{
+    size_t at = 0;
+    while (at < in.n) {
+        if (s->state != DATA_CR)
+            at += scan_line(s, str_from_offset(in, at));
+        else if (step(s, in.p[at]))
+            at++;
+    }
+    check_nul(s, in);
+}
+
+void data_check_end(struct data_scanner *s)
+{
+    if (s->state == DATA_CR)
+        set_fault(s, DATA_BARE_CR);
 }

@@ -31,4 +31,9 @@ struct data_scanner {
  * after that. */
 size_t data_scan(struct data_scanner *s, struct str in, struct str *content);
 
+/* The same look at line ends for what BDAT brings, which ends by its length and has no dots added (RFC 3030):
+ * all of `in` is content. After the last piece data_check_end: a CR as the last byte has no LF. */
+void data_check(struct data_scanner *s, struct str in);
+void data_check_end(struct data_scanner *s);
+
 #endif

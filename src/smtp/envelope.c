@@ -73,6 +73,7 @@ void smtp_mail(struct session *s, const struct smtp_command *c)
     t->sender = smtp_path_text(&c->path, &t->arena);
     t->size = c->mail.has_size ? c->mail.size : 0;
     t->asked = asked_envelope(s, &c->mail);
+    t->wants_each = c->mail.is_prdr;
     if (t->sender.n > ADDRESS_MAX)
         session_error(s, "501 5.1.7 An address may have %d bytes", ADDRESS_MAX);
     else if (c->mail.has_size && c->mail.size > s->config->message_size_max)
@@ -164,8 +165,16 @@ void smtp_rcpt(struct session *s, const struct smtp_command *c)
         session_error(s, "503 5.5.1 MAIL first");
         return;
     }
+    if (s->transaction.chunks || s->transaction.has_lost_chunk) {
+        session_error(s, "503 5.5.1 The message is on its way already");
+        return;
+    }
     if (s->transaction.recipient_count >= s->config->recipients_max) { /* RFC 5321 section 4.5.3.1.10 */
         session_reply(s, "452 4.5.3 Too many recipients for one message; send again to the rest");
+        return;
+    }
+    if (!s->transaction.asked.is_utf8 && !smtp_path_is_ascii(&c->path)) { /* RFC 6531 section 3.4 */
+        session_error(s, "553 5.6.7 An address beyond ASCII needs SMTPUTF8 in MAIL");
         return;
     }
     struct str recipient = smtp_path_text(&c->path, &s->command);

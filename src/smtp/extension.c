@@ -7,7 +7,13 @@ typedef void words_fn(const struct session *s, struct buf *line);
 
 static bool without_tls(const struct session *s)
 {
-    return !s->connection.tls.on;
+    return !s->connection.tls.on && !connection_is_unix(&s->connection);
+}
+
+/* LMTP answers for each recipient anyway. */
+static bool is_smtp(const struct session *s)
+{
+    return !session_is_lmtp(s);
 }
 
 static bool may_log_in(const struct session *s)
@@ -45,7 +51,9 @@ static const struct extension {
     [EXTENSION_AUTH] = {"AUTH", may_log_in, auth_words},
     [EXTENSION_ENHANCEDSTATUSCODES] = {"ENHANCEDSTATUSCODES", NULL, NULL},
     [EXTENSION_8BITMIME] = {"8BITMIME", NULL, NULL},
+    [EXTENSION_CHUNKING] = {"CHUNKING", NULL, NULL},
     [EXTENSION_LIMITS] = {"LIMITS", NULL, limits_words},
+    [EXTENSION_PRDR] = {"PRDR", is_smtp, NULL},
 };
 
 unsigned extension_offered(const struct session *s)

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "message/address.h"
-#include "smtp/received.h"
+#include "smtp/needs_utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,16 +12,27 @@
     ((size_t)1500) /* bytes of them in the log line, which has a bound of its own \
                     */
 
-/* One message on its way out of this process. */
+/* Who share an answer: all recipients; or, with LMTP and PRDR, each for itself. */
+struct group {
+    bool has_it;                           /* somebody has the message for them, or the queue has */
+    const struct delivery_recipient *told; /* of their accounts that failed, whose words they hear */
+    size_t failed;                         /* such accounts */
+};
+
+/* One message on its way out of this process. Each place gets it once: those of `local` come first, those of
+ * `remote` follow. */
 struct fates {
     struct session *s;
     struct incoming *message;
     struct delivery_recipient *local;
     const struct envelope_recipient **local_asked; /* one each */
+    bool *is_ours; /* one each: it failed, and to settle that is our task now */
     struct queue_recipient *remote;
     size_t locals, remotes;
     size_t stored, deferred, refused; /* of the locals */
-    int64_t queue_id;                 /* 0: nothing was queued */
+    struct group *groups;
+    size_t group_count;
+    int64_t queue_id; /* 0: nothing was queued */
 };
 
 /* --- who gets it --- */
@@ -54,32 +65,37 @@ static struct str wire_address(struct str plain, struct arena *a)
     return smtp_path_text(&path, a);
 }
 
+static void add_place(struct fates *f, const struct smtp_target *x)
+{
+    struct smtp_transaction *t = &f->s->transaction;
+    const struct smtp_recipient *r = &t->recipients[x->recipient];
+    if (x->to.is_local) {
+        f->local_asked[f->locals] = &r->asked;
+        f->local[f->locals++] = (struct delivery_recipient){.account = x->to.account,
+                                                            .address = x->to.address,
+                                                            .original = r->address,
+                                                            .detail = x->to.detail};
+    } else {
+        f->remote[f->remotes++] = (struct queue_recipient){.address = wire_address(x->to.address, &t->arena),
+                                                           .original = r->address,
+                                                           .asked = r->asked,
+                                                           .detail = STR("")};
+    }
+}
+
 /* Everybody gets one copy, however many of the recipients lead there. */
 static void sort_targets(struct fates *f)
 {
     struct smtp_transaction *t = &f->s->transaction;
     f->local = ARENA_ARRAY(&t->arena, struct delivery_recipient, t->target_count);
     f->local_asked = ARENA_ARRAY(&t->arena, const struct envelope_recipient *, t->target_count);
+    f->is_ours = ARENA_ARRAY(&t->arena, bool, t->target_count);
     f->remote = ARENA_ARRAY(&t->arena, struct queue_recipient, t->target_count);
     qsort(t->targets, t->target_count, sizeof *t->targets, by_place);
     for (size_t i = 0; i < t->target_count; i++) {
-        const struct smtp_target *x = &t->targets[i];
-        const struct smtp_recipient *r = &t->recipients[x->recipient];
-        if (i > 0 && is_same_place(&t->targets[i - 1], x))
-            continue;
-        if (x->to.is_local)
-            f->local_asked[f->locals] = &r->asked;
-        if (x->to.is_local)
-            f->local[f->locals++] = (struct delivery_recipient){.account = x->to.account,
-                                                                .address = x->to.address,
-                                                                .original = r->address,
-                                                                .detail = x->to.detail};
-        else
-            f->remote[f->remotes++] =
-                (struct queue_recipient){.address = wire_address(x->to.address, &t->arena),
-                                         .original = r->address,
-                                         .asked = r->asked,
-                                         .detail = STR("")};
+        if (i == 0 || !is_same_place(&t->targets[i - 1], &t->targets[i]))
+            add_place(f, &t->targets[i]);
+        t->targets[i].place = f->locals + f->remotes - 1;
     }
 }
 
@@ -101,6 +117,7 @@ static bool enqueue(struct fates *f, struct queue_recipient *recipients, size_t 
     };
     if (m.is_8bit && m.asked.body == ENVELOPE_7BIT)
         m.asked.body = ENVELOPE_8BIT; /* whatever the client said */
+    m.asked.is_utf8 = m.asked.is_utf8 && needs_utf8(&f->s->transaction, f->message);
     memcpy(m.id, f->s->transaction.id.bytes, sizeof m.id);
     return queue_enqueue(f->s->server->queue, &m, &f->queue_id, e);
 }
@@ -136,7 +153,101 @@ static void deliver(struct fates *f)
     }
 }
 
-/* --- the answer --- */
+/* --- whose task the rest is --- */
+
+static struct group *group_of(const struct fates *f, const struct smtp_target *x)
+{
+    return &f->groups[f->group_count > 1 ? x->recipient : 0];
+}
+
+/* What each group has, and what it hears if it has nothing: rather of an account that may still work. */
+static void judge(struct fates *f)
+{
+    const struct smtp_transaction *t = &f->s->transaction;
+    for (size_t i = 0; i < t->target_count; i++) {
+        const struct smtp_target *x = &t->targets[i];
+        struct group *g = group_of(f, x);
+        const struct delivery_recipient *r = x->to.is_local ? &f->local[x->place] : NULL;
+        if (!r || r->fate == DELIVERY_STORED) {
+            g->has_it = true;
+            continue;
+        }
+        g->failed++;
+        if (!g->told || (g->told->fate == DELIVERY_PERMANENT && r->fate == DELIVERY_TEMPORARY))
+            g->told = r;
+    }
+}
+
+/* A group that has the message gets a 250, and its client will not try again: what failed of it is our task.
+ * Two recipients may lead to one account: when that is tried again for one of them, the other has it too. */
+static void take_over(struct fates *f)
+{
+    const struct smtp_transaction *t = &f->s->transaction;
+    bool changed = f->deferred + f->refused > 0;
+    while (changed) {
+        changed = false;
+        for (size_t i = 0; i < t->target_count; i++) {
+            const struct smtp_target *x = &t->targets[i];
+            struct group *g = group_of(f, x);
+            if (!x->to.is_local || f->local[x->place].fate == DELIVERY_STORED)
+                continue;
+            bool *is_ours = &f->is_ours[x->place];
+            bool will_be_tried = *is_ours && f->local[x->place].fate == DELIVERY_TEMPORARY;
+            changed = changed || (g->has_it && !*is_ours) || (!g->has_it && will_be_tried);
+            *is_ours = *is_ours || g->has_it;
+            g->has_it = g->has_it || will_be_tried;
+        }
+    }
+}
+
+/* May a report go to the sender of a message that we have taken? An authenticated sender's address is theirs.
+ * A stranger's may be forged, and a report to it would be spam; when SPF and DKIM are checked, a sender whom
+ * they prove belongs here too. */
+static bool is_known_sender(const struct session *s)
+{
+    return s->is_authenticated && s->transaction.sender.n > 0;
+}
+
+/* RFC 3461 section 4.1: without NOTIFY a failure is reported. */
+static bool wants_failures(const struct envelope_recipient *asked)
+{
+    return asked->notify == 0 || asked->notify & ENVELOPE_NOTIFY_FAILURE;
+}
+
+static void log_refused(const struct fates *f, const struct delivery_recipient *r, const char *then)
+{
+    LOG_INFO("message.recipient_refused", F_C("id", f->s->transaction.id.hex),
+             F_STR("from", f->s->transaction.sender), F_STR("to", r->address), F_C("reply", r->reply),
+             F_C("then", then));
+}
+
+/* Those that may still work are tried again from the queue. Those that will not are told to a sender whom we
+ * know; for others the log line is all. */
+static bool settle_rest(struct fates *f, struct err *e)
+{
+    struct queue_recipient *rest =
+        ARENA_ARRAY(&f->s->transaction.arena, struct queue_recipient, f->deferred + f->refused);
+    size_t n = 0;
+    for (size_t i = 0; i < f->locals; i++) {
+        const struct delivery_recipient *r = &f->local[i];
+        bool is_refused = r->fate == DELIVERY_PERMANENT;
+        bool is_reported = is_refused && is_known_sender(f->s) && wants_failures(f->local_asked[i]);
+        if (!f->is_ours[i])
+            continue;
+        if (is_refused)
+            log_refused(f, r, is_reported ? "reported" : "dropped");
+        if (is_refused && !is_reported)
+            continue;
+        rest[n++] = (struct queue_recipient){.address = r->address,
+                                             .account = is_refused ? QUEUE_REFUSED : r->account,
+                                             .original = r->original,
+                                             .asked = *f->local_asked[i],
+                                             .detail = is_refused ? str_from_c(r->reply) : r->detail};
+    }
+    return n == 0 || enqueue(f, rest, n, e);
+}
+
+/* --- the log --- */
 
 static struct str join_recipients(const struct fates *f, struct arena *a)
 {
@@ -160,21 +271,23 @@ static struct str join_folders(const struct fates *f, struct arena *a)
     return arena_copy(a, buf_str(&all));
 }
 
-static void accept(struct fates *f)
+static void log_accepted(const struct fates *f)
 {
     struct session *s = f->s;
     const struct connection *c = &s->connection;
+    struct received_with with = session_with(s);
+    char protocol[RECEIVED_PROTOCOL_MAX];
+    received_protocol(&with, c->tls.on, protocol);
     LOG_INFO("message.accepted", F_C("id", s->transaction.id.hex), F_STR("msgid", f->message->message_id),
              F_STR("from", s->transaction.sender), F_STR("to", join_recipients(f, &s->command)),
              F_STR("where", join_folders(f, &s->command)), F_INT("recipients", f->locals + f->remotes),
              F_INT("stored", f->stored), F_INT("deferred", f->deferred), F_INT("refused", f->refused),
              F_INT("relayed", f->remotes), F_INT("queue", f->queue_id), F_INT("size", f->message->size),
-             F_C("peer", c->peer), F_C("helo", s->helo), F_C("user", s->user.address),
-             F_C("with", received_protocol(s->is_esmtp, c->tls.on, s->is_authenticated)),
+             F_C("peer", c->peer), F_C("helo", s->helo), F_C("user", s->user.address), F_C("with", protocol),
              F_C("tls", c->tls.version), F_C("cipher", c->tls.cipher));
-    session_reply(s, "250 2.0.0 Accepted as %s", s->transaction.id.hex);
-    s->errors = s->refusals = s->idling = 0;
 }
+
+/* --- the answer --- */
 
 /* The code that goes with an enhanced status: RFC 5321 section 4.2.3. */
 static int code_for(const char *reply)
@@ -186,57 +299,104 @@ static int code_for(const char *reply)
     return is_full || is_large ? 552 : 550;
 }
 
-/* Nobody has it. One recipient's own answer becomes the answer; of several, that of one that may still work.
- */
-static void refuse(struct fates *f)
+static void refuse_group(const struct fates *f, const struct group *g, struct str recipient)
 {
-    size_t i = 0;
-    while (f->deferred > 0 && f->local[i].fate != DELIVERY_TEMPORARY)
-        i++;
-    const struct delivery_recipient *r = &f->local[i];
-    if (f->locals == 1)
-        session_refuse(f->s, r->address, "%d %s", code_for(r->reply), r->reply);
+    const struct delivery_recipient *r = g->told;
+    if (g->failed == 1)
+        session_refuse(f->s, recipient, "%d %s", code_for(r->reply), r->reply);
     else
-        session_refuse(f->s, r->address, "%d %s (and %zu others)", code_for(r->reply), r->reply,
-                       f->locals - 1);
+        session_refuse(f->s, recipient, "%d %s (and %zu others)", code_for(r->reply), r->reply,
+                       g->failed - 1);
 }
 
-/* The locals that failed beside others that did not: those that may still work are tried again from the
- * queue. Those that will not are told to a sender whom we know. A stranger's address may be forged, and a
- * report to it would be spam: there the log line is all. */
-static bool settle_rest(struct fates *f, struct err *e)
+static bool has_anybody(const struct fates *f)
+{
+    for (size_t i = 0; i < f->group_count; i++)
+        if (f->groups[i].has_it)
+            return true;
+    return false;
+}
+
+/* RFC 2033 section 4.2, and the same lines in PRDR: one for each RCPT that was accepted, in their order. */
+static void answer_each(const struct fates *f)
 {
     struct session *s = f->s;
-    bool may_report = s->is_authenticated && s->transaction.sender.n > 0;
-    struct queue_recipient *rest =
-        ARENA_ARRAY(&s->transaction.arena, struct queue_recipient, f->deferred + f->refused);
-    size_t n = 0;
-    for (size_t i = 0; i < f->locals; i++) {
-        const struct delivery_recipient *r = &f->local[i];
-        bool is_refused = r->fate == DELIVERY_PERMANENT;
-        if (r->fate == DELIVERY_STORED)
-            continue;
-        if (is_refused)
-            LOG_INFO("message.recipient_refused", F_C("id", s->transaction.id.hex),
-                     F_STR("from", s->transaction.sender), F_STR("to", r->address), F_C("reply", r->reply),
-                     F_C("then", may_report ? "reported" : "dropped"));
-        if (is_refused && !may_report)
-            continue;
-        rest[n++] = (struct queue_recipient){.address = r->address,
-                                             .account = is_refused ? QUEUE_REFUSED : r->account,
-                                             .original = r->original,
-                                             .asked = *f->local_asked[i],
-                                             .detail = is_refused ? str_from_c(r->reply) : r->detail};
+    const struct smtp_transaction *t = &s->transaction;
+    for (size_t i = 0; i < t->recipient_count; i++) {
+        struct str recipient = t->recipients[i].address;
+        if (f->groups[i].has_it)
+            session_reply(s, "250 2.1.5 <%.*s> has it as %s", STR_ARGS(recipient), t->id.hex);
+        else
+            refuse_group(f, &f->groups[i], recipient);
     }
-    return n == 0 || enqueue(f, rest, n, e);
 }
 
-static void not_queued(struct fates *f, const struct err *e)
+/* Exim's client takes 2xx for "as the lines before say", and a failure for one of all recipients. */
+static void answer_prdr(const struct fates *f)
+{
+    struct session *s = f->s;
+    session_reply(s, "353 An answer for each recipient follows");
+    answer_each(f);
+    if (has_anybody(f))
+        session_reply(s, "250 2.0.0 Accepted as %s", s->transaction.id.hex);
+    else
+        session_reply(s, f->deferred > 0 ? "450 4.0.0 Nobody has it" : "550 5.0.0 Nobody has it");
+}
+
+static void answer(const struct fates *f)
+{
+    struct session *s = f->s;
+    if (has_anybody(f)) {
+        log_accepted(f);
+        s->errors = s->refusals = s->idling = 0;
+    }
+    if (session_is_lmtp(s))
+        answer_each(f);
+    else if (f->group_count > 1)
+        answer_prdr(f);
+    else if (f->groups[0].has_it)
+        session_reply(s, "250 2.0.0 Accepted as %s", s->transaction.id.hex);
+    else
+        refuse_group(f, &f->groups[0], f->groups[0].told->address);
+}
+
+static void not_queued(const struct fates *f, const struct err *e)
 {
     if (e->kind == ERR_PERMANENT)
-        session_refuse(f->s, session_first_recipient(f->s), "554 5.3.0 %s", e->text);
+        session_refuse_message(f->s, "554 5.3.0 %s", e->text);
     else
-        session_refuse(f->s, session_first_recipient(f->s), "451 4.3.0 %s; try again later", e->text);
+        session_refuse_message(f->s, "451 4.3.0 %s; try again later", e->text);
+}
+
+/* --- all of it --- */
+
+/* PRDR has its own form of answer for several recipients only. */
+static void make_groups(struct fates *f)
+{
+    const struct smtp_transaction *t = &f->s->transaction;
+    bool each = session_is_lmtp(f->s) || t->wants_each;
+    f->group_count = each ? t->recipient_count : 1;
+    f->groups = ARENA_ARRAY(&f->s->transaction.arena, struct group, f->group_count);
+}
+
+/* RFC 4865: until then the message rests in the queue, also for those who are here. */
+static bool hold(struct fates *f, struct err *e)
+{
+    size_t n = f->remotes;
+    for (size_t i = 0; i < f->locals; i++)
+        f->remote[n++] = (struct queue_recipient){.address = f->local[i].address,
+                                                  .account = f->local[i].account,
+                                                  .original = f->local[i].original,
+                                                  .asked = *f->local_asked[i],
+                                                  .detail = f->local[i].detail};
+    f->locals = 0;
+    f->remotes = n;
+    return enqueue(f, f->remote, n, e);
+}
+
+static bool is_held(const struct session *s)
+{
+    return s->transaction.asked.hold_until > clock_wall();
 }
 
 void fate_decide(struct session *s, struct incoming *m)
@@ -244,17 +404,18 @@ void fate_decide(struct session *s, struct incoming *m)
     struct fates f = {.s = s, .message = m};
     struct err e = ERR_INIT;
     sort_targets(&f);
+    make_groups(&f);
     /* The queue first: should it fail, nobody has the message yet, and the client's next attempt makes no
      * second copy. */
-    if (f.remotes > 0 && !enqueue(&f, f.remote, f.remotes, &e)) {
+    if (is_held(s) ? !hold(&f, &e) : f.remotes > 0 && !enqueue(&f, f.remote, f.remotes, &e)) {
         not_queued(&f, &e);
         return;
     }
     deliver(&f);
-    if (f.stored == 0 && f.remotes == 0)
-        refuse(&f);
-    else if (!settle_rest(&f, &e))
-        not_queued(&f, &e);
+    judge(&f);
+    take_over(&f);
+    if (settle_rest(&f, &e))
+        answer(&f);
     else
-        accept(&f);
+        not_queued(&f, &e);
 }

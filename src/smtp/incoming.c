@@ -3,7 +3,6 @@
 #include "account/delivery.h"
 #include "base/sealed.h"
 #include "message/header.h"
-#include "smtp/data.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -21,21 +20,15 @@ static const char *const FAULTS[] = {
     [DATA_BARE_LF] = "550 5.6.11 An LF without CR stands in the message: send lines that end in CRLF",
     [DATA_NUL] = "550 5.6.11 A NUL byte stands in the message: send it in base64",
 };
+static const char UTF8_HEADER[] =
+    "550 5.6.7 The header has bytes over 127: encode them (RFC 2047), or say SMTPUTF8 in MAIL";
+static const char BINARY_HEADER[] = "550 5.6.0 The header of the message is not lines that end in CRLF";
 
-struct receiver {
-    const struct incoming_wish *wish;
-    struct incoming *out;
-    struct arena *arena;
-    struct buf gathered; /* content that is not yet in the memfd; begins with the header until header_done */
-    size_t searched;     /* bytes of it that hold no end of the header */
-    bool header_done;
-};
-
-static void refuse(struct receiver *r, const char *reply)
+static void refuse(struct incoming *m, const char *reply)
 {
-    if (!r->out->refusal)
-        r->out->refusal = reply;
-    buf_free(&r->gathered);
+    if (!m->refusal)
+        m->refusal = reply;
+    buf_free(&m->gathered);
 }
 
 static bool has_8bit(struct str s)
@@ -52,137 +45,206 @@ static bool has_8bit(struct str s)
 }
 
 /* Is the empty line that ends the header here? Every line ends in CRLF, or the message is refused anyway. */
-static bool header_is_whole(struct receiver *r)
+static bool header_is_whole(struct incoming *m)
 {
     static const struct str END = STR_INIT("\r\n\r\n");
-    struct str there = buf_str(&r->gathered);
-    size_t from = r->searched > END.n ? r->searched - END.n : 0;
-    r->searched = there.n;
+    struct str there = buf_str(&m->gathered);
+    size_t from = m->searched > END.n ? m->searched - END.n : 0;
+    m->searched = there.n;
     return str_starts(there, STR("\r\n")) || str_find(str_from_offset(there, from), END) != STR_NONE;
 }
 
 /* What is asked of the header before anything is added to it. */
-static void note_fields(struct receiver *r)
+static void note_fields(struct incoming *m)
 {
     struct header_field f;
-    struct str rest = buf_str(&r->gathered);
+    struct str rest = buf_str(&m->gathered);
     while (header_next(&rest, &f)) {
-        if (r->out->message_id.n == 0 && str_eq_nocase(f.name, STR("Message-ID")))
-            r->out->message_id =
-                arena_copy(r->arena, str_slice(header_unfold(f.value, r->arena), 0, INCOMING_MESSAGE_ID_MAX));
-        else if (r->wish->fix && str_eq_nocase(f.name, STR("From")) && r->out->froms++ == 0)
-            r->out->from = arena_copy(r->arena, f.value);
+        if (m->message_id.n == 0 && str_eq_nocase(f.name, STR("Message-ID")))
+            m->message_id =
+                arena_copy(m->arena, str_slice(header_unfold(f.value, m->arena), 0, INCOMING_MESSAGE_ID_MAX));
+        else if (m->wish.is_ours && str_eq_nocase(f.name, STR("From")) && m->froms++ == 0)
+            m->from = arena_copy(m->arena, f.value);
     }
+}
+
+/* What the header must be, however the body may look. */
+static bool is_good_header(struct incoming *m, struct str there)
+{
+    struct data_scanner lines = DATA_SCANNER_INIT;
+    size_t end = str_starts(there, STR("\r\n")) ? 0 : str_find(there, STR("\r\n\r\n"));
+    struct str header = str_slice(there, 0, end == STR_NONE ? end : end + 2);
+    m->header_is_8bit = m->is_8bit && has_8bit(header);
+    if (m->wish.is_binary) { /* no other program must see another end of it */
+        data_check(&lines, header);
+        if (lines.fault != DATA_CLEAN)
+            refuse(m, BINARY_HEADER);
+    }
+    if (m->header_is_8bit && m->wish.utf8_only_when_asked && !m->wish.is_utf8)
+        refuse(m, UTF8_HEADER);
+    if (!m->refusal && header_count_received(there) > m->wish.hops_max)
+        refuse(m, LOOPS);
+    return !m->refusal;
 }
 
 /* Puts the trace line in front of the header, and lets a submission's header be completed. */
-static void finish_header(struct receiver *r)
+static void finish_header(struct incoming *m)
 {
-    struct str there = buf_str(&r->gathered);
+    struct str there = buf_str(&m->gathered);
     struct buf whole;
     size_t replaced = 0;
-    if (header_count_received(there) > r->wish->hops_max) {
-        refuse(r, LOOPS);
+    if (!is_good_header(m, there))
         return;
-    }
-    note_fields(r);
+    note_fields(m);
     buf_init(&whole, BUF_MAX_DEFAULT);
-    buf_room(&whole, r->wish->trace.n + there.n);
-    buf_add(&whole, r->wish->trace);
-    if (r->wish->fix) {
-        replaced = submission_fix_header(there, r->wish->fix, &whole);
-        if (r->out->message_id.n == 0) /* then it has just got one */
-            r->out->message_id = arena_printf(r->arena, "<%.*s@%.*s>", STR_ARGS(r->wish->fix->unique),
-                                              STR_ARGS(r->wish->fix->hostname));
+    buf_room(&whole, m->wish.trace.n + there.n);
+    buf_add(&whole, m->wish.trace);
+    if (m->wish.is_ours) {
+        const struct submission_fix *fix = &m->wish.fix;
+        replaced = submission_fix_header(there, fix, &whole);
+        if (m->message_id.n == 0) /* then it has just got one */
+            m->message_id =
+                arena_printf(m->arena, "<%.*s@%.*s>", STR_ARGS(fix->unique), STR_ARGS(fix->hostname));
     }
     buf_add(&whole, str_from_offset(there, replaced));
-    buf_free(&r->gathered);
-    r->gathered = whole;
-    r->header_done = true;
+    buf_free(&m->gathered);
+    m->gathered = whole;
+    m->header_done = true;
 }
 
-static void write_gathered(struct receiver *r)
+static void write_gathered(struct incoming *m)
 {
-    if (r->out->memfd < 0)
-        r->out->memfd = sealed_open("message", NULL);
-    if (r->out->memfd < 0 || !sealed_write(r->out->memfd, buf_str(&r->gathered), NULL)) {
-        refuse(r, NO_MEMORY);
+    if (m->memfd < 0)
+        m->memfd = sealed_open("message", NULL);
+    if (m->memfd < 0 || !sealed_write(m->memfd, buf_str(&m->gathered), NULL)) {
+        refuse(m, NO_MEMORY);
         return;
     }
-    r->out->size += r->gathered.n;
-    buf_reset(&r->gathered);
+    m->size += m->gathered.n;
+    buf_reset(&m->gathered);
 }
 
-static void take_content(struct receiver *r, struct str content)
+static void take_content(struct incoming *m, struct str content)
 {
-    r->out->content += content.n;
-    if (r->out->refusal)
+    m->content += content.n;
+    if (m->refusal)
         return;
-    if (r->out->content > r->wish->size_max) {
-        refuse(r, TOO_LARGE);
+    if (m->content > m->wish.size_max) {
+        refuse(m, TOO_LARGE);
         return;
     }
-    r->out->is_8bit = r->out->is_8bit || has_8bit(content);
-    buf_add(&r->gathered, content);
-    if (r->gathered.n < GATHER_BYTES)
+    m->is_8bit = m->is_8bit || has_8bit(content);
+    buf_add(&m->gathered, content);
+    if (m->gathered.n < GATHER_BYTES)
         return;
-    if (!r->header_done && header_is_whole(r))
-        finish_header(r);
-    if (r->header_done)
-        write_gathered(r);
-    else if (r->gathered.n > INCOMING_HEADER_MAX)
-        refuse(r, HEADER_TOO_LARGE);
+    if (!m->header_done && header_is_whole(m))
+        finish_header(m);
+    if (m->header_done)
+        write_gathered(m);
+    else if (m->gathered.n > INCOMING_HEADER_MAX)
+        refuse(m, HEADER_TOO_LARGE);
 }
 
-/* The end has come: what is still gathered is all of a small message, or becomes the rest of the memfd. */
-static void finish(struct receiver *r)
+void incoming_begin(struct incoming *m, const struct incoming_wish *wish, struct arena *a)
 {
-    if (!r->out->refusal && !r->header_done)
-        finish_header(r); /* a message that is all header, or smaller than GATHER_BYTES */
-    if (!r->out->refusal && r->out->memfd < 0 && r->gathered.n <= DELIVERY_INLINE_MAX) {
-        r->out->small = r->gathered;
-        r->out->size = r->gathered.n;
-        buf_init(&r->gathered, BUF_MAX_DEFAULT);
-        return;
-    }
-    if (!r->out->refusal)
-        write_gathered(r);
-    if (!r->out->refusal && !sealed_close_writing(r->out->memfd, NULL))
-        refuse(r, NO_MEMORY);
+    *m = (struct incoming){
+        .memfd = -1,
+        .from = STR(""),
+        .message_id = STR(""),
+        .wish = *wish,
+        .arena = a,
+        .scanner = DATA_SCANNER_INIT,
+        .all = deadline_in(INCOMING_ALL_MS),
+    };
+    buf_init(&m->gathered, BUF_MAX_DEFAULT); /* bounded by INCOMING_HEADER_MAX and one block */
 }
 
-enum stream_result incoming_receive(struct stream *s, const struct incoming_wish *wish, struct arena *a,
-                                    struct incoming *out)
+/* What is buffered is read without a look at the clock, so a client that never pauses needs one. */
+static enum stream_result next_block(struct stream *s, struct deadline all, struct str *block)
 {
-    *out = (struct incoming){.memfd = -1, .from = STR(""), .message_id = STR("")};
-    struct receiver r = {.wish = wish, .out = out, .arena = a};
-    struct data_scanner scanner = DATA_SCANNER_INIT;
-    struct deadline all = deadline_in(INCOMING_ALL_MS);
-    enum stream_result got = STREAM_OK;
-    buf_init(&r.gathered, BUF_MAX_DEFAULT); /* bounded by INCOMING_HEADER_MAX and one block */
-    while (scanner.state != DATA_END && got == STREAM_OK) {
-        struct str block, content;
-        /* What is buffered is read without a look at the clock, so a client that never pauses needs one. */
-        got = deadline_passed(all)
-                  ? STREAM_TIMEOUT
-                  : stream_peek(s, deadline_sooner(all, deadline_in(INCOMING_BLOCK_MS)), &block);
+    return deadline_passed(all) ? STREAM_TIMEOUT
+                                : stream_peek(s, deadline_sooner(all, deadline_in(INCOMING_BLOCK_MS)), block);
+}
+
+enum stream_result incoming_data(struct incoming *m, struct stream *s)
+{
+    struct str block, content;
+    while (m->scanner.state != DATA_END) {
+        enum stream_result got = next_block(s, m->all, &block);
         if (got != STREAM_OK)
-            break;
+            return got;
         size_t taken = 0;
-        while (taken < block.n && scanner.state != DATA_END) {
-            taken += data_scan(&scanner, str_from_offset(block, taken), &content);
-            take_content(&r, content);
+        while (taken < block.n && m->scanner.state != DATA_END) {
+            taken += data_scan(&m->scanner, str_from_offset(block, taken), &content);
+            take_content(m, content);
         }
         stream_take(s, taken);
     }
-    if (scanner.fault != DATA_CLEAN)
-        out->refusal = FAULTS[scanner.fault];
-    if (got == STREAM_OK)
-        finish(&r);
-    buf_free(&r.gathered);
-    if (got != STREAM_OK || out->refusal)
-        incoming_free(out);
-    return got;
+    return STREAM_OK;
+}
+
+enum stream_result incoming_chunk(struct incoming *m, struct stream *s, uint64_t octets)
+{
+    struct str block;
+    while (octets > 0) {
+        enum stream_result got = next_block(s, m->all, &block);
+        if (got != STREAM_OK)
+            return got;
+        if (block.n > octets)
+            block = str_slice(block, 0, (size_t)octets);
+        if (!m->wish.is_binary)
+            data_check(&m->scanner, block);
+        if (m->scanner.fault != DATA_CLEAN)
+            refuse(m, FAULTS[m->scanner.fault]);
+        take_content(m, block);
+        stream_take(s, block.n);
+        octets -= block.n;
+    }
+    return STREAM_OK;
+}
+
+enum stream_result incoming_discard(struct stream *s, uint64_t octets)
+{
+    struct deadline all = deadline_in(INCOMING_ALL_MS);
+    struct str block;
+    while (octets > 0) {
+        enum stream_result got = next_block(s, all, &block);
+        if (got != STREAM_OK)
+            return got;
+        size_t n = block.n < octets ? block.n : (size_t)octets;
+        stream_take(s, n);
+        octets -= n;
+    }
+    return STREAM_OK;
+}
+
+/* What is still gathered is all of a small message, or becomes the rest of the memfd. */
+static void seal(struct incoming *m)
+{
+    if (!m->header_done)
+        finish_header(m); /* a message that is all header, or smaller than GATHER_BYTES */
+    if (!m->refusal && m->memfd < 0 && m->gathered.n <= DELIVERY_INLINE_MAX) {
+        m->small = m->gathered;
+        m->size = m->gathered.n;
+        buf_init(&m->gathered, BUF_MAX_DEFAULT);
+        return;
+    }
+    if (!m->refusal)
+        write_gathered(m);
+    if (!m->refusal && !sealed_close_writing(m->memfd, NULL))
+        refuse(m, NO_MEMORY);
+}
+
+void incoming_end(struct incoming *m)
+{
+    data_check_end(&m->scanner);
+    if (m->scanner.fault != DATA_CLEAN)
+        m->refusal = FAULTS[m->scanner.fault]; /* whatever else is wrong: the sender is to learn of this */
+    if (!m->refusal)
+        seal(m);
+    buf_free(&m->gathered);
+    if (m->refusal)
+        incoming_free(m);
 }
 
 void incoming_free(struct incoming *m)
@@ -191,6 +253,7 @@ void incoming_free(struct incoming *m)
         close(m->memfd);
     m->memfd = -1;
     buf_free(&m->small);
+    buf_free(&m->gathered);
 }
 
 int incoming_memfd(struct incoming *m, struct err *e)

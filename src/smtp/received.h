@@ -4,21 +4,28 @@
 #include "base/buf.h"
 #include "gate/connection.h"
 
+/* What the name of the protocol tells. */
+struct received_with {
+    bool is_lmtp, is_esmtp, is_utf8, is_authenticated;
+};
+
 struct received {
     const struct connection *connection;
-    struct str helo; /* as the client said it: made harmless here */
-    bool is_esmtp, is_authenticated;
+    struct received_with with;
+    struct str helo;     /* as the client said it: made harmless here */
     struct str hostname; /* ours */
     struct str id;       /* the delivery id in hex, as in the log */
     struct str for_path; /* the one recipient, without brackets; "" when there are several: one must not learn
                             of the others (RFC 5321 section 7.2) */
+    int priority;        /* MT-PRIORITY, 0: nothing to tell */
     int64_t at;
     int zone;
 };
 
 void received_add(struct buf *out, const struct received *r);
 
-/* "ESMTPSA": RFC 3848. */
-const char *received_protocol(bool is_esmtp, bool is_tls, bool is_authenticated);
+/* "UTF8SMTPSA": a name of IANA's registry "Mail Transmission Types" (RFC 3848, RFC 6531 section 4.3). */
+#define RECEIVED_PROTOCOL_MAX 12
+void received_protocol(const struct received_with *w, bool is_tls, char name[RECEIVED_PROTOCOL_MAX]);
 
 #endif

@@ -1,6 +1,7 @@
 #include "smtp/session.h"
 
 #include "base/log.h"
+#include "message/decode.h"
 #include "smtp/extension.h"
 
 #include <stdarg.h>
@@ -10,16 +11,20 @@
 /* --- replies --- */
 
 /* Formats into `line` and returns the length: without CRLF, for which there is room. */
-static size_t format_reply(char line[SMTP_REPLY_MAX], const char *format, va_list args)
-    __attribute__((format(printf, 2, 0)));
-static size_t format_reply(char line[SMTP_REPLY_MAX], const char *format, va_list args)
+static size_t format_reply(const struct session *s, char line[SMTP_REPLY_MAX], const char *format,
+                           va_list args) __attribute__((format(printf, 3, 0)));
+static size_t format_reply(const struct session *s, char line[SMTP_REPLY_MAX], const char *format,
+                           va_list args)
 {
     size_t room = SMTP_REPLY_MAX - 2;
     int length = vsnprintf(line, room, format, args);
     size_t n = length < 0 ? 0 : (size_t)length < room ? (size_t)length : room - 1;
-    for (size_t i = 0; i < n; i++)
-        if (line[i] < ' ' || line[i] > '~')
+    bool may_be_utf8 = s->transaction.asked.is_utf8 && decode_is_utf8(str_from(line, n));
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)line[i];
+        if (c < ' ' || c == 127 || (c > 127 && !may_be_utf8))
             line[i] = '?';
+    }
     return n;
 }
 
@@ -29,19 +34,19 @@ static void send_reply(struct session *s, char line[SMTP_REPLY_MAX], size_t n)
     stream_write(&s->stream, str_from(line, n + 2));
 }
 
-#define FORMAT_REPLY(line, n, format)               \
-    do {                                            \
-        va_list args;                               \
-        va_start(args, format);                     \
-        (n) = format_reply((line), (format), args); \
-        va_end(args);                               \
+#define FORMAT_REPLY(s, line, n, format)                 \
+    do {                                                 \
+        va_list args;                                    \
+        va_start(args, format);                          \
+        (n) = format_reply((s), (line), (format), args); \
+        va_end(args);                                    \
     } while (0)
 
 void session_reply(struct session *s, const char *format, ...)
 {
     char line[SMTP_REPLY_MAX];
     size_t n;
-    FORMAT_REPLY(line, n, format);
+    FORMAT_REPLY(s, line, n, format);
     send_reply(s, line, n);
 }
 
@@ -49,29 +54,44 @@ void session_error(struct session *s, const char *format, ...)
 {
     char line[SMTP_REPLY_MAX];
     size_t n;
-    FORMAT_REPLY(line, n, format);
+    FORMAT_REPLY(s, line, n, format);
     LOG_DEBUG("smtp.error", F_C("peer", s->connection.peer), F_STR("reply", str_from(line, n)));
     send_reply(s, line, n);
     if (++s->errors >= SMTP_ERRORS_MAX)
         session_goodbye(s, "421 4.7.0 Too many errors");
 }
 
+static void log_refusal(const struct session *s, struct str recipient, struct str reply)
+{
+    LOG_INFO("message.refused", F_C("id", s->transaction.id.hex), F_STR("from", s->transaction.sender),
+             F_STR("to", recipient), F_STR("reply", reply), F_C("peer", s->connection.peer),
+             F_C("helo", s->helo), F_C("user", s->user.address));
+}
+
 void session_refuse(struct session *s, struct str recipient, const char *format, ...)
 {
     char line[SMTP_REPLY_MAX];
     size_t n;
-    FORMAT_REPLY(line, n, format);
-    LOG_INFO("message.refused", F_C("id", s->transaction.id.hex), F_STR("from", s->transaction.sender),
-             F_STR("to", recipient), F_STR("reply", str_from(line, n)), F_C("peer", s->connection.peer),
-             F_C("helo", s->helo), F_C("user", s->user.address));
+    FORMAT_REPLY(s, line, n, format);
+    log_refusal(s, recipient, str_from(line, n));
     send_reply(s, line, n);
+}
+
+void session_refuse_message(struct session *s, const char *format, ...)
+{
+    char line[SMTP_REPLY_MAX];
+    size_t n, times = session_is_lmtp(s) ? s->transaction.recipient_count : 1;
+    FORMAT_REPLY(s, line, n, format);
+    log_refusal(s, session_first_recipient(s), str_from(line, n));
+    for (size_t i = 0; i < times; i++)
+        send_reply(s, line, n);
 }
 
 void session_goodbye(struct session *s, const char *format, ...)
 {
     char line[SMTP_REPLY_MAX];
     size_t n;
-    FORMAT_REPLY(line, n, format);
+    FORMAT_REPLY(s, line, n, format);
     send_reply(s, line, n);
     s->is_over = true;
 }
@@ -80,6 +100,8 @@ void session_goodbye(struct session *s, const char *format, ...)
 
 bool session_may_authenticate(const struct session *s)
 {
+    if (session_is_lmtp(s)) /* it takes mail for our addresses only, which needs no password */
+        return false;
     return s->connection.tls.on || (s->config->plain_on_loopback && connection_is_loopback(&s->connection));
 }
 
@@ -90,7 +112,22 @@ const struct channel_bindings *session_bindings(const struct session *s)
 
 bool session_is_submission_port(const struct session *s)
 {
-    return s->connection.service != SERVICE_SMTP;
+    return s->connection.service != SERVICE_SMTP && !session_is_lmtp(s);
+}
+
+bool session_is_lmtp(const struct session *s)
+{
+    return s->connection.service == SERVICE_LMTP;
+}
+
+struct received_with session_with(const struct session *s)
+{
+    return (struct received_with){
+        .is_lmtp = session_is_lmtp(s),
+        .is_esmtp = s->is_esmtp,
+        .is_utf8 = s->transaction.asked.is_utf8,
+        .is_authenticated = s->is_authenticated,
+    };
 }
 
 struct str session_plain_address(const struct smtp_path *p, struct arena *a)
@@ -101,6 +138,8 @@ struct str session_plain_address(const struct smtp_path *p, struct arena *a)
 void session_forget_transaction(struct session *s)
 {
     struct arena arena = s->transaction.arena;
+    if (s->transaction.chunks)
+        incoming_free(s->transaction.chunks);
     arena_reset(&arena);
     s->transaction = (struct smtp_transaction){.arena = arena, .sender = STR(""), .asked = ENVELOPE_INIT};
 }
@@ -120,29 +159,29 @@ static void hello(struct session *s, struct str name, bool is_esmtp)
     s->is_esmtp = is_esmtp;
 }
 
+/* RFC 2033 section 4.1: LMTP has its own greeting, so that neither is taken for the other. */
+static bool speaks(struct session *s, bool lmtp)
+{
+    if (session_is_lmtp(s) == lmtp)
+        return true;
+    session_error(s, lmtp ? "500 5.5.1 This is SMTP: say EHLO" : "500 5.5.1 This is LMTP: say LHLO");
+    return false;
+}
+
 static void helo(struct session *s, const struct smtp_command *c)
 {
+    if (!speaks(s, false))
+        return;
     hello(s, c->argument, false);
     session_reply(s, "250 %.*s", STR_ARGS(s->config->hostname));
 }
 
 static void ehlo(struct session *s, const struct smtp_command *c)
 {
+    if (!speaks(s, c->verb == SMTP_LHLO))
+        return;
     hello(s, c->argument, true);
     extension_answer(s);
-}
-
-static void lhlo(struct session *s, const struct smtp_command *c)
-{
-    (void)c;
-    session_error(s, "500 5.5.1 This is SMTP: say EHLO");
-}
-
-/* It was not offered, and nobody knows what follows it. */
-static void bdat(struct session *s, const struct smtp_command *c)
-{
-    (void)c;
-    session_goodbye(s, "502 5.5.1 Not offered here: DATA");
 }
 
 static void rset(struct session *s, const struct smtp_command *c)
@@ -180,7 +219,10 @@ static void expn(struct session *s, const struct smtp_command *c)
 static void help(struct session *s, const struct smtp_command *c)
 {
     (void)c;
-    session_reply(s, "214 2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY STARTTLS AUTH: see RFC 5321");
+    session_reply(
+        s, session_is_lmtp(s)
+               ? "214 2.0.0 LHLO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY STARTTLS: see RFC 2033"
+               : "214 2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY STARTTLS AUTH: see RFC 5321");
 }
 
 /* RFC 3207. What came before the handshake, also what is still unread, may be another's and is forgotten. */
@@ -218,11 +260,11 @@ static const struct verb {
 } VERBS[SMTP_VERB_COUNT] = {
     [SMTP_EHLO] = {ehlo, "EHLO your.host.name", .is_idling = true},
     [SMTP_HELO] = {helo, "HELO your.host.name", .is_idling = true},
-    [SMTP_LHLO] = {lhlo, "EHLO your.host.name"},
+    [SMTP_LHLO] = {ehlo, "LHLO your.host.name", .is_idling = true},
     [SMTP_MAIL] = {smtp_mail, "MAIL FROM:<user@example.org>", .needs_hello = true},
     [SMTP_RCPT] = {smtp_rcpt, "RCPT TO:<user@example.org>", .needs_hello = true},
     [SMTP_DATA] = {smtp_data, "DATA", .needs_hello = true},
-    [SMTP_BDAT] = {bdat, "BDAT octets [LAST]"},
+    [SMTP_BDAT] = {smtp_bdat, "BDAT octets [LAST]"},
     [SMTP_RSET] = {rset, "RSET", .is_idling = true},
     [SMTP_NOOP] = {noop, "NOOP", .is_idling = true},
     [SMTP_QUIT] = {quit, "QUIT"},
@@ -240,7 +282,10 @@ static void answer_fault(struct session *s, enum smtp_fault fault, const struct 
     bool is_sender = c->verb == SMTP_MAIL;
     switch (fault) {
     case SMTP_BAD_BYTES: session_error(s, "500 5.5.2 A control character stands in the command"); break;
-    case SMTP_BAD_ARGUMENT: session_error(s, "501 5.5.4 Syntax: %s", VERBS[c->verb].usage); break;
+    case SMTP_BAD_ARGUMENT:
+        session_error(s, "501 5.5.4 Syntax: %s", VERBS[c->verb].usage);
+        s->is_over = s->is_over || c->verb == SMTP_BDAT; /* nobody knows how much follows it */
+        break;
     case SMTP_BAD_PATH:
         session_error(s, "501 5.1.%d That is not an address. Syntax: %s", is_sender ? 7 : 3,
                       VERBS[c->verb].usage);
@@ -270,7 +315,7 @@ static void execute(struct session *s, struct str line)
     if (v->is_idling && ++s->idling > SMTP_IDLING_MAX)
         session_goodbye(s, "421 4.7.0 Too many commands that send no mail");
     else if (v->needs_hello && s->helo[0] == '\0')
-        session_error(s, "503 5.5.1 Say EHLO first");
+        session_error(s, "503 5.5.1 Say %s first", session_is_lmtp(s) ? "LHLO" : "EHLO");
     else
         v->act(s, &c);
 }
@@ -326,12 +371,14 @@ void session_run(struct smtp_server *server, const struct config *config, const 
     stream_open(&s.stream, c->fd, STR(""));
     session_forget_transaction(&s);
     LOG_DEBUG("smtp.connected", F_C("peer", c->peer), F_C("service", service_name(c->service)));
-    session_reply(&s, "220 %.*s ESMTP golub", STR_ARGS(config->hostname));
+    session_reply(&s, "220 %.*s %s golub", STR_ARGS(config->hostname),
+                  session_is_lmtp(&s) ? "LMTP" : "ESMTP");
     while (!s.is_over)
         serve_command(&s);
     stream_hang_up(&s.stream, deadline_in(SMTP_FAREWELL_MS));
     LOG_DEBUG("smtp.closed", F_C("peer", c->peer), F_INT("received", s.stream.received),
               F_INT("sent", s.stream.sent));
+    session_forget_transaction(&s);
     arena_free(&s.command);
     arena_free(&s.transaction.arena);
 }

@@ -7,7 +7,9 @@
 #include "directory/directory.h"
 #include "gate/connection.h"
 #include "queue/queue.h"
+#include "smtp/incoming.h"
 #include "smtp/parse.h"
+#include "smtp/received.h"
 
 #include <stdatomic.h>
 
@@ -50,6 +52,7 @@ struct smtp_recipient {
 struct smtp_target {
     struct directory_target to;
     size_t recipient; /* that led here: its place in the transaction */
+    size_t place;     /* fate.c: of those who get a copy each */
 };
 
 /* The delivery id, one a transaction, that every place keeps: accounts know a repeated attempt by it, and
@@ -68,7 +71,10 @@ struct smtp_transaction {
     struct smtp_recipient *recipients;
     struct smtp_target *targets;
     size_t recipient_count, recipient_room, target_count, target_room;
-    struct arena arena; /* all of the above; reset with the transaction */
+    bool wants_each;         /* PRDR: an answer for each recipient */
+    struct incoming *chunks; /* what BDAT has brought so far; NULL before the first */
+    bool has_lost_chunk;     /* one was refused: so is the message (RFC 3030 section 2) */
+    struct arena arena;      /* all of the above; reset with the transaction */
 };
 
 struct session {
@@ -94,7 +100,8 @@ void session_run(struct smtp_server *server, const struct config *config, const 
 /* --- for the verbs --- */
 
 /* One line. Bytes that do not belong in a reply (they may come from a recipient's address or from another
- * process) become '?', and what passes SMTP_REPLY_MAX is cut. */
+ * process) become '?', and what passes SMTP_REPLY_MAX is cut. UTF-8 belongs there when the transaction has
+ * SMTPUTF8 (RFC 6531 section 3.7.4). */
 void session_reply(struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same, and one of SMTP_ERRORS_MAX is used up. */
 void session_error(struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -102,6 +109,9 @@ void session_error(struct session *s, const char *format, ...) __attribute__((fo
  * may be "". */
 void session_refuse(struct session *s, struct str recipient, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The answer to a whole message that is refused: in LMTP the same line for each recipient (RFC 2033 section
+ * 4.2), and one line in the log. */
+void session_refuse_message(struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A last reply; the session ends after it. */
 void session_goodbye(struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -110,6 +120,10 @@ struct str session_first_recipient(const struct session *s); /* "" before there 
 bool session_may_authenticate(const struct session *s);      /* TLS, or loopback where the config says so */
 const struct channel_bindings *session_bindings(const struct session *s); /* NULL without TLS */
 bool session_is_submission_port(const struct session *s);
+bool session_is_lmtp(const struct session *s);
+
+/* How the message under way comes, for the trace line and the log. */
+struct received_with session_with(const struct session *s);
 
 /* The local part and domain as the directory wants them: without quotes. */
 struct str session_plain_address(const struct smtp_path *p, struct arena *a);
@@ -119,5 +133,6 @@ void smtp_auth(struct session *s, const struct smtp_command *c); /* auth.c */
 void smtp_mail(struct session *s, const struct smtp_command *c); /* envelope.c */
 void smtp_rcpt(struct session *s, const struct smtp_command *c);
 void smtp_data(struct session *s, const struct smtp_command *c); /* transaction.c */
+void smtp_bdat(struct session *s, const struct smtp_command *c);
 
 #endif

@@ -1,4 +1,4 @@
-/* DATA: the message comes in, gets its trace line, and its fate is decided. */
+/* DATA and BDAT: the message comes in, gets its trace line, and its fate is decided. */
 #include "base/log.h"
 #include "message/address.h"
 #include "message/date.h"
@@ -13,11 +13,11 @@ static struct str trace(struct session *s, int64_t now, int zone)
     struct received r = {
         .connection = &s->connection,
         .helo = str_from_c(s->helo),
-        .is_esmtp = s->is_esmtp,
-        .is_authenticated = s->is_authenticated,
+        .with = session_with(s),
         .hostname = s->config->hostname,
         .id = str_from_c(s->transaction.id.hex),
         .for_path = s->transaction.recipient_count == 1 ? session_first_recipient(s) : STR(""),
+        .priority = s->transaction.asked.priority,
         .at = now,
         .zone = zone,
     };
@@ -37,12 +37,12 @@ static bool may_write_as(struct session *s, const struct address *author)
     if (str_eq_nocase(plain, s->transaction.sender)) /* MAIL has asked already */
         return true;
     if (!directory_may_send_as(s->server->directory, s->user.account, plain, &may, &e)) {
-        session_refuse(s, STR(""), "451 4.3.0 %s; try again later", e.text);
+        session_refuse_message(s, "451 4.3.0 %s; try again later", e.text);
         return false;
     }
     if (!may)
-        session_refuse(
-            s, STR(""),
+        session_refuse_message(
+            s,
             "550 5.7.1 From: <%.*s> is not an address of %s: write one that is, or have this one added "
             "(golub address add)",
             STR_ARGS(plain), s->user.address);
@@ -56,7 +56,7 @@ static bool is_their_author(struct session *s, const struct incoming *m)
     if (!s->is_authenticated || m->froms == 0)
         return true;
     if (m->froms > 1) { /* RFC 5322 section 3.6: which one a reader sees is anybody's guess */
-        session_refuse(s, STR(""), "550 5.6.0 The message has %u From fields", m->froms);
+        session_refuse_message(s, "550 5.6.0 The message has %u From fields", m->froms);
         return false;
     }
     struct address_list authors = address_parse_list(header_unfold(m->from, &s->command), &s->command);
@@ -68,7 +68,27 @@ static bool is_their_author(struct session *s, const struct incoming *m)
     return true;
 }
 
-/* --- the verb --- */
+/* --- the message --- */
+
+/* The clock is asked once: the trace line and a Date that we add tell the same moment. */
+static struct incoming *begin(struct session *s)
+{
+    struct smtp_transaction *t = &s->transaction;
+    struct incoming *m = ARENA_NEW(&t->arena, struct incoming);
+    int64_t now = clock_wall();
+    int zone = date_local_zone(now);
+    struct incoming_wish wish = {
+        .trace = trace(s, now, zone),
+        .is_ours = s->is_authenticated,
+        .fix = {.hostname = s->config->hostname, .unique = str_from_c(t->id.hex), .now = now, .zone = zone},
+        .is_binary = t->asked.body == ENVELOPE_BINARY,
+        .is_utf8 = t->asked.is_utf8,
+        .size_max = s->config->message_size_max,
+        .hops_max = s->config->hops_max,
+    };
+    incoming_begin(m, &wish, &t->arena);
+    return m;
+}
 
 static void lost(struct session *s, enum stream_result why)
 {
@@ -81,43 +101,113 @@ static void lost(struct session *s, enum stream_result why)
     s->is_over = true;
 }
 
+/* All of it is there. */
+static void conclude(struct session *s, struct incoming *m)
+{
+    incoming_end(m);
+    if (m->refusal)
+        session_refuse_message(s, "%s", m->refusal);
+    else if (is_their_author(s, m))
+        fate_decide(s, m);
+}
+
+/* --- DATA --- */
+
 static void receive(struct session *s)
 {
-    int64_t now = clock_wall();
-    int zone = date_local_zone(now);
-    struct submission_fix fix = {.hostname = s->config->hostname,
-                                 .unique = str_from_c(s->transaction.id.hex),
-                                 .now = now,
-                                 .zone = zone};
-    struct incoming_wish wish = {
-        .trace = trace(s, now, zone),
-        .fix = s->is_authenticated ? &fix : NULL,
-        .size_max = s->config->message_size_max,
-        .hops_max = s->config->hops_max,
-    };
-    struct incoming m;
+    struct incoming *m = begin(s);
     session_reply(s, "354 End with a line that is a dot");
-    enum stream_result got = incoming_receive(&s->stream, &wish, &s->command, &m);
-    if (got != STREAM_OK) {
+    enum stream_result got = incoming_data(m, &s->stream);
+    if (got == STREAM_OK)
+        conclude(s, m);
+    else
         lost(s, got);
-        return;
-    }
-    if (m.refusal)
-        session_refuse(s, session_first_recipient(s), "%s", m.refusal);
-    else if (is_their_author(s, &m))
-        fate_decide(s, &m);
-    incoming_free(&m);
+    incoming_free(m);
 }
 
 void smtp_data(struct session *s, const struct smtp_command *c)
 {
+    struct smtp_transaction *t = &s->transaction;
     (void)c;
-    if (!s->transaction.is_open) {
+    if (!t->is_open) {
         session_error(s, "503 5.5.1 MAIL first");
-    } else if (s->transaction.recipient_count == 0) { /* RFC 5321 section 3.3 */
-        session_error(s, "554 5.5.1 No valid recipients");
+    } else if (t->chunks || t->has_lost_chunk) { /* RFC 3030 section 2 */
+        session_error(s, "503 5.5.1 The message comes by BDAT");
+    } else if (t->asked.body == ENVELOPE_BINARY) { /* RFC 3030 section 3 */
+        session_error(s, "503 5.5.1 BODY=BINARYMIME needs BDAT");
+    } else if (t->recipient_count == 0) { /* RFC 5321 section 3.3; RFC 2033 section 4.2 wants 503 */
+        session_error(s, "%s 5.5.1 No valid recipients", session_is_lmtp(s) ? "503" : "554");
     } else {
         receive(s);
         session_forget_transaction(s);
+    }
+}
+
+/* --- BDAT --- */
+
+/* What stands in the way of a chunk; NULL: nothing. */
+static const char *chunk_fault(const struct session *s)
+{
+    const struct smtp_transaction *t = &s->transaction;
+    if (s->helo[0] == '\0')
+        return "503 5.5.1 Say EHLO first";
+    if (!t->is_open)
+        return "503 5.5.1 MAIL first";
+    if (t->recipient_count == 0)
+        return session_is_lmtp(s) ? "503 5.5.1 No valid recipients" : "554 5.5.1 No valid recipients";
+    return t->has_lost_chunk ? "503 5.5.1 A chunk before this one was refused: RSET" : NULL;
+}
+
+/* The chunk is read whatever becomes of it: what follows it is the next command (RFC 3030 section 2). */
+static void refuse_chunk(struct session *s, const struct smtp_command *c, const char *reply)
+{
+    enum stream_result got = incoming_discard(&s->stream, c->octets);
+    if (got != STREAM_OK) {
+        lost(s, got);
+    } else if (c->is_last && s->transaction.recipient_count > 0) {
+        session_refuse_message(s, "%s", reply);
+        session_forget_transaction(s);
+    } else {
+        session_error(s, "%s", reply);
+    }
+}
+
+/* A chunk that is not the last. What is wrong with the message already is told now, and the rest of it is not
+ * wanted any more. */
+static void answer_chunk(struct session *s, uint64_t octets)
+{
+    struct smtp_transaction *t = &s->transaction;
+    if (!t->chunks->refusal) {
+        session_reply(s, "250 2.0.0 %llu octets", (unsigned long long)octets);
+        return;
+    }
+    session_refuse(s, session_first_recipient(s), "%s", t->chunks->refusal);
+    incoming_free(t->chunks);
+    t->chunks = NULL;
+    t->has_lost_chunk = true;
+}
+
+void smtp_bdat(struct session *s, const struct smtp_command *c)
+{
+    struct smtp_transaction *t = &s->transaction;
+    const char *fault = chunk_fault(s);
+    if (fault) {
+        refuse_chunk(s, c, fault);
+        return;
+    }
+    if (c->octets == 0 && !c->is_last && ++s->idling > SMTP_IDLING_MAX) {
+        session_goodbye(s, "421 4.7.0 Too many chunks without content");
+        return;
+    }
+    if (!t->chunks)
+        t->chunks = begin(s);
+    enum stream_result got = incoming_chunk(t->chunks, &s->stream, c->octets);
+    if (got != STREAM_OK) {
+        lost(s, got);
+    } else if (c->is_last) {
+        conclude(s, t->chunks);
+        session_forget_transaction(s);
+    } else {
+        answer_chunk(s, c->octets);
     }
 }

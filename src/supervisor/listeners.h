@@ -15,4 +15,7 @@ struct listeners {
  * closed. On failure *e names address and port, and `old` is as it was. */
 bool listeners_bind(struct listeners *l, struct listeners *old, const struct config *c, struct err *e);
 
+/* Closes all; unix sockets go from the file system too. */
+void listeners_close(struct listeners *l);
+
 #endif

@@ -268,9 +268,7 @@ static void stop(struct supervisor *s)
     s->stopping = true;
     LOG_INFO("stopping", F_INT("roles", s->count));
     notify("STOPPING=1");
-    for (size_t i = 0; i < s->listeners.n; i++)
-        close(s->listeners.v[i].fd);
-    s->listeners.n = 0;
+    listeners_close(&s->listeners);
     for (size_t i = 0; i < s->count; i++)
         if (s->children[i].kind == ROLE_GATE)
             send_listeners(s, &s->children[i]); /* an empty set: nobody new comes in */

@@ -1,6 +1,5 @@
 /* What another server answers: any lines give a bounded, printable text, a code that fits its lines, or
  * nothing. */
-#include "relay/ehlo.h"
 #include "relay/reply.h"
 
 #include <stdlib.h>

@@ -337,6 +337,8 @@ static void a_name_has_its_bound(void **state)
 static struct connection connection(const char *peer, bool tls)
 {
     struct connection c = {.fd = -1,
+                           .peer_port = 50000,
+                           .local_port = 25,
                            .tls = {.on = tls, .version = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384"}};
     snprintf(c.peer, sizeof c.peer, "%s", peer);
     return c;
@@ -349,8 +351,7 @@ static void traces_a_submission(void **state)
     struct connection c = connection("2001:db8::1", true);
     struct received r = {.connection = &c,
                          .helo = STR("laptop.test"),
-                         .is_esmtp = true,
-                         .is_authenticated = true,
+                         .with = {.is_esmtp = true, .is_authenticated = true},
                          .hostname = STR("mail.example.org"),
                          .id = STR("0123abcd"),
                          .for_path = STR("ana@example.org"),
@@ -380,14 +381,50 @@ static void a_name_cannot_forge_the_trace(void **state)
                                               "\tby mail.example.org with SMTP id 1; ")));
 }
 
-static void names_the_protocol_as_rfc3848(void **state)
+/* Exactly IANA's "Mail Transmission Types" (but for MMS). */
+static void names_the_protocol_as_iana(void **state)
 {
     (void)state;
-    assert_string_equal(received_protocol(false, false, false), "SMTP");
-    assert_string_equal(received_protocol(true, false, false), "ESMTP");
-    assert_string_equal(received_protocol(true, true, false), "ESMTPS");
-    assert_string_equal(received_protocol(true, false, true), "ESMTPA");
-    assert_string_equal(received_protocol(true, true, true), "ESMTPSA");
+    static const struct {
+        struct received_with with;
+        const char *plain, *tls;
+    } NAMES[] = {
+        {{0}, "SMTP", "SMTP"},
+        {{.is_esmtp = true}, "ESMTP", "ESMTPS"},
+        {{.is_esmtp = true, .is_authenticated = true}, "ESMTPA", "ESMTPSA"},
+        {{.is_esmtp = true, .is_utf8 = true}, "UTF8SMTP", "UTF8SMTPS"},
+        {{.is_esmtp = true, .is_utf8 = true, .is_authenticated = true}, "UTF8SMTPA", "UTF8SMTPSA"},
+        {{.is_esmtp = true, .is_lmtp = true}, "LMTP", "LMTPS"},
+        {{.is_esmtp = true, .is_lmtp = true, .is_authenticated = true}, "LMTPA", "LMTPSA"},
+        {{.is_esmtp = true, .is_lmtp = true, .is_utf8 = true}, "UTF8LMTP", "UTF8LMTPS"},
+    };
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        char name[RECEIVED_PROTOCOL_MAX];
+        received_protocol(&NAMES[i].with, false, name);
+        assert_string_equal(name, NAMES[i].plain);
+        received_protocol(&NAMES[i].with, true, name);
+        assert_string_equal(name, NAMES[i].tls);
+    }
+}
+
+static void traces_a_unix_socket_and_a_priority(void **state)
+{
+    (void)state;
+    CLEAN_BUF struct buf out;
+    struct connection c = connection("127.0.0.1", false);
+    c.peer_port = c.local_port = 0;
+    struct received r = {.connection = &c,
+                         .helo = STR("postfix.test"),
+                         .with = {.is_esmtp = true, .is_lmtp = true},
+                         .hostname = STR("mail.example.org"),
+                         .id = STR("0123abcd"),
+                         .for_path = STR(""),
+                         .priority = -4};
+    buf_init(&out, 1000);
+    received_add(&out, &r);
+    assert_true(str_eq(buf_str(&out), STR("Received: from postfix.test (unix socket)\r\n"
+                                          "\tby mail.example.org with LMTP id 0123abcd\r\n"
+                                          "\tpriority -4; Thu, 1 Jan 1970 00:00:00 +0000\r\n")));
 }
 
 int main(void)
@@ -403,7 +440,8 @@ int main(void)
         cmocka_unit_test(a_name_has_its_bound),
         cmocka_unit_test(traces_a_submission),
         cmocka_unit_test(a_name_cannot_forge_the_trace),
-        cmocka_unit_test(names_the_protocol_as_rfc3848),
+        cmocka_unit_test(names_the_protocol_as_iana),
+        cmocka_unit_test(traces_a_unix_socket_and_a_priority),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

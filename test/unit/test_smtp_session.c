@@ -294,7 +294,8 @@ static void dial(struct client *c, enum service service, const char *peer, bool 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     assert_true(ipc_pair(c->gate));
     c->fd = ends[1];
-    c->connection = (struct connection){.fd = ends[0], .service = service, .tls = {.on = tls}};
+    c->connection = (struct connection){
+        .fd = ends[0], .service = service, .peer_port = 50000, .local_port = 25, .tls = {.on = tls}};
     snprintf(c->connection.peer, sizeof c->connection.peer, "%s", peer);
     if (tls) {
         snprintf(c->connection.tls.version, sizeof c->connection.tls.version, "TLSv1.3");
