@@ -10,6 +10,7 @@
 #include "smtp/smtp.h"
 #include "store/store_role.h"
 #include "supervisor/supervisor.h"
+#include "trace/trace_role.h"
 
 #include <string.h>
 
@@ -17,6 +18,7 @@ static role_main_fn *const ROLE_MAINS[ROLE_COUNT] = {
     [ROLE_GATE] = gate_main,           [ROLE_SMTP] = smtp_main,     [ROLE_LOGIN] = login_main,
     [ROLE_DIRECTORY] = directory_main, [ROLE_KEEPER] = keeper_main, [ROLE_DNS] = dns_main,
     [ROLE_QUEUE] = queue_main,         [ROLE_RELAY] = relay_main,   [ROLE_STORE] = store_main,
+    [ROLE_TRACE] = trace_main,
 };
 
 int main(int argc, char **argv)

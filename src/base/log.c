@@ -3,8 +3,10 @@
 #include "base/clock.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,17 +14,20 @@ static const char *speaker = "golub";
 static enum log_level least_level = LOG_LEVEL_INFO;
 static enum log_format line_format = LOG_FORMAT_TEXT;
 
+static int trace_fd = -1;
+static atomic_uint trace_lost;
+
 static const char *const LEVEL_NAMES[] = {"debug", "info", "warning", "error"};
 
 /* A line being made: like struct buf, but it may never allocate (log_die is called without memory). */
 struct line {
-    char p[LOG_LINE_MAX];
-    size_t n;
+    char *p;
+    size_t n, max;
 };
 
 static void add_byte(struct line *l, char c)
 {
-    if (l->n < sizeof l->p - 3) /* room for the closing quote, brace and newline */
+    if (l->n < l->max - 3) /* room for the closing quote, brace and newline */
         l->p[l->n++] = c;
 }
 
@@ -46,7 +51,7 @@ static void add_quoted(struct line *l, struct str s)
 {
     static const char HEX[] = "0123456789abcdef";
     add_byte(l, '"');
-    for (size_t i = 0; i < s.n && l->n < sizeof l->p - 12; i++) {
+    for (size_t i = 0; i < s.n && l->n < l->max - 12; i++) {
         unsigned char c = (unsigned char)s.p[i];
         if (c == '"' || c == '\\') {
             add_byte(l, '\\');
@@ -81,9 +86,8 @@ static void add_time(struct line *l)
     add_c(l, text);
 }
 
-static void add_fields(struct line *l, const struct log_field *fields, size_t n)
+static void add_fields(struct line *l, bool json, const struct log_field *fields, size_t n)
 {
-    bool json = line_format == LOG_FORMAT_JSON;
     for (size_t i = 0; i < n; i++) {
         add_byte(l, json ? ',' : ' ');
         if (json)
@@ -101,39 +105,113 @@ static void add_fields(struct line *l, const struct log_field *fields, size_t n)
     }
 }
 
+struct event {
+    enum log_level level;
+    const char *name;
+    const struct log_field *fields;
+    size_t n;
+};
+
+static void make_json(struct line *l, const struct event *e)
+{
+    add_c(l, "{\"time\":\"");
+    add_time(l);
+    add_c(l, "\",\"level\":\"");
+    add_c(l, LEVEL_NAMES[e->level]);
+    add_c(l, "\",\"role\":\"");
+    add_c(l, speaker);
+    add_c(l, "\",\"pid\":");
+    add_number(l, getpid());
+    add_c(l, ",\"event\":");
+    add_quoted(l, str_from_c(e->name));
+    add_fields(l, true, e->fields, e->n);
+    l->p[l->n++] = '}';
+}
+
+static void make_text(struct line *l, const struct event *e)
+{
+    add_time(l);
+    add_byte(l, ' ');
+    add_c(l, LEVEL_NAMES[e->level]);
+    add_byte(l, ' ');
+    add_c(l, speaker);
+    add_byte(l, '[');
+    add_number(l, getpid());
+    add_c(l, "] ");
+    add_c(l, e->name);
+    add_fields(l, false, e->fields, e->n);
+}
+
+static void write_line(struct line *l)
+{
+    l->p[l->n++] = '\n';
+    ssize_t written = write(STDERR_FILENO, l->p, l->n);
+    (void)written; /* a log that cannot be written has nobody left to be told */
+    l->n--;
+}
+
+/* --- the trace --- */
+
+static bool is_traced(const char *event)
+{
+    static const struct str KINDS[] = {STR_INIT("message."), STR_INIT("queue."), STR_INIT("relay.")};
+    for (size_t i = 0; trace_fd >= 0 && i < sizeof KINDS / sizeof *KINDS; i++)
+        if (strncmp(event, KINDS[i].p, KINDS[i].n) == 0)
+            return true;
+    return false;
+}
+
+/* The line is changed where earlier ones were lost. */
+static void trace_line(struct line *l)
+{
+    unsigned lost = atomic_load_explicit(&trace_lost, memory_order_relaxed);
+    if (lost > 0) {
+        lost = atomic_exchange(&trace_lost, 0);
+        add_fields(l, false, &F_INT(LOG_TRACE_LOST, lost), 1);
+    }
+    if (send(trace_fd, l->p, l->n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        atomic_fetch_add(&trace_lost, lost + 1);
+}
+
+void log_trace(int fd)
+{
+    trace_fd = fd;
+}
+
+int log_trace_fd(void)
+{
+    return trace_fd;
+}
+
 void log_event(enum log_level level, const char *event, const struct log_field *fields, size_t n)
 {
-    if (level < least_level)
-        return;
-    struct line l = {.n = 0};
-    if (line_format == LOG_FORMAT_JSON) {
-        add_c(&l, "{\"time\":\"");
-        add_time(&l);
-        add_c(&l, "\",\"level\":\"");
-        add_c(&l, LEVEL_NAMES[level]);
-        add_c(&l, "\",\"role\":\"");
-        add_c(&l, speaker);
-        add_c(&l, "\",\"pid\":");
-        add_number(&l, getpid());
-        add_c(&l, ",\"event\":");
-        add_quoted(&l, str_from_c(event));
-        add_fields(&l, fields, n);
-        l.p[l.n++] = '}';
-    } else {
-        add_time(&l);
-        add_byte(&l, ' ');
-        add_c(&l, LEVEL_NAMES[level]);
-        add_byte(&l, ' ');
-        add_c(&l, speaker);
-        add_byte(&l, '[');
-        add_number(&l, getpid());
-        add_c(&l, "] ");
-        add_c(&l, event);
-        add_fields(&l, fields, n);
+    const struct event e = {level, event, fields, n};
+    bool is_logged = level >= least_level, traced = is_traced(event);
+    bool json = line_format == LOG_FORMAT_JSON;
+    char bytes[LOG_LINE_MAX];
+    struct line l = {.p = bytes, .max = sizeof bytes};
+    if (is_logged && json) {
+        make_json(&l, &e);
+        write_line(&l);
+        l.n = 0;
     }
-    l.p[l.n++] = '\n';
-    ssize_t written = write(STDERR_FILENO, l.p, l.n);
-    (void)written; /* a log that cannot be written has nobody left to be told */
+    if (traced || (is_logged && !json))
+        make_text(&l, &e);
+    if (is_logged && !json)
+        write_line(&l);
+    if (traced)
+        trace_line(&l);
+}
+
+void log_trace_event(const char *event, const struct log_field *fields, size_t n)
+{
+    const struct event e = {LOG_LEVEL_INFO, event, fields, n};
+    char bytes[LOG_TRACE_MAX];
+    struct line l = {.p = bytes, .max = sizeof bytes};
+    if (!is_traced(event))
+        return;
+    make_text(&l, &e);
+    trace_line(&l);
 }
 
 void log_identify(const char *role)

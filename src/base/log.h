@@ -39,6 +39,20 @@ void log_event(enum log_level level, const char *event, const struct log_field *
 void log_identify(const char *role);
 void log_configure(enum log_level least, enum log_format format);
 
+/* Lines whose event begins with "message.", "queue." or "relay.", of any level, also go to `fd`: one end of a
+ * SOCK_SEQPACKET pair whose other end the role `trace` reads, a line (as text, without its line end) a
+ * packet. Nobody waits for it: where there is no room the line is lost, and the next one that has room says
+ * how many were (LOG_TRACE_LOST). -1: nowhere. */
+void log_trace(int fd);
+/* To the trace alone, and longer than a log line may be: what was said in a conversation. */
+void log_trace_event(const char *event, const struct log_field *fields, size_t n);
+#define LOG_TRACE(event, ...)                                         \
+    log_trace_event((event), (const struct log_field[]){__VA_ARGS__}, \
+                    sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
+#define LOG_TRACE_MAX ((size_t)24 * 1024) /* of its line: QUEUE_TRANSCRIPT_MAX, every line end escaped */
+int log_trace_fd(void);
+#define LOG_TRACE_LOST "trace_lost"
+
 /* Says it and ends the process with _exit(70), EX_SOFTWARE. */
 void log_die(const char *event, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 

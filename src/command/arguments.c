@@ -1,4 +1,5 @@
 /* Arguments and options of commands, and small things that they print. */
+#include "base/clock.h"
 #include "command/parts.h"
 #include "message/address.h"
 #include "storage/source.h"
@@ -72,6 +73,27 @@ const char *command_time(int64_t at, char out[20])
     if (at == 0 || !localtime_r(&t, &tm) || strftime(out, 20, "%Y-%m-%d %H:%M", &tm) == 0)
         return "-";
     return out;
+}
+
+bool command_read_moment(const char *typed, int64_t *at)
+{
+    static const char *const FORMS[] = {"%Y-%m-%d %H:%M", "%Y-%m-%d"};
+    struct str s = str_from_c(typed);
+    uint64_t n;
+    const char *unit = s.n > 1 ? strchr("mhd", s.p[s.n - 1]) : NULL;
+    if (unit && str_to_u64(str_slice(s, 0, s.n - 1), &n) && n < 1000000) {
+        *at = clock_wall() - (int64_t)n * (*unit == 'd' ? 86400 : *unit == 'h' ? 3600 : 60);
+        return true;
+    }
+    for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; i++) {
+        struct tm tm = {.tm_isdst = -1};
+        const char *end = strptime(typed, FORMS[i], &tm);
+        if (end && *end == '\0') {
+            *at = mktime(&tm);
+            return true;
+        }
+    }
+    return false;
 }
 
 struct directory_db *command_open_directory(const struct command_run *r, struct err *e)

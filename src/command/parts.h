@@ -43,6 +43,14 @@ bool command_has_arguments(const struct command_run *r, int least, int most);
 struct str command_address(const char *typed, struct arena *a);
 /* "2026-11-24 12:00", in this machine's time zone; "-" for 0. */
 const char *command_time(int64_t at, char out[20]);
+/* A moment as it is typed: "3d" ago, or a day, with or without a time of it, of this machine's time zone. */
+bool command_read_moment(const char *typed, int64_t *at);
+#define COMMAND_MOMENT_FORMS "3d, 12h, 30m, 2026-11-24 or '2026-11-24 18:00'"
+
+/* What another server answered and what a sender wrote may be anything: a terminal must not obey it. */
+void command_print_clean(struct str text);
+/* As a string of JSON, with its quotes; what is not UTF-8 becomes U+FFFD. */
+void command_print_json(struct str text);
 struct directory_db *command_open_directory(const struct command_run *r, struct err *e);
 
 /* What to store of a password, which comes from where the options say: --password-stdin, --hash-stdin,
@@ -96,5 +104,6 @@ int run_queue_list(struct command_run *r);
 int run_queue_show(struct command_run *r);
 int run_queue_retry(struct command_run *r);
 int run_queue_drop(struct command_run *r);
+int run_trace(struct command_run *r);
 
 #endif

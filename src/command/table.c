@@ -125,6 +125,20 @@ const struct command COMMANDS[] = {
      run_queue_retry},
     {"queue drop", "ID | --all", "delete a waiting message", "Its sender is told nothing.\n", NEEDS_DATA,
      run_queue_drop},
+    {"trace",
+     "ADDRESS | @DOMAIN | MESSAGE-ID | QUEUE-ID | DELIVERY-ID [--since WHEN] [--until WHEN] [--limit "
+     "N] [--json]",
+     "tell what became of a message",
+     "Everything that was decided about it, from the connection that brought it to the folder that has it "
+     "or\n"
+     "the server that took it, each attempt with what was said. It is kept for 30 days (golub.conf: "
+     "[trace]),\n"
+     "and there a second after it happened, whether the server runs or not.\n\n"
+     "  --since, --until  of messages that what is asked for was said of then: 3d, 12h, 30m, 2026-11-24 or\n"
+     "                    '2026-11-24 18:00'\n"
+     "  --limit           the newest N messages (100)\n"
+     "  --json            an object for each message, on a line of its own\n",
+     NEEDS_DATA, run_trace},
     {"certificate renew", "", "issue the certificate of the private CA anew",
      "For the hostname in the config, with the CA that golub init made (tls/ca.key beside golub.conf). Mail\n"
      "clients that trust the CA notice nothing. Then send the server SIGHUP.\n",

@@ -22,28 +22,6 @@ struct wish {
 
 /* --- what is wanted --- */
 
-/* "3d" ago, or a day, with or without a time of it, of this machine's time zone. */
-static bool read_since(const char *typed, int64_t *since)
-{
-    static const char *const FORMS[] = {"%Y-%m-%d %H:%M", "%Y-%m-%d"};
-    struct str s = str_from_c(typed);
-    uint64_t n;
-    const char *unit = s.n > 1 ? strchr("mhd", s.p[s.n - 1]) : NULL;
-    if (unit && str_to_u64(str_slice(s, 0, s.n - 1), &n) && n < 1000000) {
-        *since = clock_wall() - (int64_t)n * (*unit == 'd' ? 86400 : *unit == 'h' ? 3600 : 60);
-        return true;
-    }
-    for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; i++) {
-        struct tm tm = {.tm_isdst = -1};
-        const char *end = strptime(typed, FORMS[i], &tm);
-        if (end && *end == '\0') {
-            *since = mktime(&tm);
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool take_uids(struct command_run *r, struct wish *w)
 {
     for (int i = 1; i < r->argc; i++) {
@@ -67,8 +45,8 @@ static int take_wish(struct command_run *r, struct wish *w)
         return command_misuse(r, NULL);
     if (!command_has_arguments(r, 1, UIDS_MAX + 1))
         return COMMAND_MISUSED;
-    if (since && !read_since(since, &w->since))
-        return command_misuse(r, "since when: 3d, 12h, 30m, 2026-11-24 or '2026-11-24 18:00'");
+    if (since && !command_read_moment(since, &w->since))
+        return command_misuse(r, "since when: " COMMAND_MOMENT_FORMS);
     if (!take_uids(r, w))
         return command_misuse(r, "a UID is a number that golub undelete --list shows");
     if (!w->lists && !w->all && !since && !w->mailbox)

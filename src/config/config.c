@@ -174,6 +174,19 @@ static bool take_bytes(struct reading *r, void *to, struct str value, struct err
     return true;
 }
 
+static bool take_room(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)r;
+    uint64_t n;
+    char unit;
+    bool good = take_unit(value, "mgt", &n, &unit) && unit != '\0' && n > 0 && n < (uint64_t)1 << 20;
+    uint64_t bytes = good ? n << (unit == 'm' ? 20 : unit == 'g' ? 30 : 40) : 0;
+    if (!good || bytes > (uint64_t)1 << 50)
+        return err_set(e, ERR_PERMANENT, "it is a size with its unit m, g or t, such as 500m or 4g");
+    *(uint64_t *)to = bytes;
+    return true;
+}
+
 static bool take_seconds(struct reading *r, void *to, struct str value, struct err *e)
 {
     (void)r;
@@ -473,6 +486,8 @@ static const struct setting SETTINGS[] = {
     {"queue", "retry", take_seconds, IN_CONFIG(queue_retry_first_s)},
     {"queue", "retry_most", take_seconds, IN_CONFIG(queue_retry_most_s)},
     {"queue", "connections", take_count, IN_CONFIG(relay_per_destination)},
+    {"trace", "days", take_days, IN_CONFIG(trace_days)},
+    {"trace", "size", take_room, IN_CONFIG(trace_bytes)},
     {"log", "level", take_level, IN_CONFIG(log_level)},
     {"log", "format", take_format, IN_CONFIG(log_format)},
 };
@@ -633,6 +648,8 @@ const struct config *config_parse(struct str text, const char *where, struct err
         .queue_retry_first_s = 5 * 60,
         .queue_retry_most_s = 4 * 3600,
         .relay_per_destination = 8,
+        .trace_days = 30,
+        .trace_bytes = (uint64_t)1 << 30,
         .log_level = LOG_LEVEL_INFO,
         .log_format = LOG_FORMAT_TEXT,
         .text = arena_copy(a, text),

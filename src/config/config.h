@@ -101,6 +101,10 @@ struct config {
     unsigned queue_retry_most_s;
     unsigned relay_per_destination; /* [queue] connections: to one destination at once (default 8) */
 
+    unsigned trace_days; /* [trace] days: how long what was said of messages is kept (default 30) */
+    uint64_t
+        trace_bytes; /* [trace] size: of all of it; the oldest goes (default 1g, some ten million messages) */
+
     enum log_level log_level;   /* [log] level = debug|info|warning|error */
     enum log_format log_format; /* [log] format = text|json */
 

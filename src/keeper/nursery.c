@@ -19,8 +19,8 @@
 #define CALL_MS (5 * 1000) /* a fork takes less than a millisecond; a machine that swaps takes its time */
 
 /* What is open: 0 and 1 are /dev/null, 2 is the log. */
-enum { CONTROL_FD = 3, STORE_FD = 4, FIRST_FREE_FD = 5 }; /* of an account */
-enum { KEEPER_FD = 3 };                                   /* of the nursery */
+enum { CONTROL_FD = 3, STORE_FD = 4, TRACE_FD = 5, FIRST_FREE_FD = 6 }; /* of an account */
+enum { KEEPER_FD = 3 };                                                 /* of the nursery, and TRACE_FD */
 
 enum frame {
     FRAME_BEAR = 1, /* u64 account, str address; fds: control, perhaps store */
@@ -42,6 +42,25 @@ struct nursery {
 
 /* --- the process --- */
 
+/* What its accounts will say to the trace goes where keeper's goes, from a descriptor that stays. */
+static bool keep_trace(void)
+{
+    int trace = log_trace_fd(), high = trace < 0 ? -1 : fcntl(trace, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+    if (trace < 0)
+        return true;
+    log_trace(TRACE_FD);
+    return dup3(high, TRACE_FD, O_CLOEXEC) >= 0;
+}
+
+/* All but those below `first` and the trace's. */
+static void close_all_but(int first)
+{
+    bool traces = log_trace_fd() == TRACE_FD;
+    if (traces && first < TRACE_FD)
+        close_range((unsigned)first, TRACE_FD - 1, 0);
+    close_range(traces ? FIRST_FREE_FD : (unsigned)first, ~0u, 0);
+}
+
 /* Drops what is not the account's own, then is the account. */
 static _Noreturn void become_account(const struct nursery *n, int64_t id, const char *address, int control,
                                      int store)
@@ -49,9 +68,9 @@ static _Noreturn void become_account(const struct nursery *n, int64_t id, const 
     char dir[4096];
     int high = fcntl(control, F_DUPFD_CLOEXEC, FIRST_FREE_FD); /* neither stands where the other shall be */
     int high_store = store < 0 ? -1 : fcntl(store, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
-    if (dup3(high, CONTROL_FD, O_CLOEXEC) < 0 || (store >= 0 && dup3(high_store, STORE_FD, O_CLOEXEC) < 0) ||
-        close_range(store >= 0 ? FIRST_FREE_FD : STORE_FD, ~0u, 0) < 0)
+    if (dup3(high, CONTROL_FD, O_CLOEXEC) < 0 || (store >= 0 && dup3(high_store, STORE_FD, O_CLOEXEC) < 0))
         log_die("account.start", "cannot arrange descriptors: %s", strerror(errno));
+    close_all_but(store >= 0 ? STORE_FD + 1 : STORE_FD);
     if (snprintf(dir, sizeof dir, "%s/%lld", n->dir, (long long)id) >= (int)sizeof dir)
         log_die("account.start", "the path of the data directory is too long");
     struct account_start start = {.id = id,
@@ -145,9 +164,10 @@ static bool serve(struct nursery *n)
 
 static _Noreturn void run(struct nursery *n, int channel, bool is_first)
 {
-    if (dup3(channel, KEEPER_FD, O_CLOEXEC) < 0 && errno != EINVAL) /* EINVAL: it is that one */
+    int high = fcntl(channel, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+    if (!keep_trace() || dup3(high, KEEPER_FD, O_CLOEXEC) < 0)
         log_die("nursery.start", "cannot arrange descriptors: %s", strerror(errno));
-    close_range(KEEPER_FD + 1, ~0u, 0);
+    close_all_but(KEEPER_FD + 1);
     if (!is_first)
         n->forget(n->context);
     role_title(ROLE_KEEPER, "nursery");

@@ -1,4 +1,5 @@
-/* Hexadecimal digits, for the escapes of quoted-printable, RFC 2047 and RFC 2231. Inside the module only. */
+/* Hexadecimal digits, for the escapes of quoted-printable, RFC 2047 and RFC 2231, and whoever else reads
+ * them. */
 #ifndef MESSAGE_HEX_H
 #define MESSAGE_HEX_H
 #include "base/str.h"

@@ -26,6 +26,7 @@ static const char *const NAMES[ROLE_COUNT] = {
     [ROLE_QUEUE] = "queue",
     [ROLE_RELAY] = "relay",
     [ROLE_STORE] = "store",
+    [ROLE_TRACE] = "trace",
 };
 
 #define MAY(kind) (1u << (kind))

@@ -25,6 +25,7 @@ enum role_kind {
     ROLE_QUEUE,
     ROLE_RELAY,
     ROLE_STORE, /* only with PostgreSQL */
+    ROLE_TRACE,
     ROLE_COUNT
 };
 const char *role_name(enum role_kind k);                       /* "smtp" */
@@ -51,6 +52,7 @@ enum role_frame {
                              count; per socket u32 enum service; fds: the sockets, as many as count (at most
                              IPC_FDS_MAX) */
     ROLE_FRAME_TLS,     /* gate: fds: memfd certificate chain PEM, memfd key PEM; str ticket key (80 bytes) */
+    ROLE_FRAME_TRACE,   /* trace: u32 kind of a role, fd: where it gets that one's lines from */
     ROLE_FRAME_STOP,    /* finish what is under way, take nothing new, exit */
     ROLE_FRAME_CONNECT, /* on broker: u32 kind, u32 index -> reply ROLE_FRAME_CHANNEL with fd, or without */
     ROLE_FRAME_READY,   /* on broker: the role is in its sandbox and serves; no reply */

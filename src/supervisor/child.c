@@ -16,15 +16,20 @@
 #define RESTART_LONGEST_MS (30 * (int64_t)1000)
 
 /* The descriptors of a role: 0 and 1 /dev/null, 2 the log, and these. */
-enum { CONTROL_FD = 3, BROKER_FD = 4, FIRST_FREE_FD = 5 };
+enum { CONTROL_FD = 3, BROKER_FD = 4, TRACE_FD = 5, FIRST_FREE_FD = 6 };
+#define MOVED_FD 10 /* and over: where those are moved to first, so that none is overwritten */
 
 static _Noreturn void run(struct child *c, const struct child_start *s, int control, int broker)
 {
-    int high_control = fcntl(control, F_DUPFD_CLOEXEC, 10), high_broker = fcntl(broker, F_DUPFD_CLOEXEC, 10);
+    int high_control = fcntl(control, F_DUPFD_CLOEXEC, MOVED_FD);
+    int high_broker = fcntl(broker, F_DUPFD_CLOEXEC, MOVED_FD);
+    int high_trace = c->trace[1] < 0 ? -1 : fcntl(c->trace[1], F_DUPFD_CLOEXEC, MOVED_FD);
+    bool traces = high_trace >= 0;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
         dup3(high_control, CONTROL_FD, O_CLOEXEC) < 0 || dup3(high_broker, BROKER_FD, O_CLOEXEC) < 0 ||
-        close_range(FIRST_FREE_FD, ~0u, 0) < 0)
+        (traces && dup3(high_trace, TRACE_FD, O_CLOEXEC) < 0) ||
+        close_range(traces ? FIRST_FREE_FD : TRACE_FD, ~0u, 0) < 0)
         log_die("role.start", "cannot arrange descriptors: %s", strerror(errno));
     sigset_t none;
     sigemptyset(&none);
@@ -39,6 +44,7 @@ static _Noreturn void run(struct child *c, const struct child_start *s, int cont
                         .uid = s->uid,
                         .gid = s->gid};
     log_identify(role_name(c->kind));
+    log_trace(traces ? TRACE_FD : -1);
     role_title(c->kind, NULL);
     exit(s->main(&role));
 }

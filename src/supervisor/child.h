@@ -17,6 +17,9 @@ struct child {
     uint32_t index;
     pid_t pid; /* 0: not running */
     int control;
+    /* Its lines for the trace: it has the second end, the role trace the first, each while it runs. Both are
+     * also kept here, so that what was said is not lost with either. -1: it has none to say. */
+    int trace[2];
     struct loop_channel *broker;
     bool ready;
     int64_t started_ms;

@@ -18,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -26,10 +27,11 @@
  * than the 90 s that systemd gives. */
 #define STOP_STEP_MS (10 * 1000)
 #define FILES_WANTED 65536
+#define TRACE_ROOM   ((int)4 << 20) /* bytes of a role's lines on their way to trace: some 3,000 lines */
 
 /* The order of starting; and of stopping, in steps: first who takes and makes work, then the accounts, which
- * their last deliveries still needed, then who served all of them, and then who kept what all of them wrote.
- */
+ * their last deliveries still needed, then who served all of them, and then who kept what all of them wrote
+ * and said. */
 enum stop_step { STOP_FIRST, STOP_ACCOUNTS, STOP_LAST, STOP_STORE, STOP_STEPS };
 static const struct {
     enum role_kind kind;
@@ -37,9 +39,9 @@ static const struct {
     enum stop_step stops;
 } ROLES[] = {
     {ROLE_STORE, false, STOP_STORE}, /* only where there is something for it: has_role */
-    {ROLE_DIRECTORY, false, STOP_LAST}, {ROLE_DNS, false, STOP_LAST},    {ROLE_KEEPER, false, STOP_ACCOUNTS},
-    {ROLE_QUEUE, false, STOP_LAST},     {ROLE_RELAY, false, STOP_FIRST}, {ROLE_SMTP, true, STOP_FIRST},
-    {ROLE_LOGIN, false, STOP_FIRST},    {ROLE_GATE, true, STOP_LAST},
+    {ROLE_TRACE, false, STOP_STORE},     {ROLE_DIRECTORY, false, STOP_LAST}, {ROLE_DNS, false, STOP_LAST},
+    {ROLE_KEEPER, false, STOP_ACCOUNTS}, {ROLE_QUEUE, false, STOP_LAST},     {ROLE_RELAY, false, STOP_FIRST},
+    {ROLE_SMTP, true, STOP_FIRST},       {ROLE_LOGIN, false, STOP_FIRST},    {ROLE_GATE, true, STOP_LAST},
 };
 
 struct supervisor {
@@ -98,6 +100,32 @@ static void send_material(struct supervisor *s, struct child *gate)
     ipc_put_fd(&f, s->material.certificate);
     ipc_put_fd(&f, s->material.key);
     child_send(gate, &f);
+}
+
+/* --- the trace gets what the others say --- */
+
+static void send_traces(struct supervisor *s, struct child *trace)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->children[i].trace[0] < 0)
+            continue;
+        CLEAN_FRAME struct ipc_frame f;
+        ipc_frame_init(&f, ROLE_FRAME_TRACE);
+        ipc_put_u32(&f, s->children[i].kind);
+        ipc_put_fd(&f, s->children[i].trace[0]);
+        child_send(trace, &f);
+    }
+}
+
+/* Room for what is said while trace starts or writes: as much as the kernel gives, and as root all of it. */
+static void make_trace(struct child *c)
+{
+    int wanted = TRACE_ROOM;
+    c->trace[0] = c->trace[1] = -1;
+    if (c->kind == ROLE_TRACE || c->kind == ROLE_STORE || !ipc_pair(c->trace))
+        return;
+    if (setsockopt(c->trace[1], SOL_SOCKET, SO_SNDBUFFORCE, &wanted, sizeof wanted) < 0)
+        setsockopt(c->trace[1], SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
 }
 
 static void send_config(struct supervisor *s, struct child *c)
@@ -208,6 +236,8 @@ static void start_child(struct supervisor *s, struct child *c)
         send_material(s, c);
         send_listeners(s, c);
     }
+    if (c->kind == ROLE_TRACE)
+        send_traces(s, c);
     child_give_waiting(c);
 }
 
@@ -481,8 +511,10 @@ int supervisor_main(const char *config_path, role_main_fn *const mains[ROLE_COUN
     take_signals(s);
     for (size_t r = 0; r < sizeof ROLES / sizeof *ROLES; r++)
         for (uint32_t i = 0;
-             has_role(s->config, ROLES[r].kind) && i < (ROLES[r].per_worker ? s->config->workers : 1); i++)
-            s->children[s->count++] = (struct child){.kind = ROLES[r].kind, .index = i, .control = -1};
+             has_role(s->config, ROLES[r].kind) && i < (ROLES[r].per_worker ? s->config->workers : 1); i++) {
+            s->children[s->count] = (struct child){.kind = ROLES[r].kind, .index = i, .control = -1};
+            make_trace(&s->children[s->count++]);
+        }
     for (size_t i = 0; i < s->count; i++)
         start_child(s, &s->children[i]);
     loop_run(s->loop);

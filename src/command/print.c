@@ -1,0 +1,32 @@
+/* What other servers answered and senders wrote, on a terminal or as JSON. */
+#include "base/buf.h"
+#include "command/parts.h"
+#include "message/utf8.h"
+
+#include <stdio.h>
+
+void command_print_clean(struct str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        putchar(c < ' ' || c == 127 ? ' ' : text.p[i]);
+    }
+}
+
+void command_print_json(struct str text)
+{
+    CLEAN_BUF struct buf out;
+    buf_init(&out, 6 * text.n + 8);
+    buf_add_byte(&out, '"');
+    for (size_t at = 0; at < text.n;) {
+        uint32_t c = utf8_next(text, &at);
+        if (c < ' ' || c == 127)
+            buf_addf(&out, "\\u%04x", c);
+        else if (c == '"' || c == '\\')
+            buf_addf(&out, "\\%c", (char)c);
+        else
+            utf8_add(&out, c);
+    }
+    buf_add_byte(&out, '"');
+    fwrite(out.p, 1, out.n, stdout);
+}
