@@ -20,6 +20,11 @@ int64_t clock_wall(void)
     return now_ns(CLOCK_REALTIME) / 1000000000;
 }
 
+int64_t clock_wall_ms(void)
+{
+    return now_ns(CLOCK_REALTIME) / 1000000;
+}
+
 struct deadline deadline_in(int64_t ms)
 {
     return (struct deadline){clock_ms() + ms};

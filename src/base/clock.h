@@ -4,8 +4,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-int64_t clock_ms(void);   /* monotonic milliseconds */
-int64_t clock_wall(void); /* seconds since 1970 UTC */
+int64_t clock_ms(void);      /* monotonic milliseconds */
+int64_t clock_wall(void);    /* seconds since 1970 UTC */
+int64_t clock_wall_ms(void); /* milliseconds since then */
 
 /* A moment on the monotonic clock by which something must be done. */
 struct deadline {

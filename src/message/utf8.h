@@ -1,4 +1,4 @@
-/* Unicode characters as UTF-8 (RFC 3629). Inside the module only. */
+/* Unicode characters as UTF-8 (RFC 3629). */
 #ifndef MESSAGE_UTF8_H
 #define MESSAGE_UTF8_H
 #include "base/buf.h"

@@ -64,3 +64,15 @@ bool body_next(struct body *b, struct str *piece)
         b->at = str_ends(*piece, STR("\r\n")) ? BODY_LINE_START : BODY_IN_LINE;
     return piece->n > 0 || body_next(b, piece);
 }
+
+bool body_is_lines(struct str s)
+{
+    size_t line = 0;
+    while (line < s.n) {
+        size_t lf = find(s, line, s.n, '\n');
+        if (lf == s.n || lf == line || find(s, line, lf, '\r') != lf - 1)
+            return false;
+        line = lf + 1;
+    }
+    return true;
+}

@@ -16,4 +16,8 @@ struct body body_of(struct str message);
  * end. The final "." is not part of it. */
 bool body_next(struct body *b, struct str *piece);
 
+/* Whether the bytes are lines as they stand: no bare CR or LF, and the last one ends. Then nothing would be
+ * changed but for the dots. */
+bool body_is_lines(struct str bytes);
+
 #endif

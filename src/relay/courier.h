@@ -3,7 +3,7 @@
 #ifndef RELAY_COURIER_H
 #define RELAY_COURIER_H
 #include "relay/job.h"
-#include "relay/route.h"
+#include "relay/reach.h"
 
 #define COURIER_MESSAGES_MAX 1000            /* in one connection; then a fresh one, in case it wears out */
 #define COURIER_AGE_MS       (5 * 60 * 1000) /* and after this long: MX records may have changed */
@@ -11,6 +11,7 @@
 struct courier {
     const struct config *config; /* read anew for each job */
     struct route_resolver dns;
+    struct memory *memory; /* shared by all */
     struct tls_policies *tls;
     struct peer peer;
     enum tls_wish peer_wish; /* of the message that it was opened for */

@@ -40,6 +40,7 @@ struct crew {
     struct member *members; /* one a thread */
     unsigned threads;
     bool is_stopping;
+    struct memory *memory; /* has a lock of its own */
 };
 
 /* --- nexthops; with the lock --- */
@@ -227,6 +228,7 @@ struct crew *crew_new(const struct crew_settings *s)
 {
     struct crew *c = MEM_NEW(struct crew);
     c->settings = *s;
+    c->memory = memory_new();
     pthread_mutex_init(&c->lock, NULL);
     return c;
 }
@@ -244,6 +246,7 @@ static void start_thread(struct crew *c, struct nexthop *n)
     m->crew = c;
     m->at = n;
     m->courier.dns = c->settings.dns;
+    m->courier.memory = c->memory;
     m->courier.tls = c->settings.tls;
     n->threads++;
     c->threads++;

@@ -32,6 +32,7 @@ static bool read_job(struct ipc_frame *f, struct relay_job *j, struct err *e)
 struct relay_job *relay_job_read(struct ipc_frame *f, struct err *e)
 {
     struct relay_job *j = MEM_NEW(struct relay_job);
+    transcript_begin(&j->log);
     j->fd = ipc_frame_take_fd(f, 0);
     if (read_job(f, j, e))
         return j;
@@ -43,6 +44,7 @@ void relay_job_free(struct relay_job *j)
 {
     if (j->fd >= 0)
         close(j->fd);
+    transcript_free(&j->log);
     arena_free(&j->arena);
     free(j);
 }
@@ -54,7 +56,10 @@ void relay_job_result(const struct relay_job *j, struct ipc_frame *f)
         answered += j->recipients[i].answered;
     ipc_put_u64(f, j->id);
     ipc_put_u8(f, (uint8_t)j->contact);
-    ipc_put_str(f, str_slice(j->transcript, 0, QUEUE_TRANSCRIPT_MAX));
+    CLEAN_BUF struct buf transcript;
+    buf_init(&transcript, BUF_MAX_DEFAULT);
+    transcript_write(&j->log, &transcript);
+    ipc_put_str(f, buf_str(&transcript));
     ipc_put_u32(f, answered);
     for (size_t i = 0; i < j->count; i++) {
         const struct relay_recipient *r = &j->recipients[i];

@@ -20,17 +20,17 @@ struct relay_job {
     uint64_t id, message;      /* the queue's numbers */
     char delivery[2 * 16 + 1]; /* the delivery id in hexadecimal: what the log calls it */
     struct str domain, key, sender;
-    bool is_8bit;
     struct envelope asked;
+    bool is_8bit;
     uint64_t size;
     int fd; /* the message, sealed */
     struct relay_recipient *recipients;
     size_t count;
-    /* out */
-    enum queue_contact contact;
-    struct str transcript; /* as queue/queue.h has it; what is over QUEUE_TRANSCRIPT_MAX is cut */
     struct arena arena;    /* of everything here */
     atomic_bool is_orphan; /* the queue that gave it is gone: no result is wanted */
+    /* out */
+    struct transcript log;
+    enum queue_contact contact;
 };
 
 /* NULL: not a job that a sound queue gives; *e says what is wrong. `key` is left to the caller. */

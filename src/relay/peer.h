@@ -1,9 +1,12 @@
-/* A conversation with another mail server: SMTP as a client (RFC 5321), with STARTTLS (RFC 3207), PIPELINING
- * (RFC 2920), SIZE (RFC 1870) and 8BITMIME (RFC 6152) where they are offered. A thread has one at a time. */
+/* A conversation with another mail server: SMTP as a client (RFC 5321), or LMTP (RFC 2033), with what the
+ * server offers (relay/ehlo.h). A thread has one at a time. */
 #ifndef RELAY_PEER_H
 #define RELAY_PEER_H
+#include "queue/envelope.h"
+#include "relay/ehlo.h"
 #include "relay/reply.h"
 #include "relay/tls_policy.h"
+#include "relay/transcript.h"
 
 #include <stdatomic.h>
 
@@ -18,8 +21,12 @@ struct peer {
     char address[64];         /* numeric */
     uint16_t port;
     unsigned messages; /* sent in this connection */
-    bool is_open;
-    bool needs_reset; /* a transaction was left half-way: RSET before the next one */
+    bool is_open, is_lmtp;
+    bool is_authenticated;
+    bool no_chunking;              /* it offers BDAT, but does not know it */
+    bool needs_reset;              /* a transaction was left half-way: RSET before the next one */
+    bool is_busy;                  /* it said 421, or that there are too many connections */
+    struct transcript *transcript; /* of the attempt under way; NULL: none is kept */
 };
 
 enum peer_result {
@@ -32,14 +39,19 @@ struct peer_target {
     uint16_t port;
     struct str hostname; /* ours, for EHLO */
     const struct tls_policy *tls;
+    bool is_lmtp;
 };
-/* From connecting to the answer to EHLO. */
-enum peer_result peer_open(struct peer *p, const struct peer_target *t, struct err *e);
+/* Over a connected socket, which it takes over: from the greeting to the answer to EHLO. */
+enum peer_result peer_open(struct peer *p, int fd, const struct peer_target *t, struct transcript *log,
+                           struct err *e);
 /* Says QUIT and leaves, whatever the answer. Harmless when it is not open. */
 void peer_close(struct peer *p);
+/* May it carry another message (RFC 9422: MAILMAX)? */
+bool peer_is_used_up(const struct peer *p);
 
 struct peer_recipient {
     struct str path; /* as it stands between < and > */
+    const struct envelope_recipient *asked;
     /* out */
     bool answered;
     enum queue_fate fate;
@@ -47,16 +59,22 @@ struct peer_recipient {
 };
 struct peer_message {
     struct str sender; /* path; "" for <> */
-    bool is_8bit;
-    bool requires_tls; /* the connection was opened so */
+    const struct envelope *asked;
+    enum envelope_body body; /* what the bytes are */
     struct str bytes;
-    struct peer_recipient *recipients;
+    struct peer_recipient *recipients; /* at most the server's RCPTMAX of them are served in one call */
     size_t count;
     const atomic_bool *is_orphan; /* nobody waits for the result any more: do not end DATA */
     struct arena *arena;          /* for replies */
 };
-/* One transaction. False: the connection cannot be used any more, and is closed. Recipients without an answer
- * then were not tried: a connection that was kept open had ended before it took anything of this message. */
-bool peer_send(struct peer *p, struct peer_message *m);
+enum peer_sent {
+    PEER_SENT,   /* those who were served have their answers */
+    PEER_STALE,  /* the connection is closed: it had ended before it took anything of this message */
+    PEER_BROKEN, /* the connection is closed. Who has no answer was surely not served; *e says what happened
+                  */
+    PEER_LOST,   /* the connection is closed. The message may have arrived: all have answers */
+};
+/* One transaction. */
+enum peer_sent peer_send(struct peer *p, struct peer_message *m, struct err *e);
 
 #endif

@@ -86,20 +86,9 @@ enum queue_fate reply_fate(const struct reply *r)
     return reply_is_good(r) ? QUEUE_SENT : r->code >= 500 ? QUEUE_FAILED : QUEUE_DEFERRED;
 }
 
-void ehlo_add_line(struct ehlo *e, struct str words)
+bool reply_is_busy(const struct reply *r)
 {
-    struct str keyword, parameter = str_trim(words);
-    str_cut(&parameter, ' ', &keyword);
-    if (str_eq_nocase(keyword, STR("PIPELINING"))) { /* RFC 2920 */
-        e->pipelining = true;
-    } else if (str_eq_nocase(keyword, STR("STARTTLS"))) { /* RFC 3207 */
-        e->starttls = true;
-    } else if (str_eq_nocase(keyword, STR("8BITMIME"))) { /* RFC 6152 */
-        e->eightbit = true;
-    } else if (str_eq_nocase(keyword, STR("REQUIRETLS"))) { /* RFC 8689 */
-        e->requiretls = true;
-    } else if (str_eq_nocase(keyword, STR("SIZE"))) { /* RFC 1870 */
-        e->size = true;
-        str_to_u64(str_trim(parameter), &e->size_max);
-    }
+    struct str status = reply_enhanced(str_from_offset(reply_text(r), 4));
+    return r->code == 421 ||
+           (r->code / 100 == 4 && (str_eq(status, STR("4.3.2")) || str_eq(status, STR("4.4.5"))));
 }

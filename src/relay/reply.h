@@ -1,4 +1,4 @@
-/* What another server answers: replies of RFC 5321 section 4.2 and the keywords of EHLO. Pure. */
+/* What another server answers: replies of RFC 5321 section 4.2. Pure. */
 #ifndef RELAY_REPLY_H
 #define RELAY_REPLY_H
 #include "queue/queue.h"
@@ -33,14 +33,11 @@ enum reply_step reply_add_line(struct reply *r, struct str line, struct str *wor
 struct str reply_text(const struct reply *r);
 bool reply_is_good(const struct reply *r);         /* 2xx */
 enum queue_fate reply_fate(const struct reply *r); /* 2xx sent, 5xx failed, everything else deferred */
+/* The server has too much to do, whatever we asked: 421 (RFC 5321 section 3.8), or a 4xx with 4.3.2 ("not
+ * accepting network messages") or 4.4.5 ("congestion"): RFC 3463 sections 3.4 and 3.5. */
+bool reply_is_busy(const struct reply *r);
 
 /* "5.1.1" at the front of `s`, followed by a space or the end; empty if there is none. */
 struct str reply_enhanced(struct str s);
-
-struct ehlo {
-    bool pipelining, starttls, size, eightbit, requiretls;
-    uint64_t size_max; /* 0: not told */
-};
-void ehlo_add_line(struct ehlo *e, struct str words); /* of every line but the first */
 
 #endif

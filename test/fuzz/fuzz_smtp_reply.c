@@ -1,5 +1,6 @@
 /* What another server answers: any lines give a bounded, printable text, a code that fits its lines, or
  * nothing. */
+#include "relay/ehlo.h"
 #include "relay/reply.h"
 
 #include <stdlib.h>

@@ -3,6 +3,7 @@
 
 #include "dns/rdata.h"
 #include "relay/body.h"
+#include "relay/ehlo.h"
 #include "relay/reply.h"
 #include "relay/route.h"
 
@@ -75,13 +76,36 @@ static void keywords_of_ehlo(void **state)
     ehlo_add_line(&e, STR("8BITMIME"));
     ehlo_add_line(&e, STR("X-UNKNOWN with words"));
     ehlo_add_line(&e, STR(""));
-    assert_true(e.pipelining && e.size && e.starttls && e.eightbit);
+    assert_int_equal(e.offers, EHLO_PIPELINING | EHLO_SIZE | EHLO_STARTTLS | EHLO_8BITMIME);
     assert_int_equal(e.size_max, 1000);
     e = (struct ehlo){0};
     ehlo_add_line(&e, STR("SIZE"));
-    assert_true(e.size && e.size_max == 0);
+    assert_true(ehlo_has(&e, EHLO_SIZE) && e.size_max == 0);
     ehlo_add_line(&e, STR("SIZE 99999999999999999999999"));
     assert_true(e.size_max == 0);
+}
+
+static void parameters_of_ehlo(void **state)
+{
+    (void)state;
+    struct ehlo e = {0};
+    ehlo_add_line(&e, STR("AUTH  SCRAM-SHA-256 plain GSSAPI"));
+    assert_true(ehlo_has(&e, EHLO_AUTH) && e.mechanisms == (EHLO_SCRAM | EHLO_PLAIN));
+    ehlo_add_line(&e, STR("AUTH=LOGIN SCRAM-SHA-256-PLUS"));
+    assert_int_equal(e.mechanisms, EHLO_SCRAM | EHLO_PLAIN | EHLO_LOGIN | EHLO_SCRAM_PLUS);
+    ehlo_add_line(&e,
+                  STR("LIMITS MAILMAX=5 rcptmax=20 RCPTDOMAINMAX=1 RCPTMAX 7 X")); /* RFC 9422 section 3 */
+    assert_true(ehlo_has(&e, EHLO_LIMITS) && e.mail_max == 5 && e.rcpt_max == 20);
+    ehlo_add_line(&e, STR("DELIVERBY 240")); /* RFC 2852 section 3 */
+    assert_true(ehlo_has(&e, EHLO_DELIVERBY) && e.by_min == 240);
+    ehlo_add_line(&e, STR("MT-PRIORITY MIXER"));
+    ehlo_add_line(&e, STR("DSN"));
+    ehlo_add_line(&e, STR("SMTPUTF8"));
+    ehlo_add_line(&e, STR("CHUNKING"));
+    ehlo_add_line(&e, STR("BINARYMIME"));
+    ehlo_add_line(&e, STR("REQUIRETLS"));
+    assert_int_equal(e.offers, EHLO_AUTH | EHLO_LIMITS | EHLO_DELIVERBY | EHLO_MT_PRIORITY | EHLO_DSN |
+                                   EHLO_SMTPUTF8 | EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_REQUIRETLS);
 }
 
 /* --- dot-stuffing --- */
@@ -315,6 +339,7 @@ int main(void)
         cmocka_unit_test(replies_of_one_and_more_lines),
         cmocka_unit_test(what_is_no_reply),
         cmocka_unit_test(keywords_of_ehlo),
+        cmocka_unit_test(parameters_of_ehlo),
         cmocka_unit_test(bodies_are_made_safe),
         cmocka_unit_test(long_bodies_leave_in_long_pieces),
         cmocka_unit_test(records_become_text),

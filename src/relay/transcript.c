@@ -1,0 +1,87 @@
+#include "relay/transcript.h"
+
+#include "base/clock.h"
+#include "message/utf8.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define HEAD_BYTES_MAX (TRANSCRIPT_BYTES_MAX / 2)
+
+void transcript_begin(struct transcript *t)
+{
+    *t = (struct transcript){0};
+    buf_init(&t->text, 2 * TRANSCRIPT_BYTES_MAX);
+}
+
+void transcript_free(struct transcript *t)
+{
+    buf_free(&t->text);
+}
+
+/* It goes into a database, onto terminals and into reports: printable UTF-8. */
+static void add_printable(struct buf *out, struct str s)
+{
+    size_t plain = 0;
+    for (size_t at = 0; at < s.n;) {
+        size_t from = at;
+        uint32_t c = utf8_next(s, &at);
+        bool is_bad = c < ' ' || (c >= 127 && c < 160) || (c == 0xfffd && at - from == 1);
+        if (!is_bad)
+            continue;
+        buf_add(out, str_slice(s, plain, from - plain));
+        buf_add_byte(out, '?');
+        plain = at;
+    }
+    buf_add(out, str_from_offset(s, plain));
+}
+
+/* Takes the oldest line behind the head out. */
+static void drop_line(struct transcript *t)
+{
+    struct str tail = str_from_offset(buf_str(&t->text), t->head);
+    size_t end = str_find_byte(tail, '\n');
+    size_t n = end == STR_NONE ? tail.n : end + 1;
+    memmove(t->text.p + t->head, t->text.p + t->head + n, tail.n - n);
+    buf_truncate(&t->text, t->text.n - n);
+    t->left_out++;
+}
+
+void transcript_add(struct transcript *t, enum transcript_mark mark, struct str line)
+{
+    if (!t)
+        return;
+    size_t from = t->text.n;
+    buf_add_u64(&t->text, (uint64_t)clock_wall_ms());
+    buf_add_byte(&t->text, ' ');
+    buf_add_byte(&t->text, (char)mark);
+    buf_add_byte(&t->text, ' ');
+    add_printable(&t->text, str_slice(line, 0, TRANSCRIPT_LINE_MAX));
+    buf_add_byte(&t->text, '\n');
+    if (t->head == from && t->text.n <= HEAD_BYTES_MAX)
+        t->head = t->text.n;
+    while (t->text.n > TRANSCRIPT_BYTES_MAX)
+        drop_line(t);
+}
+
+void transcript_addf(struct transcript *t, enum transcript_mark mark, const char *format, ...)
+{
+    char line[TRANSCRIPT_LINE_MAX + 1];
+    if (!t)
+        return;
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (n > 0)
+        transcript_add(t, mark, str_from_c(line));
+}
+
+void transcript_write(const struct transcript *t, struct buf *out)
+{
+    struct str tail = str_from_offset(buf_str(&t->text), t->head), rest = tail, when;
+    buf_add(out, str_slice(buf_str(&t->text), 0, t->head));
+    if (t->left_out > 0 && str_cut(&rest, ' ', &when))
+        buf_addf(out, "%.*s * %zu lines are left out here\n", STR_ARGS(when), t->left_out);
+    buf_add(out, tail);
+}
