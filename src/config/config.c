@@ -647,7 +647,7 @@ const struct config *config_parse(struct str text, const char *where, struct err
         .queue_delay_warn_s = 4 * 3600, /* RFC 5321 section 4.5.4.1 */
         .queue_retry_first_s = 5 * 60,
         .queue_retry_most_s = 4 * 3600,
-        .relay_per_destination = 8,
+        .relay_per_destination = 20, /* as Postfix */
         .trace_days = 30,
         .trace_bytes = (uint64_t)1 << 30,
         .log_level = LOG_LEVEL_INFO,

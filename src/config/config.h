@@ -99,7 +99,7 @@ struct config {
     unsigned queue_delay_warn_s;  /* [queue] warn (default 4h; 0 = never) */
     unsigned queue_retry_first_s; /* [queue] retry (default 5m); doubles up to retry_most (default 4h) */
     unsigned queue_retry_most_s;
-    unsigned relay_per_destination; /* [queue] connections: to one destination at once (default 8) */
+    unsigned relay_per_destination; /* [queue] connections: at most to one destination (default 20) */
 
     unsigned trace_days; /* [trace] days: how long what was said of messages is kept (default 30) */
     uint64_t

@@ -18,6 +18,7 @@
 /* A message of at most so many bytes stands in its own row. */
 #define INLINE_MAX ((size_t)16 * 1024)
 
+/* Of `message` alone, or with `recipient` beside it: no column of that has one of these names. */
 #define MESSAGE_COLUMNS                                                                               \
     "delivery, sender, size, is_8bit, arrived, body, ret, by_mode, by_trace, is_utf8, requires_tls, " \
     "priority,"                                                                                       \
@@ -33,20 +34,22 @@ QUEUE_STATEMENT(RECIPIENT_ADD,
                 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, $12, $13, '', '')");
 QUEUE_STATEMENT(RECIPIENT_LAST,
                 "SELECT id FROM recipient WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT 1");
-QUEUE_STATEMENT(DUE,
-                "SELECT r.id, r.message, r.address, r.account, r.original, r.detail, r.attempts, r.warned,"
-                " r.next_attempt, r.notify, r.orcpt, " MESSAGE_COLUMNS
-                " FROM recipient r JOIN message m ON m.id = r.message"
-                " WHERE r.state = 0 AND r.domain = $1 AND r.next_attempt <= $2"
-                " AND r.next_attempt >= $3 AND (r.next_attempt > $3 OR r.id > $4)"
-                " ORDER BY r.next_attempt, r.id LIMIT $5");
-QUEUE_STATEMENT(NEXT_AT,
-                "SELECT next_attempt FROM recipient WHERE state = 0 AND domain = $1 AND next_attempt > $2"
-                " ORDER BY next_attempt LIMIT 1");
-QUEUE_STATEMENT(FIRST_DOMAIN,
-                "SELECT domain FROM recipient WHERE state = 0 AND domain >= $1 ORDER BY domain LIMIT 1");
-QUEUE_STATEMENT(NEXT_DOMAIN,
-                "SELECT domain FROM recipient WHERE state = 0 AND domain > $1 ORDER BY domain LIMIT 1");
+#define ROW_COLUMNS                                                                                        \
+    "r.id, r.message, r.address, r.account, r.original, r.detail, r.domain, r.flow, r.attempts, r.warned," \
+    " r.next_attempt, r.notify, r.orcpt, r.host, r.reply, " MESSAGE_COLUMNS
+QUEUE_STATEMENT(DUE, "SELECT " ROW_COLUMNS " FROM recipient r JOIN message m ON m.id = r.message"
+                     " WHERE r.state = 0 AND r.domain = $1 AND r.flow = $2"
+                     " AND r.next_attempt >= $3 AND (r.next_attempt > $3 OR r.id > $4)"
+                     " ORDER BY r.next_attempt, r.id LIMIT $5");
+QUEUE_STATEMENT(NEXT_FLOW, "SELECT domain, flow, next_attempt FROM recipient WHERE state = 0"
+                           " AND (domain, flow) > ($1, $2) ORDER BY domain, flow, next_attempt LIMIT 1");
+QUEUE_STATEMENT(WAITING, "SELECT " ROW_COLUMNS " FROM recipient r JOIN message m ON m.id = r.message"
+                         " WHERE r.id > $1 AND r.id < $2 AND r.state = 0 AND r.warned < $3"
+                         " ORDER BY r.id LIMIT $4");
+QUEUE_STATEMENT(DEADLINES, "SELECT id, by_mode FROM message WHERE by_mode > 0 AND deliver_by <= $1"
+                           " ORDER BY deliver_by LIMIT $2");
+QUEUE_STATEMENT(DEADLINE_PASSED, "UPDATE message SET by_mode = 0 WHERE id = $1");
+QUEUE_STATEMENT(SET_WARNED, "UPDATE recipient SET warned = $2 WHERE id = $1 AND state = 0");
 QUEUE_STATEMENT(BYTES, "SELECT bytes FROM message WHERE id = $1");
 QUEUE_STATEMENT(CHUNK, "SELECT bytes FROM chunk WHERE id = $1");
 QUEUE_STATEMENT(SET_ENDED, "UPDATE recipient SET state = $2, attempts = attempts + 1, host = $3, reply = $4"
@@ -181,56 +184,102 @@ static struct envelope read_envelope(const struct sql_rows *rows, int column)
     };
 }
 
-bool queue_db_due(struct sql *db, const struct queue_due *q, queue_db_due_fn *each, void *context,
-                  struct err *e)
+/* One row of ROW_COLUMNS. */
+static void read_row(const struct sql_rows *rows, struct queue_row_message *m, struct queue_row_recipient *r)
+{
+    *r = (struct queue_row_recipient){
+        .id = sql_get_int(rows, 0),
+        .message = sql_get_int(rows, 1),
+        .address = sql_get_str(rows, 2),
+        .account = sql_get_int(rows, 3),
+        .original = sql_get_str(rows, 4),
+        .detail = sql_get_str(rows, 5),
+        .domain = sql_get_str(rows, 6),
+        .flow = sql_get_int(rows, 7),
+        .attempts = (unsigned)sql_get_int(rows, 8),
+        .warned = (unsigned)sql_get_int(rows, 9),
+        .next_attempt = sql_get_int(rows, 10),
+        .asked = {.notify = (unsigned)sql_get_int(rows, 11), .original = sql_get_str(rows, 12)},
+        .host = sql_get_str(rows, 13),
+        .reply = sql_get_str(rows, 14),
+    };
+    *m = (struct queue_row_message){
+        .id = r->message,
+        .delivery = sql_get_str(rows, 15),
+        .sender = sql_get_str(rows, 16),
+        .size = (uint64_t)sql_get_int(rows, 17),
+        .is_8bit = sql_get_int(rows, 18) != 0,
+        .arrived = sql_get_int(rows, 19),
+        .asked = read_envelope(rows, 20),
+    };
+}
+
+bool queue_db_due(struct sql *db, struct queue_due *q, queue_db_row_fn *each, void *context, struct err *e)
 {
     struct sql_rows rows;
+    struct queue_row_message m;
+    struct queue_row_recipient r;
     if (!sql_query(db, &DUE,
-                   SQL(sql_text(q->domain), sql_int(q->now), sql_int(q->after_at), sql_int(q->after_id),
+                   SQL(sql_text(q->domain), sql_int(q->flow), sql_int(q->after_at), sql_int(q->after_id),
                        sql_int(q->limit)),
                    &rows, e))
         return false;
     while (sql_next(&rows)) {
-        struct queue_row_recipient r = {
-            .id = sql_get_int(&rows, 0),
-            .message = sql_get_int(&rows, 1),
-            .address = sql_get_str(&rows, 2),
-            .account = sql_get_int(&rows, 3),
-            .original = sql_get_str(&rows, 4),
-            .detail = sql_get_str(&rows, 5),
-            .domain = q->domain,
-            .attempts = (unsigned)sql_get_int(&rows, 6),
-            .warned = sql_get_int(&rows, 7) != 0,
-            .next_attempt = sql_get_int(&rows, 8),
-            .asked = {.notify = (unsigned)sql_get_int(&rows, 9), .original = sql_get_str(&rows, 10)},
-        };
-        struct queue_row_message m = {
-            .id = r.message,
-            .delivery = sql_get_str(&rows, 11),
-            .sender = sql_get_str(&rows, 12),
-            .size = (uint64_t)sql_get_int(&rows, 13),
-            .is_8bit = sql_get_int(&rows, 14) != 0,
-            .arrived = sql_get_int(&rows, 15),
-            .asked = read_envelope(&rows, 16),
-        };
+        read_row(&rows, &m, &r);
+        if (r.next_attempt > q->now) {
+            q->later = r.next_attempt;
+            break;
+        }
         each(context, &m, &r);
     }
     return sql_end(&rows, e);
 }
 
-int queue_db_next_at(struct sql *db, struct str domain, int64_t after, int64_t *at, struct err *e)
-{
-    return sql_one_int(db, &NEXT_AT, SQL(sql_text(domain), sql_int(after)), at, e);
-}
-
-int queue_db_next_domain(struct sql *db, struct str after, bool first, struct buf *domain, struct err *e)
+bool queue_db_waiting(struct sql *db, const struct queue_waiting *w, queue_db_row_fn *each, void *context,
+                      struct err *e)
 {
     struct sql_rows rows;
-    if (!sql_query(db, first ? &FIRST_DOMAIN : &NEXT_DOMAIN, SQL(sql_text(after)), &rows, e))
+    struct queue_row_message m;
+    struct queue_row_recipient r;
+    if (!sql_query(db, &WAITING,
+                   SQL(sql_int(w->after), sql_int(w->before), sql_int(w->warned_below), sql_int(w->limit)),
+                   &rows, e))
+        return false;
+    while (sql_next(&rows)) {
+        read_row(&rows, &m, &r);
+        each(context, &m, &r);
+    }
+    return sql_end(&rows, e);
+}
+
+bool queue_db_deadlines(struct sql *db, int64_t now, struct queue_deadline *list, size_t max, size_t *count,
+                        struct err *e)
+{
+    struct sql_rows rows;
+    if (!sql_query(db, &DEADLINES, SQL(sql_int(now), sql_int((int64_t)max)), &rows, e))
+        return false;
+    while (*count < max && sql_next(&rows))
+        list[(*count)++] = (struct queue_deadline){.message = sql_get_int(&rows, 0),
+                                                   .by = (enum envelope_by)sql_get_int(&rows, 1)};
+    return sql_end(&rows, e);
+}
+
+bool queue_db_deadline_passed(struct sql *db, int64_t message, struct err *e)
+{
+    return sql_exec(db, &DEADLINE_PASSED, SQL(sql_int(message)), NULL, e);
+}
+
+int queue_db_next_flow(struct sql *db, struct str after, int64_t after_flow, struct buf *domain,
+                       int64_t *flow, int64_t *at, struct err *e)
+{
+    struct sql_rows rows;
+    if (!sql_query(db, &NEXT_FLOW, SQL(sql_text(after), sql_int(after_flow)), &rows, e))
         return -1;
     int found = 0;
     if (sql_next(&rows)) {
         buf_add(domain, sql_get_str(&rows, 0));
+        *flow = sql_get_int(&rows, 1);
+        *at = sql_get_int(&rows, 2);
         found = 1;
     }
     return sql_end(&rows, e) ? found : -1;
@@ -331,14 +380,22 @@ bool queue_db_failed(struct sql *db, const struct queue_row_attempt *a, bool *th
     return set_ended(db, a, QUEUE_STATE_FAILED, there, e);
 }
 
-bool queue_db_deferred(struct sql *db, const struct queue_row_attempt *a, int64_t next_attempt, bool warned,
-                       bool *there, struct err *e)
+bool queue_db_deferred(struct sql *db, const struct queue_row_attempt *a, int64_t next_attempt,
+                       unsigned warned, bool *there, struct err *e)
 {
     int64_t changed = 0;
     bool ok = sql_exec(db, &SET_DEFERRED,
                        SQL(sql_int(a->recipient), sql_int(next_attempt), sql_int(warned), sql_text(a->host),
                            sql_text(a->reply)),
                        &changed, e);
+    *there = changed > 0;
+    return ok;
+}
+
+bool queue_db_warned(struct sql *db, int64_t recipient, unsigned warned, bool *there, struct err *e)
+{
+    int64_t changed = 0;
+    bool ok = sql_exec(db, &SET_WARNED, SQL(sql_int(recipient), sql_int(warned)), &changed, e);
     *there = changed > 0;
     return ok;
 }

@@ -54,33 +54,52 @@ struct queue_row_recipient {
     int64_t flow;      /* queue/flow.h */
     struct envelope_recipient asked;
     unsigned attempts;
-    bool warned;
+    unsigned warned; /* 1: its sender has been told of a delay; 2: that its deadline has passed */
     int64_t next_attempt;
+    struct str host, reply; /* of the last attempt; "" before it */
 };
 /* Both set `id`; a recipient's is kept if it is not 0. */
 bool queue_db_add_message(struct sql *db, struct queue_row_message *m, struct str bytes, struct err *e);
 bool queue_db_add_recipient(struct sql *db, struct queue_row_recipient *r, struct err *e);
 
 /* --- out --- */
-/* What is waiting for `domain` and due at `now`, in order of (next_attempt, id), beginning after
+/* What is waiting for `domain` in `flow` and due at `now`, in order of (next_attempt, id), beginning after
  * (after_at, after_id), at most `limit` recipients. `each` must not touch the database. */
 struct queue_due {
     struct str domain;
+    int64_t flow;
     int64_t now, after_at, after_id;
     int64_t limit;
+    int64_t later; /* out: when the next one is due; unchanged if there is none, or `limit` came before it */
 };
-typedef void queue_db_due_fn(void *context, const struct queue_row_message *m,
+typedef void queue_db_row_fn(void *context, const struct queue_row_message *m,
                              const struct queue_row_recipient *r);
-bool queue_db_due(struct sql *db, const struct queue_due *q, queue_db_due_fn *each, void *context,
-                  struct err *e);
+bool queue_db_due(struct sql *db, struct queue_due *q, queue_db_row_fn *each, void *context, struct err *e);
 
-/* When the first recipient of `domain` that waits for a moment after `after` is due: 1 and *at, 0 none, -1.
+/* The first (destination, flow) that anybody waits for after (`after`, `after_flow`) in the order of bytes
+ * and numbers, and when its first recipient is due: 1, 0 none, -1. The domain is appended to *domain. Nothing
+ * stands before (QUEUE_LOCAL_DOMAIN, -1). */
+int queue_db_next_flow(struct sql *db, struct str after, int64_t after_flow, struct buf *domain,
+                       int64_t *flow, int64_t *at, struct err *e);
+
+/* Who waits, in the order of ids, which is that in which messages came. `each` must not touch the database.
  */
-int queue_db_next_at(struct sql *db, struct str domain, int64_t after, int64_t *at, struct err *e);
-
-/* The first destination that anybody waits for after `after` in byte order, into *domain (appended): 1, 0
- * none, -1. The local one sorts first: `first` asks for it too. */
-int queue_db_next_domain(struct sql *db, struct str after, bool first, struct buf *domain, struct err *e);
+struct queue_waiting {
+    int64_t after, before; /* ids of recipients, both outside */
+    int64_t warned_below;  /* only those */
+    int64_t limit;
+};
+bool queue_db_waiting(struct sql *db, const struct queue_waiting *w, queue_db_row_fn *each, void *context,
+                      struct err *e);
+/* Messages whose deliver_by is not after `now`, into `list`. */
+struct queue_deadline {
+    int64_t message;
+    enum envelope_by by;
+};
+bool queue_db_deadlines(struct sql *db, int64_t now, struct queue_deadline *list, size_t max, size_t *count,
+                        struct err *e);
+/* It has been dealt with. */
+bool queue_db_deadline_passed(struct sql *db, int64_t message, struct err *e);
 
 /* The message's bytes as a sealed memfd; -1: *e. */
 int queue_db_bytes(struct sql *db, int64_t message, uint64_t size, struct err *e);
@@ -97,8 +116,10 @@ struct queue_row_attempt {
 };
 bool queue_db_sent(struct sql *db, const struct queue_row_attempt *a, bool *there, struct err *e);
 bool queue_db_failed(struct sql *db, const struct queue_row_attempt *a, bool *there, struct err *e);
-bool queue_db_deferred(struct sql *db, const struct queue_row_attempt *a, int64_t next_attempt, bool warned,
-                       bool *there, struct err *e);
+bool queue_db_deferred(struct sql *db, const struct queue_row_attempt *a, int64_t next_attempt,
+                       unsigned warned, bool *there, struct err *e);
+/* Without an attempt. */
+bool queue_db_warned(struct sql *db, int64_t recipient, unsigned warned, bool *there, struct err *e);
 /* Kept for as long as the message. */
 bool queue_db_add_attempt(struct sql *db, const struct queue_row_attempt *a, struct err *e);
 /* The recipient without a trace, because others stand in its place. */

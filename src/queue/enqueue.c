@@ -218,17 +218,10 @@ void enqueue_plan(struct enqueue *in, struct plan *p, int64_t now)
 {
     struct letter *letter = plan_letter(p, &in->message, in->fd);
     in->fd = -1;
-    for (size_t i = 0; i < in->count; i++) {
-        struct queue_row_recipient *r = &in->recipients[i];
-        struct destination *d = r->account == QUEUE_REFUSED ? NULL : plan_find(p, r->domain, true);
-        if (!d)
-            continue;
-        if (r->next_attempt <= now && plan_takes_fresh(p, d, now))
-            plan_add(p, d, letter, r);
-        else
-            plan_expect(p, d, r->next_attempt);
-    }
+    for (size_t i = 0; i < in->count; i++)
+        if (in->recipients[i].account != QUEUE_REFUSED)
+            plan_add_fresh(p, letter, &in->recipients[i], now);
     plan_letter_drop(p, letter);
     if (in->has_report)
-        plan_expect(p, plan_find(p, QUEUE_LOCAL_DOMAIN, true), now);
+        plan_expect(p, QUEUE_LOCAL_DOMAIN, REPORT_FLOW, now);
 }

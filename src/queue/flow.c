@@ -3,7 +3,7 @@
 #define PRIORITY_BITS 5 /* 19 values */
 #define KEY_BITS      57
 
-/* FNV-1a. Whoever finds two domains with one hash only has to take turns with the other. */
+/* FNV-1a, its upper bits. */
 static uint64_t hash_domain(struct str sender)
 {
     uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -11,12 +11,13 @@ static uint64_t hash_domain(struct str sender)
     struct str domain = at == STR_NONE ? STR("") : str_from_offset(sender, at + 1);
     for (size_t i = 0; i < domain.n; i++)
         h = (h ^ (unsigned char)ascii_lower(domain.p[i])) * UINT64_C(0x100000001b3);
-    return h;
+    return h >> 32;
 }
 
 int64_t flow_of(const struct envelope *asked, struct str sender)
 {
-    uint64_t key = asked->submitter > 0 ? (uint64_t)asked->submitter << 1 : hash_domain(sender) << 1 | 1;
+    uint64_t key =
+        asked->submitter > 0 ? (uint64_t)asked->submitter << 1 : hash_domain(sender) % FLOW_GROUPS << 1 | 1;
     key &= (UINT64_C(1) << KEY_BITS) - 1;
     return (int64_t)(key << PRIORITY_BITS | (uint64_t)(asked->priority + ENVELOPE_PRIORITY_MAX));
 }

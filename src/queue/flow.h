@@ -5,7 +5,9 @@
 #define QUEUE_FLOW_H
 #include "queue/envelope.h"
 
-/* Never negative. Two senders' domains share a flow only if 56 bits of their hashes are the same. */
+/* Never negative. Senders who are not users of ours share FLOW_GROUPS flows by their domains' hashes: whoever
+ * makes up many senders has that many turns at most, and that much memory. */
+#define FLOW_GROUPS 1024
 int64_t flow_of(const struct envelope *asked, struct str sender);
 int flow_priority(int64_t flow); /* -ENVELOPE_PRIORITY_MAX to ENVELOPE_PRIORITY_MAX */
 

@@ -26,9 +26,9 @@ void outcome_free(struct outcome *o)
     free(o);
 }
 
-void outcome_wake(struct outcome *o, struct str domain, int64_t at)
+void outcome_wake(struct outcome *o, struct str domain, int64_t flow, int64_t at)
 {
     struct wake *w = ARENA_NEW(&o->arena, struct wake);
-    *w = (struct wake){.next = o->wakes, .domain = arena_copy(&o->arena, domain), .at = at};
+    *w = (struct wake){.next = o->wakes, .domain = arena_copy(&o->arena, domain), .flow = flow, .at = at};
     o->wakes = w;
 }

@@ -14,10 +14,10 @@ struct verdict {   /* of one recipient */
     size_t target_count;
 };
 
-struct wake { /* a destination that has got somebody waiting */
+struct wake { /* a lane that has got somebody waiting */
     struct wake *next;
     struct str domain;
-    int64_t at;
+    int64_t flow, at;
 };
 
 struct outcome {
@@ -25,6 +25,8 @@ struct outcome {
     struct job *job;
     struct verdict *verdicts; /* as many as job->count, in its order */
     bool is_lost;             /* the relay that had it is gone */
+    bool is_overdue;          /* nobody tried: queue/overdue.h */
+    bool is_deadline;         /* that, because its deadline has passed */
     enum queue_contact contact;
     struct str transcript;
     uint64_t channel, id; /* whom to answer RECORDED, and about which job; 0: nobody */
@@ -36,6 +38,6 @@ struct outcome *outcome_new(struct job *j);
 /* The same verdict for every recipient. */
 struct outcome *outcome_all(struct job *j, enum queue_fate fate, struct str reply);
 void outcome_free(struct outcome *o);
-void outcome_wake(struct outcome *o, struct str domain, int64_t at);
+void outcome_wake(struct outcome *o, struct str domain, int64_t flow, int64_t at);
 
 #endif

@@ -2,22 +2,39 @@
  * next.
  *
  * The table on disk is the truth; here is a bounded copy of what is due. A job is one message for up to
- * QUEUE_JOB_RECIPIENTS recipients at one destination. A destination knows when the first of its recipients
- * that are not in memory is due (next_at), and which ones it has read already (cursor). */
+ * QUEUE_JOB_RECIPIENTS recipients at one destination. Jobs stand in lanes: a lane is one flow (queue/flow.h)
+ * at one destination. A lane knows when the first of its recipients that are not in memory is due, and which
+ * ones it has read already.
+ *
+ * Whose turn it is:
+ *   - flows take turns, so that a list for a thousand destinations stands before nobody else's letter;
+ *   - a destination offers as many of its lanes as its window (queue/window.h) has room for, and its lanes
+ * take turns for that, those of a higher priority sooner, but none for ever;
+ *   - a destination that is left alone has nothing in memory but its lanes, and nothing of it is read, until
+ * one job may ask whether it is back. */
 #ifndef QUEUE_PLAN_H
 #define QUEUE_PLAN_H
 #include "queue/db.h"
+#include "queue/window.h"
 
-#define PLAN_JOBS_PER_DESTINATION \
-    500                             /* ready in memory; further ones stay in the table until half are gone */
-#define PLAN_JOBS_MAX         20000 /* of all destinations together, but each may always have one */
-#define PLAN_DESTINATIONS_MAX 50000 /* at about 300 bytes each; further ones are found when some are done */
-#define PLAN_OPEN_MAX         512   /* descriptors of messages kept open for their first attempt */
-#define PLAN_OPEN_BYTES       ((uint64_t)64 << 20) /* and the memory that they may hold */
-#define PLAN_NEVER            INT64_MAX
+/* What is held in memory, of recipients that are due: ordinary ones take 600 bytes each. */
+struct plan_limits {
+    size_t rows_per_lane; /* further ones stay in the table until half are gone */
+    size_t rows;          /* of all lanes together; further lanes are read when there is room */
+    size_t lanes;         /* at 200 bytes; others are found when some are done */
+};
+#define PLAN_LIMITS_USUAL                                   \
+    {                                                       \
+        .rows_per_lane = 200, .rows = 20000, .lanes = 50000 \
+    }
+#define PLAN_OPEN_MAX   512                  /* descriptors of messages kept open for their first attempt */
+#define PLAN_OPEN_BYTES ((uint64_t)64 << 20) /* and the memory that they may hold */
+#define PLAN_PRIORITY_TURNS \
+    8 /* a lane comes so many turns sooner for each step of MT-PRIORITY (RFC 6710), and so starves nobody */
+#define PLAN_NEVER INT64_MAX
 
 struct plan;
-struct destination;
+struct lane;
 
 /* A message in memory, shared by its jobs. */
 struct letter {
@@ -31,6 +48,7 @@ struct letter {
     struct envelope asked; /* its id owned by `sender` */
     int fd;                /* sealed memfd; -1: only on disk. Whoever needs it puts one here */
     bool is_kept; /* fd is counted against PLAN_OPEN_MAX; else it is closed when no job is in flight */
+    bool is_read; /* from the table: it has been there for a while */
     unsigned jobs, in_flight;
 };
 
@@ -38,66 +56,73 @@ struct job_recipient {
     int64_t id;
     int64_t account;
     struct str address, original, detail; /* in one block with asked.original, owned by address */
-    unsigned attempts;
-    bool warned;
+    unsigned attempts, warned;
     struct envelope_recipient asked;
 };
 
 struct job {
     uint64_t id; /* never used again */
     struct letter *letter;
-    struct destination *destination;
+    struct lane *lane; /* NULL: of plan_job, which is in no lane */
     struct job_recipient *recipients;
     size_t count;
+    unsigned epoch;   /* of its lane when it was made */
     uint64_t channel; /* of the relay that has it; 0: none */
     struct job *prev, *next;
 };
 
 struct plan *plan_new(void);
 void plan_free(struct plan *p);
+void plan_configure(struct plan *p, const struct window_bounds *b);
+void plan_limit(struct plan *p, const struct plan_limits *l); /* before there is anything in it */
 
 /* --- letters ---
  * Takes `fd` over (-1: none), and closes it when too many are open already. Lives as long as its jobs; one
  * that got none goes with plan_letter_drop. */
 struct letter *plan_letter(struct plan *p, const struct queue_row_message *m, int fd);
 void plan_letter_drop(struct plan *p, struct letter *l);
+/* A job of one recipient that goes nowhere: of a message with which something is the matter beside its
+ * attempts. plan_end frees it. */
+struct job *plan_job(struct plan *p, struct letter *l, const struct queue_row_recipient *r);
 
-/* --- destinations --- */
-/* NULL: not there; with `make`, too many already. */
-struct destination *plan_find(struct plan *p, struct str domain, bool make);
-struct str plan_domain(const struct destination *d);
-/* A recipient that is not in memory is due at `at`: never later than what was known before. */
-void plan_expect(struct plan *p, struct destination *d, int64_t at);
-/* After its jobs have ended: a destination without any asks the table whether somebody still waits, and is
- * forgotten if not. */
-void plan_settle(struct plan *p, struct destination *d, struct sql *db, int64_t now);
-/* One whose rows should be read now (plan_load). NULL: none. */
-struct destination *plan_due(struct plan *p, int64_t now);
-/* Destinations were turned away since the last call, and there is room again: look for them in the table. */
-bool plan_wants_discovery(struct plan *p);
+/* --- what the table holds --- */
+/* A recipient that has just been written: to the last job of its lane if that is of the same letter, or to a
+ * new one, or to be read from the table when its time comes. Copies. */
+void plan_add_fresh(struct plan *p, struct letter *l, const struct queue_row_recipient *r, int64_t now);
+/* A recipient that is not in memory is due at `at`. */
+void plan_expect(struct plan *p, struct str domain, int64_t flow, int64_t at);
+/* Reads what is due and what there is room for, and looks for lanes that are not known yet. A bounded piece
+ * of work: *more says that there is more of it. False: the table could not be read; try again later. */
+bool plan_read(struct plan *p, struct sql *db, int64_t now, bool *more, struct err *e);
+/* plan_read has something to do at `now`. */
+bool plan_wants_read(const struct plan *p, int64_t now);
+/* The table was changed by somebody else: forgets everything that is not in flight, and how destinations
+ * fared, and looks anew. */
+void plan_forget(struct plan *p);
 
 /* --- jobs --- */
-/* True if a recipient that has just been written, due now, may be added here at once: everything that was due
- * before it is in memory. Else plan_expect it. */
-bool plan_takes_fresh(const struct plan *p, const struct destination *d, int64_t now);
-/* Adds a recipient to the last job of the destination, if that is of the same letter and not full, or to a
- * new one. Copies. */
-void plan_add(struct plan *p, struct destination *d, struct letter *l, const struct queue_row_recipient *r);
-/* Reads what is due from the table, as far as there is room. */
-bool plan_load(struct plan *p, struct destination *d, struct sql *db, int64_t now, struct err *e);
-
-/* The next job, in flight from now on: destinations take turns, each has at most `most` in flight. NULL:
- * none. The local destination is asked separately. */
-struct job *plan_take(struct plan *p, unsigned most);
+struct str plan_domain(const struct job *j); /* its destination */
+int64_t plan_flow(const struct job *j);
+/* The next job, in flight from now on; no flow has more than `most_of_flow`. NULL: none. The local
+ * destination is asked separately: at most `most` of it are in flight. */
+struct job *plan_take(struct plan *p, unsigned most_of_flow);
 struct job *plan_take_local(struct plan *p, unsigned most);
 struct job *plan_in_flight(struct plan *p, uint64_t channel, uint64_t id); /* NULL: no such job */
 struct job *plan_any_in_flight(struct plan *p, uint64_t channel);
+bool plan_recipient_in_flight(const struct plan *p, int64_t recipient);
 /* It is no longer in flight. Those for whom `again` is true (in the job's order; NULL: nobody) were not
- * tried: the job stays for them, in front. Else it is freed. Its destination stays until plan_settle. */
-void plan_end(struct plan *p, struct job *j, const bool *again);
+ * tried: the job stays for them, in front. Else it is freed. `contact` moves the destination's window. */
+void plan_end(struct plan *p, struct job *j, const bool *again, enum queue_contact contact, int64_t now);
+/* Why its destination is left alone, or may soon be: what is told of those that were not tried. */
+void plan_blame(struct plan *p, const struct job *j, struct str host, struct str reply);
+void plan_blamed(const struct plan *p, struct str domain, struct str *host, struct str *reply);
 size_t plan_in_flight_count(const struct plan *p);
 
-/* The table was changed by somebody else: forgets everything that is not in flight. */
-void plan_forget(struct plan *p);
+/* For tests and figures. */
+struct plan_size {
+    size_t rows, lanes, destinations, flows;
+};
+struct plan_size plan_size(const struct plan *p);
+const struct window *plan_window(const struct plan *p, struct str domain); /* NULL: not known */
 
 #endif

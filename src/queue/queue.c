@@ -5,6 +5,7 @@
 #include "base/sandbox.h"
 #include "queue/enqueue.h"
 #include "queue/local.h"
+#include "queue/overdue.h"
 #include "queue/record.h"
 #include "role/role.h"
 #include "storage/source.h"
@@ -15,9 +16,13 @@
 /* One thread and one database. Everything that arrived in a round of the loop, messages and outcomes alike,
  * is one transaction; only after it are answers sent and further jobs given out. */
 
-#define TICK_MS         1000 /* retries and the commands of an administrator are this late at most */
-#define SEND_MS         2000 /* a peer that does not take a frame for so long is stuck */
-#define STOP_MS         8000 /* for what is in flight when the server goes down; the supervisor waits ten seconds */
+#define TICK_MS      1000 /* retries and the commands of an administrator are this late at most */
+#define SEND_MS      2000 /* a peer that does not take a frame for so long is stuck */
+#define STOP_MS      8000 /* for what is in flight when the server goes down; the supervisor waits ten seconds */
+#define WINDOW_FIRST 5    /* jobs at once for a destination that nobody has spoken with: as Postfix */
+#define ASK_MOST_S                                                                          \
+    900 /* a destination that is down is asked so often, by one message, whether it is back \
+         */
 #define RELAY_JOBS_MAX  1024 /* that one relay may have at once */
 #define QUEUE_FILES_MAX 4096 /* channels, and the messages kept open */
 
@@ -34,6 +39,7 @@ struct server {
     struct sql *db;
     int64_t data_version;
     struct plan *plan;
+    struct overdue overdue;
     struct local *local;
     unsigned local_in_flight;
     struct relay *relays;
@@ -64,44 +70,32 @@ static void send_frame(struct server *s, uint64_t channel, const struct ipc_fram
         loop_channel_close(c);
 }
 
-/* --- the plan and the table --- */
-
-/* Every destination that anybody waits for. They are read when their time comes. */
-static void discover(struct server *s)
+static void nothing(void *context)
 {
-    CLEAN_BUF struct buf domain;
-    struct err e = ERR_INIT;
-    int found;
-    buf_init(&domain, ADDRESS_MAX);
-    for (bool first = true;; first = false) {
-        CLEAN_BUF struct buf after;
-        buf_init(&after, ADDRESS_MAX);
-        buf_add(&after, buf_str(&domain));
-        buf_reset(&domain);
-        found = queue_db_next_domain(s->db, buf_str(&after), first, &domain, &e);
-        if (found <= 0)
-            break;
-        struct destination *d = plan_find(s->plan, buf_str(&domain), true);
-        int64_t at;
-        if (d && queue_db_next_at(s->db, buf_str(&domain), INT64_MIN, &at, &e) > 0)
-            plan_expect(s->plan, d, at);
-    }
-    if (found < 0)
-        LOG_ERROR("queue.read", F_C("reason", e.text));
+    (void)context;
 }
 
-static void load_due(struct server *s, int64_t now)
+/* Another round, even if nothing arrives. */
+static void come_again(struct server *s)
 {
-    struct destination *d;
+    s->has_work = true;
+    loop_post(s->loop, nothing, NULL);
+}
+
+/* --- the plan and the table --- */
+
+/* A piece of what is to be read; the rest follows after the next round, so that nobody who wants to hand in a
+ * message waits for it. */
+static void read_table(struct server *s, int64_t now)
+{
     struct err e = ERR_INIT;
-    while ((d = plan_due(s->plan, now))) {
-        if (!plan_load(s->plan, d, s->db, now, &e)) {
-            LOG_ERROR("queue.read", F_C("reason", e.text));
-            return; /* again at the next tick */
-        }
-        s->has_work = true;
-        plan_settle(s->plan, d, s->db, now);
+    bool more;
+    if (!plan_read(s->plan, s->db, now, &more, &e)) {
+        LOG_ERROR("queue.read", F_C("reason", e.text));
+        return; /* again at the next tick */
     }
+    if (more)
+        come_again(s);
 }
 
 /* --- giving out jobs --- */
@@ -127,7 +121,7 @@ static void send_job(struct server *s, struct relay *r, struct job *j)
     ipc_put_u64(&f, j->id);
     ipc_put_u64(&f, (uint64_t)j->letter->id);
     ipc_put_str(&f, str_from(j->letter->delivery, sizeof j->letter->delivery));
-    ipc_put_str(&f, plan_domain(j->destination));
+    ipc_put_str(&f, plan_domain(j));
     ipc_put_str(&f, j->letter->sender);
     ipc_put_u8(&f, j->letter->is_8bit);
     ipc_put_u64(&f, j->letter->size);
@@ -144,6 +138,12 @@ static void send_job(struct server *s, struct relay *r, struct job *j)
     send_frame(s, r->channel, &f); /* if that fails, the channel closes and the job comes back */
 }
 
+/* One sender's mail to a thousand slow servers leaves a quarter of what relay can do to all others. */
+static unsigned most_of_flow(unsigned capacity)
+{
+    return capacity - capacity / 4;
+}
+
 static struct relay *free_relay(const struct server *s)
 {
     for (struct relay *r = s->relays; r; r = r->next)
@@ -152,18 +152,32 @@ static struct relay *free_relay(const struct server *s)
     return NULL;
 }
 
+/* The job may go; false, with an outcome in its place, when it may not. */
+static bool may_go(struct server *s, struct job *j)
+{
+    struct schedule schedule = schedule_of(s->role->config);
+    int64_t now = clock_wall();
+    if (!overdue_is_over(&schedule, j->letter->arrived, now))
+        return open_bytes(s, j);
+    struct str host, reply;
+    plan_blamed(s->plan, plan_domain(j), &host, &reply);
+    struct outcome *o = outcome_all(j, QUEUE_DEFERRED, reply);
+    o->is_overdue = true;
+    add_outcome(s, o);
+    return false;
+}
+
 static void dispatch(struct server *s)
 {
     struct relay *r;
     struct job *j;
-    unsigned most = s->role->config->relay_per_destination;
     if (s->is_stopping)
         return;
-    while ((r = free_relay(s)) && (j = plan_take(s->plan, most > 0 ? most : 1)))
-        if (open_bytes(s, j))
+    while ((r = free_relay(s)) && (j = plan_take(s->plan, most_of_flow(r->capacity))))
+        if (may_go(s, j))
             send_job(s, r, j);
     while (s->local_in_flight < LOCAL_JOBS_MAX && (j = plan_take_local(s->plan, LOCAL_JOBS_MAX)))
-        if (open_bytes(s, j)) {
+        if (may_go(s, j)) {
             s->local_in_flight++;
             local_start(s->local, j);
         }
@@ -264,17 +278,14 @@ static void answer_outcome(struct server *s, const struct outcome *o)
 
 static void finish_outcome(struct server *s, struct outcome *o, int64_t now)
 {
-    struct destination *d = o->job->destination;
     bool *again = ARENA_ARRAY(&o->arena, bool, o->job->count);
     for (size_t i = 0; i < o->job->count; i++)
         again[i] = !o->verdicts[i].answered;
-    plan_end(s->plan, o->job, again);
-    for (struct wake *w = o->wakes; w; w = w->next) {
-        struct destination *to = plan_find(s->plan, w->domain, true);
-        if (to)
-            plan_expect(s->plan, to, w->at);
-    }
-    plan_settle(s->plan, d, s->db, now);
+    if (o->contact == QUEUE_CONTACT_BUSY || o->contact == QUEUE_CONTACT_UNREACHABLE)
+        plan_blame(s->plan, o->job, o->verdicts[0].host, o->verdicts[0].reply);
+    plan_end(s->plan, o->job, again, o->contact, now);
+    for (struct wake *w = o->wakes; w; w = w->next)
+        plan_expect(s->plan, w->domain, w->flow, w->at);
     outcome_free(o);
 }
 
@@ -306,11 +317,6 @@ static void work(struct server *s)
     s->is_blocked = s->outcomes != NULL;
 }
 
-static void nothing(void *context)
-{
-    (void)context;
-}
-
 static void after_round(void *context)
 {
     struct server *s = context;
@@ -318,10 +324,9 @@ static void after_round(void *context)
         work(s);
     if (s->has_work) {
         s->has_work = false;
-        load_due(s, clock_wall());
+        read_table(s, clock_wall());
         dispatch(s);
-        s->has_work = false;
-        if (s->outcomes && !s->is_blocked) /* of messages that could not be read */
+        if (s->outcomes && !s->is_blocked) /* of jobs that did not go */
             loop_post(s->loop, nothing, NULL);
     }
     if (s->is_stopping && !s->outcomes && plan_in_flight_count(s->plan) == 0)
@@ -471,13 +476,30 @@ static void local_done(void *context, struct outcome *o)
 static void notice_changes(struct server *s)
 {
     int64_t version = sql_data_version(s->db);
-    if (version != s->data_version) {
-        s->data_version = version;
-        plan_forget(s->plan);
-        discover(s);
-    } else if (plan_wants_discovery(s->plan)) {
-        discover(s);
-    }
+    if (version == s->data_version)
+        return;
+    s->data_version = version;
+    plan_forget(s->plan);
+    s->overdue = (struct overdue){0};
+}
+
+static void take_overdue(void *context, struct outcome *o)
+{
+    add_outcome(context, o);
+}
+
+static void look_for_overdue(struct server *s)
+{
+    struct schedule schedule = schedule_of(s->role->config);
+    struct overdue_round q = {.plan = s->plan,
+                              .db = s->db,
+                              .schedule = &schedule,
+                              .now = clock_wall(),
+                              .add = take_overdue,
+                              .context = s};
+    struct err e = ERR_INIT;
+    if (!s->outcomes && !s->is_stopping && !overdue_look(&s->overdue, &q, &e))
+        LOG_ERROR("queue.read", F_C("reason", e.text));
 }
 
 static void tick(void *context)
@@ -485,7 +507,8 @@ static void tick(void *context)
     struct server *s = context;
     notice_changes(s);
     s->is_blocked = false;
-    s->has_work |= plan_due(s->plan, clock_wall()) != NULL;
+    look_for_overdue(s);
+    s->has_work |= plan_wants_read(s->plan, clock_wall());
     loop_timer(s->loop, TICK_MS, tick, s);
 }
 
@@ -534,6 +557,19 @@ static void start(struct server *s)
         log_die("queue.start", "%s", e.text);
 }
 
+static void configure(void *context)
+{
+    struct server *s = context;
+    const struct config *c = s->role->config;
+    struct window_bounds b = {
+        .initial = WINDOW_FIRST,
+        .most = c->relay_per_destination > 0 ? c->relay_per_destination : 1,
+        .pause_s = schedule_of(c).first_s,
+        .pause_most = c->queue_retry_most_s < ASK_MOST_S ? c->queue_retry_most_s : ASK_MOST_S,
+    };
+    plan_configure(s->plan, &b);
+}
+
 int queue_main(struct role *r)
 {
     struct server s = {.role = r, .has_work = true};
@@ -544,10 +580,10 @@ int queue_main(struct role *r)
     s.loop = loop_new();
     s.local = local_new(r, s.loop, local_done, &s);
     s.data_version = sql_data_version(s.db);
-    discover(&s);
+    configure(&s);
     loop_after_round(s.loop, after_round, &s);
     loop_timer(s.loop, TICK_MS, tick, &s);
-    struct role_handlers handlers = {.channel = take_channel, .stop = stop};
+    struct role_handlers handlers = {.channel = take_channel, .config = configure, .stop = stop};
     role_attach(r, s.loop, &handlers, &s);
     loop_run(s.loop);
     sql_close(s.db);

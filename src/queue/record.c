@@ -31,7 +31,10 @@ static int64_t next_attempt(const struct recording *w)
     if (w->outcome->is_lost && attempts < LOST_ATTEMPTS)
         return w->round->now + LOST_PAUSE_S;
     report_random(&random, sizeof random);
-    return schedule_next(&w->round->schedule, j->letter->arrived, attempts + 1, w->round->now, random);
+    int64_t now = w->round->now, by = j->letter->asked.deliver_by;
+    int64_t next = schedule_next(&w->round->schedule, j->letter->arrived, attempts + 1, now, random);
+    /* Once more before its deadline, if that is before the next attempt. */
+    return j->letter->asked.by != ENVELOPE_BY_NONE && by > now && by < next ? by : next;
 }
 
 static void tell(struct dsn_recipient *list, size_t *count, const struct job_recipient *r,
@@ -61,21 +64,38 @@ static bool record_failed(struct recording *w, const struct job_recipient *r, co
     return true;
 }
 
+/* The deadline of RFC 2852 has passed, and nobody tries it any more. */
+static bool is_past_deadline(const struct recording *w)
+{
+    const struct envelope *asked = &letter_of(w)->asked;
+    return asked->by == ENVELOPE_BY_RETURN && asked->deliver_by <= w->round->now;
+}
+
+/* What the sender has been told of with `v`, by the numbers of queue_row_recipient. */
+static unsigned warned_after(const struct recording *w, const struct job_recipient *r)
+{
+    if (w->outcome->is_deadline)
+        return 2;
+    return r->warned == 0 && schedule_is_late(&w->round->schedule, letter_of(w)->arrived, w->round->now)
+               ? 1
+               : r->warned;
+}
+
 static bool record_deferred(struct recording *w, const struct job_recipient *r, const struct verdict *v,
                             const struct queue_row_attempt *a, struct err *e)
 {
     const struct queue_round *q = w->round;
-    int64_t arrived = letter_of(w)->arrived;
-    if (schedule_is_over(&q->schedule, arrived, q->now))
+    if (schedule_is_over(&q->schedule, letter_of(w)->arrived, q->now) || is_past_deadline(w))
         return record_failed(w, r, v, a, true, e);
-    bool warn = !r->warned && letter_of(w)->sender.n > 0 && schedule_is_late(&q->schedule, arrived, q->now);
+    unsigned warned = warned_after(w, r);
     bool there;
-    if (!queue_db_deferred(q->db, a, w->next_attempt, r->warned || warn, &there, e))
+    if (w->outcome->is_overdue ? !queue_db_warned(q->db, r->id, warned, &there, e)
+                               : !queue_db_deferred(q->db, a, w->next_attempt, warned, &there, e))
         return false;
-    if (there && warn)
+    if (there && warned > r->warned)
         tell(w->delayed, &w->delayed_count, r, v, false);
-    if (there)
-        outcome_wake(w->outcome, plan_domain(w->outcome->job->destination), w->next_attempt);
+    if (there && !w->outcome->is_overdue)
+        outcome_wake(w->outcome, plan_domain(w->outcome->job), plan_flow(w->outcome->job), w->next_attempt);
     return true;
 }
 
@@ -112,7 +132,7 @@ static bool record_resolved(struct recording *w, const struct job_recipient *r, 
         }
         if (!queue_db_add_recipient(w->round->db, &row, e))
             return false;
-        outcome_wake(w->outcome, row.domain, w->round->now);
+        outcome_wake(w->outcome, row.domain, row.flow, w->round->now);
     }
     return true;
 }
@@ -165,7 +185,7 @@ static bool add_reports(struct recording *w, struct err *e)
     if (r.count > 0 && !report_add(w->round, &r, &more, e))
         return false;
     if (written + more > 0)
-        outcome_wake(w->outcome, QUEUE_LOCAL_DOMAIN, w->round->now);
+        outcome_wake(w->outcome, QUEUE_LOCAL_DOMAIN, REPORT_FLOW, w->round->now);
     return true;
 }
 
@@ -210,5 +230,5 @@ bool record_outcome(const struct queue_round *q, struct outcome *o, struct err *
         if (!record_recipient(&w, &j->recipients[i], &o->verdicts[i], e))
             return false;
     return add_reports(&w, e) && queue_db_finish(q->db, j->letter->id, &gone, e) &&
-           (gone || keep_attempts(&w, e));
+           (gone || o->is_overdue || keep_attempts(&w, e));
 }

@@ -2,7 +2,6 @@
 
 #include "base/log.h"
 #include "message/date.h"
-#include "queue/flow.h"
 
 #include <errno.h>
 #include <string.h>
@@ -87,7 +86,7 @@ static bool add_one(const struct queue_round *q, const struct report *r, size_t 
         .original = r->sender,
         .detail = STR(""),
         .domain = QUEUE_LOCAL_DOMAIN,
-        .flow = flow_of(&m.asked, STR("")),
+        .flow = REPORT_FLOW,
         .asked = ENVELOPE_RECIPIENT_INIT,
         .next_attempt = q->now,
     };

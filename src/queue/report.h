@@ -4,6 +4,7 @@
 #define QUEUE_REPORT_H
 #include "queue/db.h"
 #include "queue/dsn.h"
+#include "queue/flow.h"
 #include "queue/schedule.h"
 
 /* What one round of work goes by. */
@@ -13,6 +14,9 @@ struct queue_round {
     struct schedule schedule;
     int64_t now;
 };
+
+/* The flow that reports are in: of <>, with no priority. */
+#define REPORT_FLOW (flow_of(&(struct envelope)ENVELOPE_INIT, STR("")))
 
 struct report {
     enum dsn_action action;

@@ -55,6 +55,7 @@ static const char SECOND[] =
     "ALTER TABLE message ADD COLUMN bytes BLOB;" /* of a small message; NULL: they are in chunks */
     "ALTER TABLE attempt ADD COLUMN fate INTEGER NOT NULL DEFAULT 1;"     /* enum queue_fate */
     "ALTER TABLE attempt ADD COLUMN transcript TEXT NOT NULL DEFAULT '';" /* at the first of a job's */
+    "CREATE INDEX message_by ON message (deliver_by) WHERE by_mode > 0;"
     "UPDATE attempt SET recipient = message * 1048576 + (SELECT count(*) FROM recipient r"
     "  WHERE r.message = attempt.message AND r.id <= attempt.recipient);"
     "CREATE TABLE recipient_2 ("

@@ -61,6 +61,7 @@ const char QUEUE_PGSQL_2[] =
     "ALTER TABLE attempt"
     " ADD COLUMN fate BIGINT NOT NULL DEFAULT 1,"
     " ADD COLUMN transcript BYTEA NOT NULL DEFAULT '';"
+    "CREATE INDEX message_by ON message(node, deliver_by) WHERE by_mode > 0;"
     "UPDATE attempt SET recipient = message * 1048576 + (SELECT count(*) FROM recipient r"
     "  WHERE r.message = attempt.message AND r.id <= attempt.recipient);"
     "CREATE TABLE recipient_2("

@@ -23,17 +23,17 @@ static struct sql *open_upgraded(const struct folder *folder)
         fail_msg("%s", e.text);
     static const struct sql_statement MESSAGES[] = {
         {.text = "INSERT INTO message(id, delivery, sender, size, is_8bit, arrived) VALUES"
-                 " (7, $1, 'a@b.c', 6, 1, 1000), (9, $1, '', 6, 0, 2000)"},
-        {.text = "INSERT INTO chunk(id, bytes) VALUES (7 * 65536, $1), (9 * 65536, $1)"},
+                 " (1007, $1, 'a@b.c', 6, 1, 1000), (1009, $1, '', 6, 0, 2000)"},
+        {.text = "INSERT INTO chunk(id, bytes) VALUES (1007 * 65536, $1), (1009 * 65536, $1)"},
     };
     static const struct sql_statement OTHERS[] = {
         {.text = "INSERT INTO recipient(id, message, address, account, original, detail, domain, state,"
                  " attempts, warned, next_attempt, host, reply) VALUES"
-                 " (20, 7, 'x@d.e', 0, '', '', 'd.e', 0, 2, 1, 500, 'h', '450 no'),"
-                 " (21, 7, 'y@d.e', 0, '', '', 'd.e', 1, 1, 0, 0, 'h', '250 ok'),"
-                 " (30, 9, 'z@d.e', 5, 'Z@d.e', 'tag', '', 0, 0, 0, 600, '', '')"},
-        {.text =
-             "INSERT INTO attempt(message, recipient, at, host, reply) VALUES (7, 20, 400, 'h', '450 no')"},
+                 " (20, 1007, 'x@d.e', 0, '', '', 'd.e', 0, 2, 1, 500, 'h', '450 no'),"
+                 " (21, 1007, 'y@d.e', 0, '', '', 'd.e', 1, 1, 0, 0, 'h', '250 ok'),"
+                 " (30, 1009, 'z@d.e', 5, 'Z@d.e', 'tag', '', 0, 0, 0, 600, '', '')"},
+        {.text = "INSERT INTO attempt(message, recipient, at, host, reply) VALUES (1007, 20, 400, 'h', '450 "
+                 "no')"},
     };
     for (size_t i = 0; i < 2; i++)
         if (!sql_exec(db, &MESSAGES[i], SQL(sql_blob(i ? STR("a\r\nb\r\n") : STR("0123456789abcdef"))), NULL,
@@ -73,7 +73,8 @@ static void see(void *context, const struct queue_row_message *m, const struct q
 static void an_older_queue_goes_on(void **state)
 {
     (void)state;
-    static const struct sql_statement ATTEMPT = {.text = "SELECT recipient FROM attempt WHERE message = 7"};
+    static const struct sql_statement ATTEMPT = {.text =
+                                                     "SELECT recipient FROM attempt WHERE message = 1007"};
     struct folder folder;
     struct err e = ERR_INIT;
     struct seen seen = {0};
@@ -82,28 +83,28 @@ static void an_older_queue_goes_on(void **state)
     bool there, gone;
     folder_make(&folder);
     struct sql *db = open_upgraded(&folder);
-    struct queue_due due = {.domain = STR("d.e"), .now = 1000, .limit = 10};
+    struct queue_due due = {.domain = STR("d.e"), .flow = 9, .now = 1000, .limit = 10};
     assert_true(queue_db_due(db, &due, see, &seen, &e));
     assert_int_equal(seen.count, 1);
-    assert_int_equal(seen.message, 7);
-    assert_int_equal(seen.id, queue_db_first_recipient(7) + 1);
+    assert_int_equal(seen.message, 1007);
+    assert_int_equal(seen.id, queue_db_first_recipient(1007) + 1);
     assert_int_equal(seen.attempts, 2);
     assert_true(seen.warned);
     assert_int_equal(seen.asked.body, ENVELOPE_8BIT); /* what it was sent as before */
     assert_int_equal(seen.asked.priority, 0);
     assert_int_equal(sql_one_int(db, &ATTEMPT, SQL_NONE, &recipient, &e), 1);
     assert_int_equal(recipient, seen.id);
-    CLEAN_CLOSE int fd = queue_db_bytes(db, 7, 6, &e);
+    CLEAN_CLOSE int fd = queue_db_bytes(db, 1007, 6, &e);
     assert_true(sealed_read(fd, 6, &bytes, &e));
     assert_true(str_eq(bytes, STR("a\r\nb\r\n")));
     sealed_release(bytes);
 
     struct queue_row_attempt sent = {
-        .recipient = seen.id, .message = 7, .host = STR(""), .reply = STR(""), .transcript = STR("")};
+        .recipient = seen.id, .message = 1007, .host = STR(""), .reply = STR(""), .transcript = STR("")};
     assert_true(sql_begin_write(db, &e));
     assert_true(queue_db_sent(db, &sent, &there, &e) && there);
-    assert_true(queue_db_finish(db, 7, &gone, &e) && gone);
-    assert_true(queue_db_finish(db, 9, &gone, &e) && !gone);
+    assert_true(queue_db_finish(db, 1007, &gone, &e) && gone);
+    assert_true(queue_db_finish(db, 1009, &gone, &e) && !gone);
     assert_true(sql_commit(db, &e));
     assert_int_equal(sql_one_int(db, &ATTEMPT, SQL_NONE, &recipient, &e), 0);
     sql_close(db);
