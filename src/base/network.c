@@ -9,10 +9,9 @@ bool ip_address_read(struct str text, struct ip_address *out)
 {
     static const unsigned char MAPPED[12] = {[10] = 0xff, [11] = 0xff};
     char c_text[INET6_ADDRSTRLEN];
-    if (text.n >= sizeof c_text || memchr(text.p ? text.p : "", '\0', text.n))
+    if (!text.p || text.n >= sizeof c_text || memchr(text.p, '\0', text.n))
         return false;
-    if (text.n > 0)
-        memcpy(c_text, text.p, text.n);
+    memcpy(c_text, text.p, text.n);
     c_text[text.n] = '\0';
     if (inet_pton(AF_INET6, c_text, out->bytes) == 1)
         return true;

@@ -1,0 +1,200 @@
+#include "base/tally.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+/* Some ten thousand clients an hour, each with its network; 8 MiB of addresses, of which only what is used
+ * costs memory. */
+#define SHARDS 64
+#define SETS   128 /* of a shard */
+#define WAYS   8
+
+struct entry {
+    uint64_t key; /* 0: free */
+    int64_t seen_ms;
+    int64_t full_us[TALLY_RATES]; /* when the bucket will have run empty */
+    int64_t marks[TALLY_MARKS];
+    uint32_t held[TALLY_HOLDERS_MAX];
+};
+
+struct shard {
+    pthread_mutex_t lock; /* robust: who died with it held left numbers that are some */
+    struct entry sets[SETS][WAYS];
+};
+
+struct tally {
+    uint64_t secret;
+    struct shard shards[SHARDS];
+};
+
+struct tally *tally_new(void)
+{
+    struct tally *t =
+        mmap(NULL, sizeof *t, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (t == MAP_FAILED)
+        return NULL;
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    for (size_t i = 0; i < SHARDS; i++)
+        pthread_mutex_init(&t->shards[i].lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    while (getrandom(&t->secret, sizeof t->secret, 0) != sizeof t->secret)
+        continue; /* interrupted */
+    return t;
+}
+
+void tally_free(struct tally *t)
+{
+    munmap(t, sizeof *t);
+}
+
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ x >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ x >> 29) * UINT64_C(0xd6e8feb86659fd93);
+    return x ^ x >> 32;
+}
+
+uint64_t tally_key(const struct tally *t, unsigned char kind, const void *bytes, size_t n)
+{
+    const unsigned char *at = bytes;
+    uint64_t key = mix(t->secret ^ kind);
+    for (size_t i = 0; i < n; i += 8) {
+        uint64_t word = 0;
+        memcpy(&word, at + i, n - i < 8 ? n - i : 8);
+        key = mix(key ^ word ^ t->secret);
+    }
+    return key ? key : 1;
+}
+
+/* --- entries --- */
+
+static struct shard *lock(struct tally *t, uint64_t key)
+{
+    struct shard *s = &t->shards[key % SHARDS];
+    int error = pthread_mutex_lock(&s->lock);
+    if (error == EOWNERDEAD)
+        error = pthread_mutex_consistent(&s->lock);
+    if (error != 0)
+        log_die("tally.lock", "errno %d", error);
+    return s;
+}
+
+static void unlock(struct shard *s)
+{
+    pthread_mutex_unlock(&s->lock);
+}
+
+static struct entry *set_of(struct shard *s, uint64_t key)
+{
+    return s->sets[key / SHARDS % SETS];
+}
+
+static struct entry *find(struct shard *s, uint64_t key)
+{
+    struct entry *set = set_of(s, key);
+    for (size_t i = 0; i < WAYS; i++)
+        if (set[i].key == key)
+            return &set[i];
+    return NULL;
+}
+
+static unsigned held(const struct entry *e)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < TALLY_HOLDERS_MAX; i++)
+        sum += e->held[i];
+    return sum;
+}
+
+/* NULL: every place is held. */
+static struct entry *find_or_add(struct shard *s, uint64_t key, int64_t now_ms)
+{
+    struct entry *e = find(s, key), *set = set_of(s, key);
+    for (size_t i = 0; i < WAYS && (!e || (e->key != key && e->key != 0)); i++)
+        if (set[i].key == 0 || (held(&set[i]) == 0 && (!e || set[i].seen_ms < e->seen_ms)))
+            e = &set[i];
+    if (e && e->key != key)
+        *e = (struct entry){.key = key};
+    if (e)
+        e->seen_ms = now_ms;
+    return e;
+}
+
+void tally_join(struct tally *t, unsigned holder)
+{
+    for (uint64_t i = 0; i < SHARDS; i++) {
+        struct shard *s = lock(t, i);
+        for (size_t k = 0; k < SETS; k++)
+            for (size_t w = 0; w < WAYS; w++)
+                if (s->sets[k][w].key != 0) /* reading leaves pages that nobody used alone */
+                    s->sets[k][w].held[holder % TALLY_HOLDERS_MAX] = 0;
+        unlock(s);
+    }
+}
+
+/* --- counting --- */
+
+bool tally_hold(struct tally *t, unsigned holder, uint64_t key, unsigned max, int64_t now_ms)
+{
+    struct shard *s = lock(t, key);
+    struct entry *e = find_or_add(s, key, now_ms);
+    bool may = !e || max == 0 || held(e) < max;
+    if (e && may)
+        e->held[holder % TALLY_HOLDERS_MAX]++;
+    unlock(s);
+    return may;
+}
+
+void tally_let_go(struct tally *t, unsigned holder, uint64_t key)
+{
+    struct shard *s = lock(t, key);
+    struct entry *e = find(s, key);
+    if (e && e->held[holder % TALLY_HOLDERS_MAX] > 0) /* else it had found no room */
+        e->held[holder % TALLY_HOLDERS_MAX]--;
+    unlock(s);
+}
+
+bool tally_take(struct tally *t, uint64_t key, unsigned rate, unsigned amount, struct tally_limit limit,
+                int64_t now_ms)
+{
+    if (limit.count == 0)
+        return true;
+    int64_t now_us = now_ms * 1000, period_us = (int64_t)limit.period_s * 1000000;
+    int64_t cost_us = period_us / limit.count * amount;
+    struct shard *s = lock(t, key);
+    struct entry *e = find_or_add(s, key, now_ms);
+    int64_t from_us = e && e->full_us[rate] > now_us ? e->full_us[rate] : now_us;
+    bool may = from_us + cost_us - now_us <= period_us;
+    if (e && may)
+        e->full_us[rate] = from_us + cost_us;
+    unlock(s);
+    return may;
+}
+
+int64_t tally_mark(struct tally *t, uint64_t key, unsigned which)
+{
+    struct shard *s = lock(t, key);
+    struct entry *e = find(s, key);
+    int64_t value = e ? e->marks[which] : 0;
+    unlock(s);
+    return value;
+}
+
+int64_t tally_set_mark(struct tally *t, uint64_t key, unsigned which, int64_t value, int64_t now_ms)
+{
+    struct shard *s = lock(t, key);
+    struct entry *e = find_or_add(s, key, now_ms);
+    int64_t before = e ? e->marks[which] : value; /* as if it had been set: nobody must act twice */
+    if (e)
+        e->marks[which] = value;
+    unlock(s);
+    return before;
+}

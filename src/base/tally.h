@@ -1,0 +1,45 @@
+/* What somebody holds now, and did lately: an address, a network, an account. One table for all processes of
+ * a kind: the supervisor makes it before it forks them, so counting takes a lock in shared memory and no
+ * message. It outlives each of them; what a process held that died is struck out when it joins again.
+ *
+ * Fixed in size: the longest quiet is forgotten for the next. Where everything near its place is held, an
+ * entry finds no room and is not counted: a limit may then be passed, and nobody is refused for want of
+ * memory. */
+#ifndef BASE_TALLY_H
+#define BASE_TALLY_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TALLY_HOLDERS_MAX 16 /* CONFIG_WORKERS_MAX */
+#define TALLY_RATES       4
+#define TALLY_MARKS       2
+
+struct tally;
+struct tally *tally_new(void); /* NULL with errno; stays as long as the process and its children */
+void tally_free(struct tally *t);
+
+/* A process that counts as `holder` begins, and holds nothing. */
+void tally_join(struct tally *t, unsigned holder);
+
+/* Who is counted. Under a secret of the table: nobody can choose whose place he shares. */
+uint64_t tally_key(const struct tally *t, unsigned char kind, const void *bytes, size_t n);
+
+/* One more at once, unless all holders have `max` together (0: no limit). Each that was true needs a
+ * tally_let_go. */
+bool tally_hold(struct tally *t, unsigned holder, uint64_t key, unsigned max, int64_t now_ms);
+void tally_let_go(struct tally *t, unsigned holder, uint64_t key);
+
+/* At most `count` in a period, by the leaky bucket as a meter (GCRA of ITU-T I.371): a burst of `count`, and
+ * then evenly. count 0: no limit. False: `amount` more would pass it, and nothing was counted. */
+struct tally_limit {
+    unsigned count, period_s;
+};
+bool tally_take(struct tally *t, uint64_t key, unsigned rate, unsigned amount, struct tally_limit limit,
+                int64_t now_ms);
+
+/* A number that stays as long as the entry: 0 until it is set. The second returns what was there before. */
+int64_t tally_mark(struct tally *t, uint64_t key, unsigned which);
+int64_t tally_set_mark(struct tally *t, uint64_t key, unsigned which, int64_t value, int64_t now_ms);
+
+#endif
