@@ -254,6 +254,72 @@ static bool take_networks(struct reading *r, void *to, struct str value, struct 
                STR_ARGS(bad));
 }
 
+static bool take_bits(struct reading *r, void *to, struct str value, struct err *e, unsigned most)
+{
+    uint32_t n;
+    (void)r;
+    if (!str_to_u32(value, &n) || n == 0 || n > most)
+        return err_set(e, ERR_PERMANENT, "it is a number of bits from 1 to %u", most);
+    *(unsigned *)to = n;
+    return true;
+}
+
+static bool take_ipv4_bits(struct reading *r, void *to, struct str value, struct err *e)
+{
+    return take_bits(r, to, value, e, 32);
+}
+
+static bool take_ipv6_bits(struct reading *r, void *to, struct str value, struct err *e)
+{
+    return take_bits(r, to, value, e, 64);
+}
+
+static bool take_helo(struct reading *r, void *to, struct str value, struct err *e)
+{
+    static const char *const NAMES[] = {
+        [HELO_ANY] = "any", [HELO_CERTAIN] = "certain", [HELO_STRICT] = "strict"};
+    (void)r;
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (str_eq(value, str_from_c(NAMES[i]))) {
+            *(enum helo_policy *)to = (enum helo_policy)i;
+            return true;
+        }
+    return err_set(e, ERR_PERMANENT, "it is any, certain or strict");
+}
+
+/* How many at once. */
+static bool take_most(struct reading *r, void *to, struct str value, struct err *e)
+{
+    if (!str_eq(value, STR("none")))
+        return take_count(r, to, value, e);
+    *(unsigned *)to = 0;
+    return true;
+}
+
+/* How many in a time: 600/m. */
+static bool take_rate(struct reading *r, void *to, struct str value, struct err *e)
+{
+    static const struct {
+        char unit;
+        unsigned seconds;
+    } UNITS[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    struct tally_limit limit = {0, 0};
+    struct str unit = value, number;
+    bool is_none = str_eq(value, STR("none")), good = is_none;
+    if (!is_none && str_cut(&unit, '/', &number) && unit.n == 1 && str_to_u32(str_trim(number), &limit.count))
+        for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++)
+            if (UNITS[i].unit == unit.p[0])
+                limit.period_s = UNITS[i].seconds;
+    (void)r;
+    good = good || (limit.period_s > 0 && limit.count > 0 && limit.count <= 1000 * 1000);
+    if (!good)
+        return err_set(
+            e, ERR_PERMANENT,
+            "it is a number up to 1000000 in a second, minute, hour or day, such as 600/m, or none");
+    *(struct tally_limit *)to = limit;
+    return true;
+}
+
 static bool take_level(struct reading *r, void *to, struct str value, struct err *e)
 {
     static const char *const NAMES[] = {"debug", "info", "warning", "error"};
@@ -447,7 +513,8 @@ struct setting {
     size_t at; /* offset in struct config */
 };
 
-#define IN_CONFIG(member) offsetof(struct config, member)
+#define IN_CONFIG(member)       offsetof(struct config, member)
+#define IN_LIMIT(scope, member) IN_CONFIG(limits[LIMIT_##scope].member)
 static const struct setting SETTINGS[] = {
     {"server", "hostname", take_text, IN_CONFIG(hostname)},
     {"server", "data", take_path, IN_CONFIG(data)},
@@ -481,6 +548,28 @@ static const struct setting SETTINGS[] = {
     {"smtp", "hops", take_count, IN_CONFIG(hops_max)},
     {"smtp", "separator", take_separator, IN_CONFIG(tag_separator)},
     {"smtp", "sessions", take_count, IN_CONFIG(smtp_sessions_max)},
+    {"smtp", "trusted", take_networks, IN_CONFIG(smtp_trusted)},
+    {"smtp", "xclient", take_networks, IN_CONFIG(smtp_xclient)},
+    {"smtp", "ipv4_network", take_ipv4_bits, IN_CONFIG(smtp_ipv4_network)},
+    {"smtp", "ipv6_network", take_ipv6_bits, IN_CONFIG(smtp_ipv6_network)},
+    {"smtp", "greet_delay", take_seconds, IN_CONFIG(smtp_greet_delay_s)},
+    {"smtp", "tarpit", take_seconds, IN_CONFIG(smtp_tarpit_s)},
+    {"smtp", "helo", take_helo, IN_CONFIG(smtp_helo)},
+    {"limit address", "connections", take_most, IN_LIMIT(ADDRESS, connections)},
+    {"limit address", "connect_rate", take_rate, IN_LIMIT(ADDRESS, rates[LIMIT_CONNECTS])},
+    {"limit address", "message_rate", take_rate, IN_LIMIT(ADDRESS, rates[LIMIT_MESSAGES])},
+    {"limit address", "recipient_rate", take_rate, IN_LIMIT(ADDRESS, rates[LIMIT_RECIPIENTS])},
+    {"limit address", "refused_rate", take_rate, IN_LIMIT(ADDRESS, rates[LIMIT_REFUSED])},
+    {"limit network", "connections", take_most, IN_LIMIT(NETWORK, connections)},
+    {"limit network", "connect_rate", take_rate, IN_LIMIT(NETWORK, rates[LIMIT_CONNECTS])},
+    {"limit network", "message_rate", take_rate, IN_LIMIT(NETWORK, rates[LIMIT_MESSAGES])},
+    {"limit network", "recipient_rate", take_rate, IN_LIMIT(NETWORK, rates[LIMIT_RECIPIENTS])},
+    {"limit network", "refused_rate", take_rate, IN_LIMIT(NETWORK, rates[LIMIT_REFUSED])},
+    {"limit account", "connections", take_most, IN_LIMIT(ACCOUNT, connections)},
+    {"limit account", "networks", take_rate, IN_LIMIT(ACCOUNT, rates[LIMIT_CONNECTS])},
+    {"limit account", "message_rate", take_rate, IN_LIMIT(ACCOUNT, rates[LIMIT_MESSAGES])},
+    {"limit account", "recipient_rate", take_rate, IN_LIMIT(ACCOUNT, rates[LIMIT_RECIPIENTS])},
+    {"limit account", "refused_rate", take_rate, IN_LIMIT(ACCOUNT, rates[LIMIT_REFUSED])},
     {"queue", "lifetime", take_seconds, IN_CONFIG(queue_lifetime_s)},
     {"queue", "warn", take_seconds, IN_CONFIG(queue_delay_warn_s)},
     {"queue", "retry", take_seconds, IN_CONFIG(queue_retry_first_s)},
@@ -591,6 +680,20 @@ static bool is_complete(const struct config *c, struct err *e)
     return true;
 }
 
+static const struct network LOOPBACK[] = {
+    {.at = {{[10] = 0xff, [11] = 0xff, [12] = 127}}, .bits = NETWORK_IPV4_AT + 8}, /* 127.0.0.0/8 */
+    {.at = {{[15] = 1}}, .bits = 128},                                             /* ::1 */
+};
+
+/* What large senders stay far below, and machines that were taken over soon pass. Connections at once as
+ * Postfix has them. Of an account: what large hosts give a person (500 to 2,000 messages a day or an hour,
+ * some thousand recipients a day). */
+static const struct config_limit LIMITS[LIMIT_SCOPES] = {
+    [LIMIT_ADDRESS] = {50, {{600, 60}, {6000, 60}, {30000, 60}, {1000, 3600}}},
+    [LIMIT_NETWORK] = {200, {{2400, 60}, {24000, 60}, {120000, 60}, {4000, 3600}}},
+    [LIMIT_ACCOUNT] = {50, {{20, 3600}, {1000, 3600}, {5000, 86400}, {200, 3600}}},
+};
+
 static struct str folder_of(const char *where)
 {
     struct str path = str_from_c(where);
@@ -642,7 +745,14 @@ const struct config *config_parse(struct str text, const char *where, struct err
         .recipients_max = 1000,                 /* ten times what RFC 5321 section 4.5.3.1.8 asks for */
         .hops_max = 50, /* half of section 6.3's "at least 100": loops end sooner; Postfix too */
         .tag_separator = '+',
-        .smtp_sessions_max = 2000,
+        .smtp_sessions_max = 8000,
+        .smtp_trusted = {LOOPBACK, sizeof LOOPBACK / sizeof *LOOPBACK},
+        .smtp_ipv4_network = 24, /* the least that is routed */
+        .smtp_ipv6_network = 48, /* what a site has: RFC 6177 section 2 */
+        .smtp_greet_delay_s = 1,
+        .smtp_tarpit_s = 5,
+        .smtp_helo = HELO_CERTAIN,
+        .limits = {LIMITS[LIMIT_ADDRESS], LIMITS[LIMIT_NETWORK], LIMITS[LIMIT_ACCOUNT]},
         .queue_lifetime_s = 5 * 86400,
         .queue_delay_warn_s = 4 * 3600, /* RFC 5321 section 4.5.4.1 */
         .queue_retry_first_s = 5 * 60,

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/network.h"
+#include "base/tally.h"
 
 /* What a listening socket serves. */
 enum service {
@@ -44,6 +45,31 @@ struct config_route {
     struct str domain; /* lower case; "*" is the smarthost for everything else */
     struct str host;   /* name or numeric address */
     uint16_t port;
+};
+
+/* [limit address], [limit network], [limit account]: what one of them may do by SMTP. */
+enum limit_scope {
+    LIMIT_ADDRESS, /* of a client: an IPv4 address, an IPv6 /64 (what one customer has) */
+    LIMIT_NETWORK, /* [smtp] ipv4_network, ipv6_network */
+    LIMIT_ACCOUNT,
+    LIMIT_SCOPES
+};
+enum limit_rate {
+    LIMIT_CONNECTS,   /* address, network: connect_rate; account: networks, which it logs in from */
+    LIMIT_MESSAGES,   /* message_rate */
+    LIMIT_RECIPIENTS, /* recipient_rate */
+    LIMIT_REFUSED,    /* refused_rate: recipients that were refused */
+    LIMIT_RATES
+};
+struct config_limit {
+    unsigned connections; /* at once; 0: no limit */
+    struct tally_limit rates[LIMIT_RATES];
+};
+
+enum helo_policy {               /* [smtp] helo: which names of strangers are refused */
+                   HELO_ANY,     /* none */
+                   HELO_CERTAIN, /* those that are certainly wrong: our own, a bare number, no name at all */
+                   HELO_STRICT,  /* also those without a dot */
 };
 
 struct config {
@@ -93,7 +119,16 @@ struct config {
     unsigned recipients_max;    /* [smtp] recipients (default 1000; RFC 5321 4.5.3.1.8 asks for 100) */
     unsigned hops_max;          /* [smtp] hops: Received lines before it is a loop (default 50) */
     char tag_separator;         /* [smtp] separator (default '+') */
-    unsigned smtp_sessions_max; /* [smtp] sessions: at once, all smtp processes together (default 2000) */
+    unsigned smtp_sessions_max; /* [smtp] sessions: at once, all smtp processes together (default 8000: 28 KiB
+                                   each with TLS) */
+    struct network_list smtp_trusted; /* [smtp] trusted: no limits, no delays, no doubts (default loopback) */
+    struct network_list smtp_xclient; /* [smtp] xclient: may say whose mail it brings (smtp/xclient.h) */
+    unsigned smtp_ipv4_network;       /* [smtp] ipv4_network: bits (default 24) */
+    unsigned smtp_ipv6_network;       /* [smtp] ipv6_network: bits (default 48) */
+    unsigned smtp_greet_delay_s; /* [smtp] greet_delay: a stranger's greeting waits so long (default 1s) */
+    unsigned smtp_tarpit_s;      /* [smtp] tarpit: the longest that an answer is held back (default 5s) */
+    enum helo_policy smtp_helo;  /* [smtp] helo = any, certain (default) or strict */
+    struct config_limit limits[LIMIT_SCOPES];
 
     unsigned queue_lifetime_s;    /* [queue] lifetime (default 5d; suffixes s m h d) */
     unsigned queue_delay_warn_s;  /* [queue] warn (default 4h; 0 = never) */

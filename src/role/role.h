@@ -32,12 +32,14 @@ const char *role_name(enum role_kind k);                       /* "smtp" */
 bool role_may_connect(enum role_kind from, enum role_kind to); /* the table of who talks to whom */
 
 struct config; /* config/config.h */
+struct tally;  /* base/tally.h */
 
 struct role {
     enum role_kind kind;
     unsigned index; /* of several of its kind, from 0 */
     const struct config
-        *config; /* replaced on reload: read the pointer once per session. Old ones stay valid */
+        *config;         /* replaced on reload: read the pointer once per session. Old ones stay valid */
+    struct tally *tally; /* smtp: what all of its kind count in */
     int control, broker;
     uid_t uid; /* what role_drop_user becomes; 0 when the server was not started as root, or may stay root */
     gid_t gid;

@@ -16,6 +16,8 @@ static void settle(struct session *s, struct str user, enum directory_verdict ve
     switch (verdict) {
     case DIRECTORY_GOOD:
         s->is_authenticated = true;
+        if (!guard_authenticated(s))
+            return;
         LOG_DEBUG("login", F_C("user", s->user.address), F_C("peer", s->connection.peer),
                   F_C("service", "smtp"));
         session_reply(s, "235 2.7.0 Welcome");

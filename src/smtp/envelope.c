@@ -79,7 +79,7 @@ void smtp_mail(struct session *s, const struct smtp_command *c)
     else if (c->mail.has_size && c->mail.size > s->config->message_size_max)
         session_refuse(s, STR(""), "552 5.3.4 A message may have %llu bytes here",
                        (unsigned long long)s->config->message_size_max);
-    else if (is_their_sender(s, &c->path, t->sender))
+    else if (is_their_sender(s, &c->path, t->sender) && guard_lets_mail(s))
         t->is_open = true;
     if (t->is_open)
         session_reply(s, "250 2.1.0 OK");
@@ -94,6 +94,8 @@ static void refuse_recipient(struct session *s, struct str recipient, const char
     session_refuse(s, recipient, "%s <%.*s>: %s", status, STR_ARGS(recipient), words);
     if (++s->refusals > SMTP_REFUSALS_MAX)
         session_goodbye(s, "421 4.7.0 Too many refused recipients");
+    else
+        guard_recipient_refused(s);
 }
 
 /* Room for one more in an array of the transaction, whose elements have `size` bytes. */
@@ -183,6 +185,8 @@ void smtp_rcpt(struct session *s, const struct smtp_command *c)
         session_error(s, "501 5.1.3 An address may have %d bytes", ADDRESS_MAX);
         return;
     }
+    if (!guard_lets_rcpt(s))
+        return;
     if (!directory_resolve(s->server->directory, plain, &s->command, &answer, &e)) {
         session_refuse(s, recipient, "451 4.3.0 %s; try again later", e.text);
         return;

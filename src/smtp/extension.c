@@ -1,5 +1,7 @@
 #include "smtp/extension.h"
 
+#include "smtp/xclient.h"
+
 typedef bool offer_fn(const struct session *s);
 typedef void words_fn(const struct session *s, struct buf *line);
 
@@ -21,6 +23,11 @@ static bool may_log_in(const struct session *s)
     return session_may_authenticate(s) && !s->is_authenticated;
 }
 
+static bool may_xclient(const struct session *s)
+{
+    return s->guard.may_xclient;
+}
+
 /* --- what stands behind the keyword --- */
 
 static void size_words(const struct session *s, struct buf *line)
@@ -39,6 +46,12 @@ static void limits_words(const struct session *s, struct buf *line)
     buf_addf(line, " RCPTMAX=%u", s->config->recipients_max);
 }
 
+static void xclient_words(const struct session *s, struct buf *line)
+{
+    (void)s;
+    xclient_add_names(line);
+}
+
 /* A row without a keyword is not offered: its extension is not whole. */
 static const struct extension {
     const char *keyword;
@@ -52,6 +65,7 @@ static const struct extension {
     [EXTENSION_ENHANCEDSTATUSCODES] = {"ENHANCEDSTATUSCODES", NULL, NULL},
     [EXTENSION_8BITMIME] = {"8BITMIME", NULL, NULL},
     [EXTENSION_CHUNKING] = {"CHUNKING", NULL, NULL},
+    [EXTENSION_XCLIENT] = {"XCLIENT", may_xclient, xclient_words},
     [EXTENSION_LIMITS] = {"LIMITS", NULL, limits_words},
     [EXTENSION_PRDR] = {"PRDR", is_smtp, NULL},
 };
@@ -70,10 +84,10 @@ void extension_answer(struct session *s)
     unsigned left = extension_offered(s);
     session_reply(s, "250%c%.*s", left ? '-' : ' ', STR_ARGS(s->config->hostname));
     for (unsigned i = 0; i < EXTENSION_COUNT; i++) {
-        CLEAN_BUF struct buf line;
         if (!(left & EXTENSION_BIT(i)))
             continue;
         left &= ~EXTENSION_BIT(i);
+        CLEAN_BUF struct buf line;
         buf_init(&line, SMTP_REPLY_MAX);
         buf_add_c(&line, EXTENSIONS[i].keyword);
         if (EXTENSIONS[i].add_words)

@@ -348,6 +348,7 @@ static void answer(const struct fates *f)
     struct session *s = f->s;
     if (has_anybody(f)) {
         log_accepted(f);
+        guard_accepted(s);
         s->errors = s->refusals = s->idling = 0;
     }
     if (session_is_lmtp(s))

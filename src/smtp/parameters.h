@@ -23,6 +23,7 @@ enum smtp_extension {
     EXTENSION_NO_SOLICITING,       /* RFC 3865 */
     EXTENSION_LIMITS,              /* RFC 9422 */
     EXTENSION_PRDR,                /* draft-hall-prdr, as Exim speaks it */
+    EXTENSION_XCLIENT,             /* Postfix: smtp/xclient.h */
     EXTENSION_COUNT
 };
 #define EXTENSION_BIT(x) (1u << (x))

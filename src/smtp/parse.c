@@ -204,6 +204,7 @@ static const struct verb {
     [SMTP_STARTTLS] = {STR_INIT("STARTTLS"), take_nothing},
     [SMTP_AUTH] = {STR_INIT("AUTH"), take_auth},
     [SMTP_EXPN] = {STR_INIT("EXPN"), take_string},
+    [SMTP_XCLIENT] = {STR_INIT("XCLIENT"), take_string},
 };
 
 /* RFC 5321 section 4.1.2: commands are printable; what bytes over 127 mean (RFC 6531) is left to each rule.

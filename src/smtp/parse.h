@@ -20,6 +20,7 @@ enum smtp_verb {
     SMTP_STARTTLS,
     SMTP_AUTH,
     SMTP_EXPN,
+    SMTP_XCLIENT,
     SMTP_VERB_COUNT
 };
 

@@ -56,6 +56,7 @@ void session_error(struct session *s, const char *format, ...)
     size_t n;
     FORMAT_REPLY(s, line, n, format);
     LOG_DEBUG("smtp.error", F_C("peer", s->connection.peer), F_STR("reply", str_from(line, n)));
+    guard_slow_down(s);
     send_reply(s, line, n);
     if (++s->errors >= SMTP_ERRORS_MAX)
         session_goodbye(s, "421 4.7.0 Too many errors");
@@ -74,6 +75,8 @@ void session_refuse(struct session *s, struct str recipient, const char *format,
     size_t n;
     FORMAT_REPLY(s, line, n, format);
     log_refusal(s, recipient, str_from(line, n));
+    if (line[0] == '5')
+        guard_slow_down(s);
     send_reply(s, line, n);
 }
 
@@ -83,6 +86,8 @@ void session_refuse_message(struct session *s, const char *format, ...)
     size_t n, times = session_is_lmtp(s) ? s->transaction.recipient_count : 1;
     FORMAT_REPLY(s, line, n, format);
     log_refusal(s, session_first_recipient(s), str_from(line, n));
+    if (line[0] == '5')
+        guard_slow_down(s);
     for (size_t i = 0; i < times; i++)
         send_reply(s, line, n);
 }
@@ -252,18 +257,27 @@ static void starttls(struct session *s, const struct smtp_command *c)
     s->helo[0] = '\0';
 }
 
+void session_greet(struct session *s)
+{
+    session_reply(s, "220 %.*s %s golub", STR_ARGS(s->config->hostname),
+                  session_is_lmtp(s) ? "LMTP" : "ESMTP");
+}
+
 static const struct verb {
     void (*act)(struct session *s, const struct smtp_command *c);
     const char *usage;
     bool needs_hello; /* RFC 5321 section 4.1.4: before mail, EHLO or HELO */
     bool is_idling;   /* see SMTP_IDLING_MAX */
+    /* Of a group of commands, since its answer decides how the client goes on: RFC 2920 section 3.1. It also
+     * has those that change nothing, of which what follows does no harm; STARTTLS drops it. */
+    bool is_last;
 } VERBS[SMTP_VERB_COUNT] = {
-    [SMTP_EHLO] = {ehlo, "EHLO your.host.name", .is_idling = true},
-    [SMTP_HELO] = {helo, "HELO your.host.name", .is_idling = true},
-    [SMTP_LHLO] = {ehlo, "LHLO your.host.name", .is_idling = true},
+    [SMTP_EHLO] = {ehlo, "EHLO your.host.name", .is_idling = true, .is_last = true},
+    [SMTP_HELO] = {helo, "HELO your.host.name", .is_idling = true, .is_last = true},
+    [SMTP_LHLO] = {ehlo, "LHLO your.host.name", .is_idling = true, .is_last = true},
     [SMTP_MAIL] = {smtp_mail, "MAIL FROM:<user@example.org>", .needs_hello = true},
     [SMTP_RCPT] = {smtp_rcpt, "RCPT TO:<user@example.org>", .needs_hello = true},
-    [SMTP_DATA] = {smtp_data, "DATA", .needs_hello = true},
+    [SMTP_DATA] = {smtp_data, "DATA", .needs_hello = true, .is_last = true},
     [SMTP_BDAT] = {smtp_bdat, "BDAT octets [LAST]"},
     [SMTP_RSET] = {rset, "RSET", .is_idling = true},
     [SMTP_NOOP] = {noop, "NOOP", .is_idling = true},
@@ -271,8 +285,9 @@ static const struct verb {
     [SMTP_VRFY] = {vrfy, "VRFY user@example.org", .is_idling = true},
     [SMTP_HELP] = {help, "HELP", .is_idling = true},
     [SMTP_STARTTLS] = {starttls, "STARTTLS"},
-    [SMTP_AUTH] = {smtp_auth, "AUTH mechanism [initial-response]", .needs_hello = true},
+    [SMTP_AUTH] = {smtp_auth, "AUTH mechanism [initial-response]", .needs_hello = true, .is_last = true},
     [SMTP_EXPN] = {expn, "EXPN list"},
+    [SMTP_XCLIENT] = {smtp_xclient, "XCLIENT NAME=value ...", .is_idling = true},
 };
 
 /* --- the loop --- */
@@ -308,10 +323,13 @@ static void execute(struct session *s, struct str line)
     struct smtp_command c;
     enum smtp_fault fault = smtp_parse(line, extension_offered(s), &s->command, &c);
     if (fault != SMTP_GOOD) {
-        answer_fault(s, fault, &c);
+        if (fault != SMTP_NO_SUCH_VERB || guard_takes_for_smtp(s, line))
+            answer_fault(s, fault, &c);
         return;
     }
     const struct verb *v = &VERBS[c.verb];
+    if (!guard_is_in_step(s, v->is_last))
+        return;
     if (v->is_idling && ++s->idling > SMTP_IDLING_MAX)
         session_goodbye(s, "421 4.7.0 Too many commands that send no mail");
     else if (v->needs_hello && s->helo[0] == '\0')
@@ -330,7 +348,7 @@ static bool await_command(struct session *s)
     if (may_stop && atomic_load_explicit(&s->server->is_stopping, memory_order_relaxed))
         r = STREAM_WOKEN;
     else if (stream_buffered(&s->stream).n == 0)
-        r = stream_wait(&s->stream, may_stop ? s->server->stop_fd : -1, deadline_in(SMTP_COMMAND_MS));
+        r = stream_wait(&s->stream, may_stop ? s->server->stop_fd : -1, deadline_in(guard_patience_ms(s)));
     switch (r) {
     case STREAM_OK: return true;
     case STREAM_WOKEN: session_goodbye(s, STOPPING); break;
@@ -345,7 +363,7 @@ static void serve_command(struct session *s)
     struct str line;
     bool bare_lf;
     arena_reset(&s->command);
-    if (!await_command(s))
+    if (!await_command(s) || !guard_hears_smtp(s))
         return;
     switch (stream_read_line(&s->stream, SMTP_LINE_MAX, deadline_in(SMTP_COMMAND_MS), &line, &bare_lf)) {
     case STREAM_OK:
@@ -371,10 +389,12 @@ void session_run(struct smtp_server *server, const struct config *config, const 
     stream_open(&s.stream, c->fd, STR(""));
     session_forget_transaction(&s);
     LOG_DEBUG("smtp.connected", F_C("peer", c->peer), F_C("service", service_name(c->service)));
-    session_reply(&s, "220 %.*s %s golub", STR_ARGS(config->hostname),
-                  session_is_lmtp(&s) ? "LMTP" : "ESMTP");
+    guard_begin(&s);
+    if (guard_awaits_greeting(&s))
+        session_greet(&s);
     while (!s.is_over)
         serve_command(&s);
+    guard_end(&s);
     stream_hang_up(&s.stream, deadline_in(SMTP_FAREWELL_MS));
     LOG_DEBUG("smtp.closed", F_C("peer", c->peer), F_INT("received", s.stream.received),
               F_INT("sent", s.stream.sent));

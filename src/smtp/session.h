@@ -7,6 +7,7 @@
 #include "directory/directory.h"
 #include "gate/connection.h"
 #include "queue/queue.h"
+#include "smtp/guard.h"
 #include "smtp/incoming.h"
 #include "smtp/parse.h"
 #include "smtp/received.h"
@@ -34,6 +35,9 @@ struct smtp_server {
     struct directory *directory;
     struct delivery_client *delivery;
     struct queue_client *queue;
+    struct tally *tally;      /* NULL: nobody is counted */
+    unsigned holder;          /* who this process is in it */
+    _Atomic bool is_short;    /* of sessions: smtp/admission.h */
     int stop_fd;              /* becomes readable when the process is to stop */
     _Atomic bool is_stopping; /* set before that */
 };
@@ -90,6 +94,7 @@ struct session {
     bool is_authenticated; /* as `user` */
     struct directory_login user;
     unsigned errors, refusals, idling, logins; /* see the bounds */
+    struct guard guard;
     bool is_over;
 };
 
@@ -115,6 +120,7 @@ void session_refuse_message(struct session *s, const char *format, ...) __attrib
 /* A last reply; the session ends after it. */
 void session_goodbye(struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+void session_greet(struct session *s);
 void session_forget_transaction(struct session *s);
 struct str session_first_recipient(const struct session *s); /* "" before there is one */
 bool session_may_authenticate(const struct session *s);      /* TLS, or loopback where the config says so */
@@ -134,5 +140,6 @@ void smtp_mail(struct session *s, const struct smtp_command *c); /* envelope.c *
 void smtp_rcpt(struct session *s, const struct smtp_command *c);
 void smtp_data(struct session *s, const struct smtp_command *c); /* transaction.c */
 void smtp_bdat(struct session *s, const struct smtp_command *c);
+void smtp_xclient(struct session *s, const struct smtp_command *c); /* xclient_verb.c */
 
 #endif

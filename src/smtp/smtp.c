@@ -5,6 +5,7 @@
 #include "base/sandbox.h"
 #include "base/thread.h"
 #include "role/role.h"
+#include "smtp/admission.h"
 #include "smtp/session.h"
 
 #include <errno.h>
@@ -55,6 +56,7 @@ struct start {
     struct gate *gate;
     const struct config *config; /* one for the whole session, whatever is reloaded meanwhile */
     struct connection connection;
+    struct limits seat;
 };
 
 /* All smtp processes together have config's number of sessions. */
@@ -69,13 +71,23 @@ static void stop_loop(void *context)
     loop_stop(p->loop);
 }
 
-static bool session_begins(struct smtp *p)
+static void count_sessions(struct smtp *p, unsigned sessions)
+{
+    p->sessions = sessions;
+    p->server.is_short = admission_is_short(sessions, sessions_max(p->role->config));
+}
+
+/* NULL, or the reply with which the client is turned away. */
+static const char *session_begins(struct smtp *p, const struct connection *c, struct limits *seat)
 {
     pthread_mutex_lock(&p->lock);
-    bool may = p->sessions < sessions_max(p->role->config) && !p->server.is_stopping;
-    p->sessions += may;
+    const char *why = "421 4.3.2 The server is being stopped; try again later\r\n";
+    if (!p->server.is_stopping)
+        why = admission_enter(seat, c, p->sessions, sessions_max(p->role->config));
+    if (!why)
+        count_sessions(p, p->sessions + 1);
     pthread_mutex_unlock(&p->lock);
-    return may;
+    return why;
 }
 
 /* Also says, under the lock and once, that the process may end. */
@@ -87,10 +99,11 @@ static void check_end(struct smtp *p)
     }
 }
 
-static void session_ended(struct smtp *p)
+static void session_ended(struct smtp *p, struct limits *seat)
 {
+    admission_leave(seat);
     pthread_mutex_lock(&p->lock);
-    p->sessions--;
+    count_sessions(p, p->sessions - 1);
     check_end(p);
     pthread_mutex_unlock(&p->lock);
 }
@@ -102,7 +115,7 @@ static void session_thread(void *context)
     free(context);
     session_run(&p->server, s.config, &s.connection, s.gate->channel);
     gate_release(s.gate);
-    session_ended(p);
+    session_ended(p, &s.seat);
 }
 
 /* Says so, if the client listens, and closes. */
@@ -116,17 +129,23 @@ static void turn_away(const struct connection *c, const char *reply)
 
 static void start_session(struct gate *g, const struct connection *c)
 {
-    if (!session_begins(g->smtp)) {
-        turn_away(c, "421 4.3.2 Too many sessions; try again later\r\n");
+    struct smtp *p = g->smtp;
+    const struct config *config = p->role->config;
+    bool is_filter = networks_hold(&config->smtp_xclient, c->peer); /* it speaks for others */
+    struct limits seat;
+    limits_init(&seat, is_filter ? NULL : p->server.tally, p->server.holder, config, c->peer);
+    const char *why = session_begins(p, c, &seat);
+    if (why) {
+        turn_away(c, why);
         return;
     }
     struct start *s = MEM_NEW(struct start);
-    *s = (struct start){.gate = g, .config = g->smtp->role->config, .connection = *c};
+    *s = (struct start){.gate = g, .config = config, .connection = *c, .seat = seat};
     atomic_fetch_add(&g->users, 1);
     if (thread_start(session_thread, s))
         return;
     free(s);
-    session_ended(g->smtp);
+    session_ended(p, &seat);
     gate_release(g);
     turn_away(c, "421 4.3.2 No room for another session; try again later\r\n");
 }
@@ -212,6 +231,10 @@ int smtp_main(struct role *r)
     p.server.directory = directory_client(r);
     p.server.delivery = delivery_client(r);
     p.server.queue = queue_client(r);
+    p.server.tally = r->tally;
+    p.server.holder = r->index;
+    if (r->tally)
+        tally_join(r->tally, r->index);
     p.server.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (p.server.stop_fd < 0)
         log_die("smtp.start", "eventfd: %s", strerror(errno));

@@ -117,6 +117,7 @@ static void receive(struct session *s)
 {
     struct incoming *m = begin(s);
     session_reply(s, "354 End with a line that is a dot");
+    guard_progressed(s);
     enum stream_result got = incoming_data(m, &s->stream);
     if (got == STREAM_OK)
         conclude(s, m);
@@ -199,6 +200,7 @@ void smtp_bdat(struct session *s, const struct smtp_command *c)
         session_goodbye(s, "421 4.7.0 Too many chunks without content");
         return;
     }
+    guard_progressed(s);
     if (!t->chunks)
         t->chunks = begin(s);
     enum stream_result got = incoming_chunk(t->chunks, &s->stream, c->octets);

@@ -1,6 +1,7 @@
 #include "supervisor/child.h"
 
 #include "base/log.h"
+#include "base/tally.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,10 +40,15 @@ static _Noreturn void run(struct child *c, const struct child_start *s, int cont
     struct role role = {.kind = c->kind,
                         .index = c->index,
                         .config = s->config,
+                        .tally = s->tally,
                         .control = CONTROL_FD,
                         .broker = BROKER_FD,
                         .uid = s->uid,
                         .gid = s->gid};
+    if (c->kind != ROLE_SMTP) {
+        tally_free(role.tally);
+        role.tally = NULL;
+    }
     log_identify(role_name(c->kind));
     log_trace(traces ? TRACE_FD : -1);
     role_title(c->kind, NULL);

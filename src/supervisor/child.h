@@ -31,6 +31,7 @@ struct child {
 struct child_start {
     role_main_fn *main;
     const struct config *config;
+    struct tally *tally; /* the smtp processes' */
     uid_t uid;
     gid_t gid;
 };

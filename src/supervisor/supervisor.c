@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/sandbox.h"
 #include "base/sealed.h"
+#include "base/tally.h"
 #include "config/config.h"
 #include "supervisor/child.h"
 #include "supervisor/listeners.h"
@@ -52,6 +53,7 @@ struct supervisor {
     int signals;
     struct listeners listeners;
     struct material material;
+    struct tally *tally; /* outlives every smtp process */
     uid_t uid;
     gid_t gid;
     struct child children[CHILDREN_MAX];
@@ -222,7 +224,7 @@ static void start_child(struct supervisor *s, struct child *c)
 {
     struct err e = ERR_INIT;
     int broker;
-    struct child_start start = {s->mains[c->kind], s->config, s->uid, s->gid};
+    struct child_start start = {s->mains[c->kind], s->config, s->tally, s->uid, s->gid};
     if (!child_start(c, &start, &broker, &e)) {
         LOG_ERROR("role.start", F_C("role", role_name(c->kind)), F_C("error", e.text));
         s->exit_code = 1;
@@ -485,6 +487,9 @@ static bool prepare(struct supervisor *s, struct err *e)
     if (abi == 0)
         LOG_WARNING("sandbox.no-landlock", F_C("now", "seccomp alone"),
                     F_C("do", "use a kernel from 5.13 on"));
+    s->tally = tally_new();
+    if (!s->tally)
+        return err_set(e, ERR_TEMPORARY, "no memory to count clients in: %s", strerror(errno));
     return choose_user(s, e) && material_read(&s->material, s->config, e) &&
            listeners_bind(&s->listeners, NULL, s->config, e);
 }

@@ -1,24 +1,46 @@
-"""Whose connection it is, when a proxy or a filter stands in front: the PROXY protocol, with HAProxy as the sender."""
+"""Whose connection it is, when a proxy or a filter stands in front (PROXY with HAProxy, XCLIENT with swaks), and what
+strangers and users meet that go too far. The strangers are named by the one or the other."""
 import imaplib
 import smtplib
 import socket
 import struct
 import subprocess
+import time
 
 import pytest
 
 import peers
 from harness import Golub, message, wait_for
+from readers import inbox
 from wire import Wire
 
-PROXY = "127.0.0.2"  # trusted to say who is behind it; 127.0.0.1 is an ordinary client
+PROXY, FILTER = "127.0.0.2", "127.0.0.3"  # trusted to say who is behind them; 127.0.0.1 is an ordinary client
+CONFIG = f"""
+[listen]
+proxy = {PROXY}
+[login]
+plain_on_loopback = yes
+[log]
+level = debug
+[smtp]
+xclient = {FILTER}
+tarpit = 1s
+[limit address]
+connections = 3
+recipient_rate = 4/h
+[limit account]
+message_rate = 2/h
+"""
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
 
 @pytest.fixture(scope="module")
 def golub():
-    server = Golub(config=f"[listen]\nproxy = {PROXY}\n[login]\nplain_on_loopback = yes\n[log]\nlevel = debug\n")
+    server = Golub(config=CONFIG)
     server.account("ana", "ana's password")
+    server.account("branko", "branko's password")
+    server.account("vesna", "vesna's password")
+    server.command("address", "add", "postmaster@example.test", "vesna@example.test")
     with server:
         yield server
 
@@ -142,3 +164,148 @@ listen imap
     finally:
         run.terminate()
         run.wait()
+
+
+# --- XCLIENT ---
+
+def swaks(golub, *more, server="127.0.0.1", source=FILTER, to="ana@example.test"):
+    return subprocess.run(["swaks", "--server", server, "--port", str(golub.port("smtp")), "--local-interface", source,
+                           "--from", "x@remote.test", "--to", to, *more], capture_output=True, text=True, timeout=60)
+
+
+def test_swaks_speaks_for_others(golub):
+    run = swaks(golub, "--helo", "through-swaks.test", "--xclient-addr", "192.0.2.77", "--xclient-name", "mx.remote.test",
+                "--xclient-port", "4711", "--xclient-proto", "ESMTP", "--xclient-delim", "--xclient-helo", "any.remote.test",
+                "--xclient-destaddr", "198.51.100.25", "--xclient-destport", "25")
+    assert run.returncode == 0, run.stdout + run.stderr
+    accepted(golub, "through-swaks.test", peer="192.0.2.77")
+    raw = wait_for("delivered", lambda: next((m for m in inbox(golub, "ana") if b"through-swaks.test" in m), None))
+    assert b"from through-swaks.test ([192.0.2.77])" in raw, raw[:400]
+    run = swaks(golub, "--xclient-addr", "192.0.2.77", source="127.0.0.1")
+    assert run.returncode != 0, run.stdout  # nobody offers it to him
+
+
+def test_a_filter_says_who_has_logged_in(golub):
+    with dial(golub, "smtp", FILTER) as w:
+        w.hello()
+        assert w.smtp("XCLIENT LOGIN=nobody@example.test")[0] == 501
+        assert w.smtp("XCLIENT COLOR=red")[0] == 501
+        assert w.smtp("XCLIENT ADDR=192.0.2.78 LOGIN=branko@example.test")[0] == 220
+        assert w.smtp("MAIL FROM:<branko@example.test>")[0] == 503  # from the greeting on
+        assert w.smtp("EHLO lent-login.test")[0] == 250
+        assert w.smtp("MAIL FROM:<ana@example.test>")[0] == 553  # not his
+        w.start_data("ana@example.test", "branko@example.test")
+        assert w.smtp(message("lent", sender="branko@example.test").encode() + b".\r\n")[0] == 250
+        accepted(golub, "lent-login.test", peer="192.0.2.78", user="branko@example.test", **{"with": "ESMTPA"})
+        assert w.smtp("XCLIENT LOGIN=[UNAVAILABLE]")[0] == 220
+        assert w.smtp("EHLO client.test")[0] == 250
+        assert w.smtp("MAIL FROM:<branko@example.test>")[0] == 250
+        assert w.smtp("XCLIENT ADDR=192.0.2.78")[0] == 503
+        assert w.smtp("RCPT TO:<x@elsewhere.test>")[0] == 550
+    with dial(golub, "smtp", "127.0.0.1") as w:
+        assert w.reply()[0] == 220
+        assert b"XCLIENT" not in w.smtp("EHLO client.test")[1]
+        assert w.smtp("XCLIENT ADDR=192.0.2.78")[0] == 550
+
+
+# --- strangers ---
+
+def stranger(golub, service, address, *more):
+    w = dial(golub, service)
+    w.send(v2_ipv4(address, 50000) + b"".join(more))
+    return w
+
+
+def test_who_speaks_before_the_greeting_is_no_mail_server(golub):
+    with stranger(golub, "smtp", "203.0.113.1", b"EHLO client.test\r\n") as w:
+        assert w.reply()[0] == 554
+        assert w.is_closed()
+    with stranger(golub, "smtp", "203.0.113.1") as w:
+        before = time.monotonic()
+        assert w.reply()[0] == 220
+        assert time.monotonic() - before > 0.5
+        assert w.smtp("EHLO patient.test")[0] == 250
+        w.start_data("ana@example.test")
+        assert w.smtp(message("patient").encode() + b".\r\n")[0] == 250
+    with stranger(golub, "smtp", "203.0.113.1") as w:  # known by now
+        before = time.monotonic()
+        assert w.reply()[0] == 220
+        assert time.monotonic() - before < 0.5
+
+
+@pytest.mark.parametrize("lines", [b"EHLO client.test\r\nMAIL FROM:<x@remote.test>\r\n",
+                                   b"HELO client.test\r\n|NOOP\r\nMAIL FROM:<x@remote.test>\r\n",
+                                   b"EHLO client.test\r\n|DATA\r\nSubject: x\r\n"])
+def test_nobody_goes_on_without_the_answer_that_decides(golub, lines):
+    with stranger(golub, "submission", "203.0.113.2") as w:
+        assert w.reply()[0] == 220
+        parts = lines.split(b"|")
+        for part in parts[:-1]:
+            assert w.smtp(part)[0] == 250
+        w.send(parts[-1])
+        assert w.reply()[0] == 554
+        assert w.is_closed()
+
+
+@pytest.mark.parametrize("bytes_", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"POST / HTTP/1.1\r\n\r\nEHLO client.test\r\n",
+                                    b"\x16\x03\x01\x02\x00\x01\x00"])
+def test_what_is_no_smtp_ends_the_session(golub, bytes_):
+    with dial(golub, "smtp", "127.0.0.1") as w:
+        assert w.reply()[0] == 220
+        w.send(bytes_)
+        assert w.reply()[0] == 554
+        assert w.is_closed()
+
+
+def test_names_that_cannot_be_theirs_and_too_many_faults(golub):
+    with stranger(golub, "smtp", "203.0.113.4") as w:
+        assert w.reply()[0] == 220
+        for name in ("mail.example.test", "203.0.113.4", "-x-"):
+            assert w.smtp(f"EHLO {name}")[0] == 250
+            assert w.smtp("MAIL FROM:<x@remote.test>")[0] == 550
+        assert w.smtp("EHLO [203.0.113.4]")[0] == 250
+        assert w.smtp("MAIL FROM:<x@remote.test>")[0] == 250
+        before = time.monotonic()  # the fourth fault waits
+        assert w.smtp("RCPT TO:<x@elsewhere.test>")[0] == 550
+        assert time.monotonic() - before > 0.9
+        for _ in range(3):
+            assert w.smtp("RCPT TO:<ana@example.test>")[0] == 250
+        code, text = w.smtp("RCPT TO:<ana@example.test>")  # 4 an hour
+        assert code == 450 and b"recipients" in text
+
+
+def test_an_address_holds_so_many_connections(golub):
+    held = [stranger(golub, "submission", "203.0.113.5") for _ in range(3)]
+    assert all(w.reply()[0] == 220 for w in held)
+    with stranger(golub, "submission", "203.0.113.5") as w:
+        assert w.reply()[0] == 421
+    with stranger(golub, "submission", "203.0.113.6") as w:
+        assert w.reply()[0] == 220
+    held.pop().socket.close()
+
+    def has_room():
+        with stranger(golub, "submission", "203.0.113.5") as w:
+            return w.reply()[0] == 220
+    wait_for("room again", has_room)
+    for w in held:
+        w.socket.close()
+
+
+# --- users ---
+
+def test_an_account_that_sends_too_much_waits_and_postmaster_hears_of_it_once(golub):
+    for turn in range(2):
+        w = stranger(golub, "submissions", f"198.51.100.{turn}")
+        w.socket = golub.tls().wrap_socket(w.socket, server_hostname="localhost")
+        with w:
+            w.hello()
+            assert w.smtp("AUTH PLAIN AHZlc25hQGV4YW1wbGUudGVzdAB2ZXNuYSdzIHBhc3N3b3Jk")[0] == 235
+            for _ in range(2 - 2 * turn):
+                w.start_data("ana@example.test", "vesna@example.test")
+                assert w.smtp(message("spray", sender="vesna@example.test").encode() + b".\r\n")[0] == 250
+            for _ in range(2):
+                code, text = w.smtp("MAIL FROM:<vesna@example.test>")
+                assert code == 450 and b"vesna@example.test" in text and b"messages" in text, text
+    notes = [m for m in inbox(golub, "vesna", password="vesna's password") if b"may be in the wrong hands" in m]
+    assert len(notes) == 1
+    assert b"vesna@example.test" in notes[0] and b"198.51.100.0" in notes[0] and b"Auto-Submitted: auto-generated" in notes[0]
