@@ -143,7 +143,7 @@ static void configure(struct nursery *n, struct ipc_frame *f)
 /* False: keeper is gone. */
 static bool serve(struct nursery *n)
 {
-    CLEAN_FRAME struct ipc_frame ask = {0}, reply;
+    CLEAN_FRAME struct ipc_frame ask = {0}, reply = {0};
     enum ipc_result r = ipc_receive(KEEPER_FD, &ask, deadline_in(INT32_MAX));
     if (r == IPC_TIMEOUT)
         return true;
