@@ -76,6 +76,7 @@ struct store *host_store(struct host *h, struct err *e)
         h->store = open_store(h, &h->store_error);
         h->store_failed_ms = clock_ms();
         if (h->store) {
+            store_keep_arrivals(h->store);
             store_keep_deleted(h->store, h->start->config->keeps_deleted);
             upkeep_start(h->upkeep);
         } else {

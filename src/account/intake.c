@@ -148,7 +148,7 @@ static void store_all(struct intake *in)
                                              .again = d->again,
                                              .beyond_quota = d->is_for_postmaster};
     }
-    if (store_append(s, in->items, in->n, &e) == STORE_FAILED)
+    if (store_arrive(s, in->items, in->n, &e) == STORE_FAILED)
         fail_all(in, &e);
 }
 

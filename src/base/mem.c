@@ -17,6 +17,14 @@ void *mem_new(size_t count, size_t size)
     return must_have(calloc(count ? count : 1, size ? size : 1), count * size);
 }
 
+void *mem_new_aligned(size_t alignment, size_t size)
+{
+    void *p = NULL;
+    if (posix_memalign(&p, alignment, size ? size : 1) != 0)
+        p = NULL;
+    return memset(must_have(p, size), 0, size);
+}
+
 void *mem_resize(void *p, size_t count, size_t size)
 {
     size_t bytes;

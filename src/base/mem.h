@@ -10,6 +10,9 @@
 void *mem_new(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
 #define MEM_NEW(type) ((type *)mem_new(1, sizeof(type)))
 
+/* Zeroed, at a multiple of `alignment` (a power of two, a multiple of a pointer's size). Free with free(). */
+void *mem_new_aligned(size_t alignment, size_t size) __attribute__((malloc, returns_nonnull));
+
 /* The block at `p` (NULL for none) grown or shrunk to `count * size` bytes; new bytes are not zeroed. */
 void *mem_resize(void *p, size_t count, size_t size) __attribute__((returns_nonnull));
 

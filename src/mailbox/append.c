@@ -25,14 +25,6 @@ MAIL_STATEMENT(RECENT_DELIVERIES,
 #define RECENT_PAGE 200
 MAIL_STATEMENT(UIDVALIDITY, "SELECT uidvalidity FROM mailbox WHERE id = $1");
 
-/* What is stored beside the bytes of one message. */
-struct digest {
-    struct buf texts; /* envelope, structure, preview and parts, one after the other */
-    size_t envelope, structure, preview, parts; /* bytes of each */
-    struct str keywords;
-    int64_t sent; /* or SENT_UNKNOWN */
-};
-
 /* The prefix becomes part of the message's header: everything after it moves. */
 static void move_parts(struct mime_part *root, size_t by)
 {
@@ -134,11 +126,12 @@ static bool answer_from_before(struct sql *db, int64_t message, struct store_app
     return true;
 }
 
-static bool insert(struct change *ch, struct store_append *item, struct digest *d, int64_t id, struct err *e)
+bool append_insert(struct change *ch, const struct store_append *item, const struct digest *d, struct err *e)
 {
+    int64_t id = message_id(item->mailbox, item->uid);
     struct str texts = buf_str(&d->texts);
     struct sql_value delivery = item->delivery.n > 0 ? sql_blob(item->delivery) : sql_null();
-    int64_t saved = clock_wall(), body = (int64_t)++ch->root.deleted_size; /* see ROOT_MAILBOX */
+    int64_t saved = d->saved, body = (int64_t)++ch->root.deleted_size; /* see ROOT_MAILBOX */
     ch->has_bodies = true;
     struct sql_value sent = d->sent != SENT_UNKNOWN ? sql_int(d->sent) : sql_null();
     if (!sql_exec(ch->db, &INSERT_BODY,
@@ -158,18 +151,8 @@ static bool insert(struct change *ch, struct store_append *item, struct digest *
                     NULL, e);
 }
 
-/* STORE_FAILED: the transaction is of no use any more. Other results are the item's own. */
-static enum store_result append_one(struct change *ch, struct store_append *item, struct digest *d,
-                                    struct err *e)
+enum store_result append_place(struct change *ch, struct store_append *item, struct err *e)
 {
-    if (item->again && item->delivery.n > 0) {
-        bool found;
-        int64_t before;
-        if (!find_delivery(ch->db, item, &found, &before, e))
-            return STORE_FAILED;
-        if (found)
-            return answer_from_before(ch->db, before, item, e) ? STORE_OK : STORE_FAILED;
-    }
     struct counters *c;
     enum store_result r = change_mailbox(ch, item->mailbox, &c, &item->err);
     if (r == STORE_OK)
@@ -182,12 +165,26 @@ static enum store_result append_one(struct change *ch, struct store_append *item
         err_set(e, item->err.kind, "%s", item->err.text);
     if (r != STORE_OK)
         return r;
-    if (!insert(ch, item, d, message_id(item->mailbox, item->uid), e))
-        return STORE_FAILED;
     counters_add(c, item->flags, item->prefix.n + item->bytes.n);
     change_mark(ch, c);
     item->uidvalidity = c->uidvalidity;
     return STORE_OK;
+}
+
+/* STORE_FAILED: the transaction is of no use any more. Other results are the item's own. */
+static enum store_result append_one(struct change *ch, struct store_append *item, struct digest *d,
+                                    struct err *e)
+{
+    if (item->again && item->delivery.n > 0) {
+        bool found;
+        int64_t before;
+        if (!find_delivery(ch->db, item, &found, &before, e))
+            return STORE_FAILED;
+        if (found)
+            return answer_from_before(ch->db, before, item, e) ? STORE_OK : STORE_FAILED;
+    }
+    enum store_result r = append_place(ch, item, e);
+    return r == STORE_OK && !append_insert(ch, item, d, e) ? STORE_FAILED : r;
 }
 
 /* One transaction. Items whose result is no longer STORE_OK are passed over. */
@@ -228,24 +225,24 @@ static enum store_result append_apart(struct store *s, struct store_append *item
     return all;
 }
 
-static struct digest *prepare_all(struct store_append *items, size_t n, struct arena *a)
+void digests_prepare(struct store_append *items, struct digest *digests, size_t n, struct arena *a)
 {
-    struct digest *digests = ARENA_ARRAY(a, struct digest, n);
-    for (size_t i = 0; i < n; i++)
+    int64_t now = clock_wall();
+    for (size_t i = 0; i < n; i++) {
         items[i].result = prepare(&items[i], &digests[i], a);
-    return digests;
+        digests[i].saved = now;
+    }
 }
 
-static void free_digests(struct digest *digests, size_t n)
+void digests_free(struct digest *digests, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         buf_free(&digests[i].texts);
 }
 
-enum store_result store_append(struct store *s, struct store_append *items, size_t n, struct err *e)
+enum store_result append_prepared(struct store *s, struct store_append *items, struct digest *digests,
+                                  size_t n, struct err *e)
 {
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct digest *digests = prepare_all(items, n, &a);
     struct err failure = ERR_INIT;
     enum store_result r = append_together(s, items, digests, n, &failure);
     if (r != STORE_OK && n > 1) {
@@ -256,7 +253,16 @@ enum store_result store_append(struct store *s, struct store_append *items, size
     }
     if (r != STORE_OK)
         err_set(e, failure.kind, "%s", failure.text);
-    free_digests(digests, n);
+    return r;
+}
+
+enum store_result store_append(struct store *s, struct store_append *items, size_t n, struct err *e)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct digest *digests = ARENA_ARRAY(&a, struct digest, n);
+    digests_prepare(items, digests, n, &a);
+    enum store_result r = append_prepared(s, items, digests, n, e);
+    digests_free(digests, n);
     return r;
 }
 
@@ -288,7 +294,8 @@ enum store_result store_append_all(struct store *s, struct store_append *items, 
                                    const struct store_replaced *replaced, struct err *e)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct digest *digests = prepare_all(items, n, &a);
+    struct digest *digests = ARENA_ARRAY(&a, struct digest, n);
+    digests_prepare(items, digests, n, &a);
     struct change ch;
     enum store_result r = first_failure(items, n, e);
     if (r == STORE_OK)
@@ -303,6 +310,6 @@ enum store_result store_append_all(struct store *s, struct store_append *items, 
         else
             change_cancel(&ch);
     }
-    free_digests(digests, n);
+    digests_free(digests, n);
     return r;
 }

@@ -109,7 +109,7 @@ static bool read_all(struct packing *p, size_t max)
 
 static bool prepare(struct packing *p, size_t max)
 {
-    p->c = pool_take(&p->store->pool, p->e);
+    p->c = store_take(p->store, p->e);
     if (!p->c)
         return false;
     bool good = sql_begin_read(p->c->db, p->e);

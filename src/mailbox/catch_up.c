@@ -108,7 +108,7 @@ static void work_out(struct batch *b, struct connection *c)
 
 static bool prepare(struct batch *b, struct err *e)
 {
-    struct connection *c = pool_take(&b->store->pool, e);
+    struct connection *c = store_take(b->store, e);
     if (!c)
         return false;
     bool good = sql_begin_read(c->db, e);
@@ -180,7 +180,7 @@ static bool do_batch(struct store *s, enum catch_up_work work, size_t max, bool 
 /* Bodies that wait, at most: ids may be missing. That there is none, the rule, costs two look-ups. */
 static bool count_waiting(struct store *s, enum catch_up_work work, int64_t *waiting, struct err *e)
 {
-    struct connection *c = pool_take(&s->pool, e);
+    struct connection *c = store_take(s, e);
     int64_t body, last = 0;
     if (!c)
         return false;

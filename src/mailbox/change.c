@@ -47,30 +47,61 @@ static void release(struct change *ch)
 {
     arena_free(&ch->arena);
     pool_give(&ch->store->pool, ch->connection);
+    if (ch->locks_out)
+        arrivals_let_in(ch->store);
     pthread_mutex_unlock(&ch->store->writer);
 }
 
-enum store_result change_open(struct store *s, struct change *ch, struct err *e)
+bool change_plan(struct change *ch, struct err *e)
 {
-    *ch = (struct change){.store = s, .arena = ARENA_INIT};
-    pthread_mutex_lock(&s->writer);
+    int found = read_counters(ch->db, ROOT_MAILBOX, &ch->root, e);
+    if (found == 0)
+        err_set(e, ERR_INTERNAL, "%s: the account's own counters are missing",
+                ch->store->path ? ch->store->path : "the database");
+    if (found == 1)
+        ch->modseq = ch->root.highestmodseq + 1;
+    return found == 1;
+}
+
+/* With store->writer. */
+static enum store_result begin(struct store *s, struct change *ch, struct err *e)
+{
+    *ch = (struct change){.store = s, .arena = ARENA_INIT, .locks_out = ch->locks_out};
     ch->connection = pool_take(&s->pool, e);
     if (!ch->connection) {
+        if (ch->locks_out)
+            arrivals_let_in(s);
         pthread_mutex_unlock(&s->writer);
         return STORE_FAILED;
     }
     ch->db = ch->connection->db;
-    if (sql_begin_write(ch->db, e)) {
-        int found = read_counters(ch->db, ROOT_MAILBOX, &ch->root, e);
-        if (found == 1) {
-            ch->modseq = ch->root.highestmodseq + 1;
-            return STORE_OK;
-        }
-        if (found == 0)
-            err_set(e, ERR_INTERNAL, "%s: the account's own counters are missing",
-                    s->path ? s->path : "the database");
-    }
+    if (sql_begin_write(ch->db, e) && change_plan(ch, e))
+        return STORE_OK;
     change_cancel(ch);
+    return STORE_FAILED;
+}
+
+enum store_result change_begin(struct store *s, struct change *ch, struct err *e)
+{
+    ch->locks_out = false;
+    pthread_mutex_lock(&s->writer);
+    return begin(s, ch, e);
+}
+
+/* What was acknowledged comes first: it has been told its uids, and counts. */
+enum store_result change_open(struct store *s, struct change *ch, struct err *e)
+{
+    while (arrivals_settle(s, e)) {
+        pthread_mutex_lock(&s->writer);
+        if (atomic_load(&s->arrivals.count) == 0) {
+            ch->locks_out = arrivals_lock_out(s, e);
+            if (ch->locks_out)
+                return begin(s, ch, e);
+            pthread_mutex_unlock(&s->writer);
+            return STORE_FAILED;
+        }
+        pthread_mutex_unlock(&s->writer); /* something came in between */
+    }
     return STORE_FAILED;
 }
 

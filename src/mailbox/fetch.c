@@ -65,7 +65,7 @@ static void keep_previews(struct store_fetch *f)
 static bool next_batch(struct store_fetch *f)
 {
     keep_previews(f);
-    struct connection *c = pool_take(&f->store->pool, &f->err);
+    struct connection *c = store_take(f->store, &f->err);
     bool good = c && reader_next(&f->reader, c->db, &f->err);
     if (c)
         pool_give(&f->store->pool, c);
@@ -104,7 +104,7 @@ enum store_result store_fetch_body(struct store_fetch *f, uint64_t offset, uint6
                                    struct err *e)
 {
     const struct message_row *row = &f->reader.rows[f->at - 1].fetch.row;
-    struct connection *c = pool_take(&f->store->pool, e);
+    struct connection *c = store_take(f->store, e);
     if (!c)
         return STORE_FAILED;
     bool good = body_read(&f->body, c, row->body, row->size, offset, n, out, e);
@@ -137,7 +137,7 @@ enum store_result store_fetch_preview(struct store_fetch *f, struct str *preview
 enum store_result store_message(struct store *s, int64_t mailbox, uint32_t uid, struct arena *a,
                                 struct message_row *out, struct err *e)
 {
-    struct connection *c = pool_take(&s->pool, e);
+    struct connection *c = store_take(s, e);
     if (!c)
         return STORE_FAILED;
     struct reader r;

@@ -15,9 +15,9 @@ MAIL_STATEMENT(BY_NAME, COLUMNS " WHERE m.name = $1 AND m.id > 0");
 MAIL_STATEMENT(BY_ID, COLUMNS " WHERE m.id = $1 AND m.id > 0");
 MAIL_STATEMENT(RECENT, "SELECT first_recent, uidnext FROM mailbox WHERE id = $1 AND selectable = 1");
 
-static struct mailbox read_mailbox(const struct sql_rows *rows, struct arena *a)
+static struct mailbox read_mailbox(struct store *s, const struct sql_rows *rows, struct arena *a)
 {
-    return (struct mailbox){
+    struct mailbox m = {
         .id = sql_get_int(rows, 0),
         .name = arena_copy(a, sql_get_str(rows, 1)),
         .role = (enum mailbox_role)sql_get_int(rows, 2),
@@ -34,13 +34,15 @@ static struct mailbox read_mailbox(const struct sql_rows *rows, struct arena *a)
         .size = (uint64_t)sql_get_int(rows, 13),
         .deleted_size = (uint64_t)sql_get_int(rows, 14),
     };
+    arrivals_count(s, &m);
+    return m;
 }
 
 enum store_result store_mailbox_list(struct store *s, struct arena *a, struct mailbox_list *out,
                                      struct err *e)
 {
     *out = (struct mailbox_list){0};
-    struct connection *c = pool_take(&s->pool, e);
+    struct connection *c = store_peek(s, e);
     if (!c)
         return STORE_FAILED;
     struct sql_rows rows;
@@ -48,17 +50,17 @@ enum store_result store_mailbox_list(struct store *s, struct arena *a, struct ma
     bool good = sql_query(c->db, &ALL, SQL_NONE, &rows, e);
     while (good && sql_next(&rows)) {
         out->v = list_room(a, out->v, out->n, &cap, sizeof *out->v);
-        out->v[out->n++] = read_mailbox(&rows, a);
+        out->v[out->n++] = read_mailbox(s, &rows, a);
     }
     good = good && sql_end(&rows, e);
-    pool_give(&s->pool, c);
+    store_peeked(s, c);
     return good ? STORE_OK : STORE_FAILED;
 }
 
 static enum store_result one(struct store *s, const struct sql_statement *by, struct sql_value key,
                              struct arena *a, struct mailbox *out, struct err *e)
 {
-    struct connection *c = pool_take(&s->pool, e);
+    struct connection *c = store_peek(s, e);
     if (!c)
         return STORE_FAILED;
     struct sql_rows rows;
@@ -66,10 +68,10 @@ static enum store_result one(struct store *s, const struct sql_statement *by, st
     if (good) {
         found = sql_next(&rows);
         if (found)
-            *out = read_mailbox(&rows, a);
+            *out = read_mailbox(s, &rows, a);
         good = sql_end(&rows, e);
     }
-    pool_give(&s->pool, c);
+    store_peeked(s, c);
     return !good ? STORE_FAILED : found ? STORE_OK : STORE_NONE;
 }
 
@@ -98,7 +100,7 @@ enum store_result store_mailbox_by_id(struct store *s, int64_t id, struct arena 
 static enum store_result read_recent(struct store *s, int64_t mailbox, uint32_t *first, uint32_t *uidnext,
                                      struct err *e)
 {
-    struct connection *c = pool_take(&s->pool, e);
+    struct connection *c = store_take(s, e);
     *first = *uidnext = 0;
     if (!c)
         return STORE_FAILED;

@@ -46,7 +46,7 @@ static bool give_batch(struct finding *f, struct reader *r, struct err *e)
 
 static bool give_all(struct finding *f, int64_t mailbox, struct err *e)
 {
-    struct connection *c = pool_take(&f->store->pool, e);
+    struct connection *c = store_take(f->store, e);
     if (!c)
         return false;
     struct reader r;

@@ -46,6 +46,45 @@ void pool_close(struct pool *p);
 struct connection *pool_take(struct pool *p, struct err *e); /* waits; NULL: it could not be opened */
 void pool_give(struct pool *p, struct connection *c);
 
+/* --- arrivals.c --- what stands in a journal beside the database until it is in it (mailbox/arrivals.h). */
+struct arrival_batch;
+struct arrivals {
+    int folder;        /* of the account; -1: none, and no journal (PostgreSQL) */
+    bool has_folder;   /* the lock on it */
+    bool is_kept;      /* this process puts arrivals into it: store_keep_arrivals */
+    atomic_uint count; /* messages that stand in it and not in the database */
+    pthread_mutex_t
+        lock; /* over what follows; taken before store->writer, which has the change of `count` from 0 too */
+    struct journal *journal; /* NULL: not needed yet */
+    uint32_t generation;     /* of what stands in it, or will */
+    struct change *plan;     /* what the database will be told, as far as its counters go; NULL: nothing */
+    struct arrival_batch *first, **end;
+    int64_t last_ms;   /* something came */
+    int64_t failed_ms; /* the last try to put it into the database failed, with `error`; 0: it did not */
+    struct err error;
+};
+
+struct store;
+void arrivals_init(struct arrivals *a);
+bool arrivals_open(struct store *s,
+                   struct err *e); /* with the store: what a crash left is put into the database */
+void arrivals_close(struct store *s);
+/* Puts into the database what stands in the journal. False: not now, with the words; it stays. */
+bool arrivals_settle(struct store *s, struct err *e);
+/* Of a process that does not keep them: keeps the one that does from starting, while this one changes
+ * something. */
+bool arrivals_lock_out(struct store *s, struct err *e);
+void arrivals_let_in(struct store *s);
+/* A connection, from which everything is seen that was acknowledged. As pool_take, which is enough for what
+ * does not look at messages: rights, annotations, subscriptions. */
+struct connection *store_take(struct store *s, struct err *e);
+/* One for a look at counters, to which those of the plan are added (arrivals_count, change_use): what stands
+ * in the journal stays there. Nothing arrives until it is given back with store_peeked. */
+struct connection *store_peek(struct store *s, struct err *e);
+void store_peeked(struct store *s, struct connection *c);
+void arrivals_count(struct store *s,
+                    struct mailbox *m); /* what stands in the journal counts as being in it */
+
 /* --- seed.c --- an account of an engine that keeps many: its first rows, if they are not there. */
 bool seed_account(struct sql *db, struct err *e);
 
@@ -67,6 +106,7 @@ void watch_init(struct watch *w);
 void watch_free(struct watch *w);
 void watch_set(struct watch *w, int64_t mailbox, uint64_t modseq); /* 0: the mailbox is gone */
 void watch_wake(struct watch *w);
+bool watch_has_any(struct watch *w); /* somebody who waits */
 struct store;
 /* The account's modseq as this process has made or seen it: see store_look_around. */
 void store_note_modseq(struct store *s, int64_t modseq);
@@ -74,6 +114,7 @@ void store_note_modseq(struct store *s, int64_t modseq);
 struct store {
     struct pool pool;
     struct watch watch;
+    struct arrivals arrivals;
     /* One write transaction of this process at a time: waiting here is fair and cheap, where SQLite would
      * sleep and try again. Taken before a connection, so that writers who wait hold none. */
     pthread_mutex_t writer;
@@ -118,11 +159,16 @@ struct change {
     bool is_visible;      /* sessions must be woken */
     bool has_bodies;      /* new ones: see store_on_append */
     bool is_of_rights;    /* the store's rights_version goes on */
+    bool locks_out;       /* see arrivals_lock_out */
     bool knows_limits;    /* quota.c has read them */
     uint64_t limits[QUOTA_RESOURCES];
 };
 
 enum store_result change_open(struct store *s, struct change *ch, struct err *e);
+/* The same before what stands in the journal is in the database: for who puts it there. */
+enum store_result change_begin(struct store *s, struct change *ch, struct err *e);
+/* Reads the account's counters into a change that is planned only: see arrivals.c. */
+bool change_plan(struct change *ch, struct err *e);
 /* The counters of a mailbox, read once. STORE_NONE: it is not there or not selectable. */
 enum store_result change_mailbox(struct change *ch, int64_t mailbox, struct counters **out, struct err *e);
 /* Messages and bytes of the account, as they are at this point of the change. */
@@ -139,6 +185,26 @@ void counters_remove(struct counters *c, uint32_t flags, uint64_t size);
 void counters_reflag(struct counters *c, uint32_t before, uint32_t after, uint64_t size);
 /* The next uid of the mailbox; STORE_LIMIT when there is none left. */
 enum store_result counters_take_uid(struct counters *c, uint32_t *uid, struct err *e);
+
+/* --- append.c --- */
+/* What is stored beside the bytes of one message. */
+struct digest {
+    struct buf texts; /* envelope, structure, preview and parts, one after the other */
+    size_t envelope, structure, preview, parts; /* bytes of each */
+    struct str keywords;
+    int64_t sent;  /* or SENT_UNKNOWN */
+    int64_t saved; /* when it came into its mailbox (RFC 8514) */
+};
+/* Works out all that the bytes tell; what cannot be stored gets its result. Keywords live in `a`. */
+void digests_prepare(struct store_append *items, struct digest *digests, size_t n, struct arena *a);
+void digests_free(struct digest *digests, size_t n);
+/* Whether it may be added, and its uid: counted in the change. */
+enum store_result append_place(struct change *ch, struct store_append *item, struct err *e);
+/* Its rows. */
+bool append_insert(struct change *ch, const struct store_append *item, const struct digest *d, struct err *e);
+/* store_append of what is prepared. */
+enum store_result append_prepared(struct store *s, struct store_append *items, struct digest *digests,
+                                  size_t n, struct err *e);
 
 /* --- folder_change.c --- of mailboxes that are the store's own: no quota, no count. */
 /* STORE_EXISTS: the name is taken. */

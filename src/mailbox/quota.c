@@ -54,11 +54,13 @@ static bool read_use(struct sql *db, uint64_t used[QUOTA_RESOURCES], struct err 
 enum store_result store_quota(struct store *s, struct quota *out, struct err *e)
 {
     *out = (struct quota){0};
-    struct connection *c = pool_take(&s->pool, e);
+    struct connection *c = store_peek(s, e);
     if (!c)
         return STORE_FAILED;
     bool good = read_use(c->db, out->used, e) && read_limits(c->db, out->given, out->limit, e);
-    pool_give(&s->pool, c);
+    if (s->arrivals.plan)
+        change_use(s->arrivals.plan, &out->used[QUOTA_MESSAGES], &out->used[QUOTA_BYTES]);
+    store_peeked(s, c);
     return good ? STORE_OK : STORE_FAILED;
 }
 

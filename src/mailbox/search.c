@@ -405,7 +405,7 @@ enum store_result store_search(struct store *s, int64_t mailbox, const struct se
     struct err ignored = ERR_INIT; /* what could not be put into the index is read */
     if (search.queries.n > 0 && !s->reads_all)
         catch_up_try(s, CATCH_UP_WORDS, &ignored);
-    struct connection *connection = pool_take(&s->pool, e);
+    struct connection *connection = store_take(s, e);
     if (!connection)
         return STORE_FAILED;
     struct found found = {.wants_relevance = relevance != NULL};

@@ -28,7 +28,8 @@ struct store *store_open_at(const struct sql_source *source, struct err *e)
     pthread_mutex_init(&s->writer, NULL);
     pthread_mutex_init(&s->catching_up, NULL);
     watch_init(&s->watch);
-    if (pool_open(&s->pool, &s->source, e))
+    arrivals_init(&s->arrivals);
+    if (pool_open(&s->pool, &s->source, e) && arrivals_open(s, e))
         return s;
     store_close(s);
     return NULL;
@@ -60,6 +61,7 @@ void store_close(struct store *s)
 {
     if (!s)
         return;
+    arrivals_close(s);
     pool_close(&s->pool);
     watch_free(&s->watch);
     pthread_mutex_destroy(&s->writer);

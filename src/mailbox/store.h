@@ -258,6 +258,15 @@ void store_on_append(struct store *s, void (*fn)(void *context), void *context);
  * is tried in one of its own). Returns STORE_FAILED when nothing could be stored for now. */
 enum store_result store_append(struct store *s, struct store_append *items, size_t n, struct err *e);
 
+/* The same, at less cost where many come one after another and nobody is looking: they stand in a journal
+ * beside the database (arrivals.c), durably and with their uids, until somebody looks or changes something,
+ * many have come, or the store is closed; then they are put into the database in one transaction. Whoever
+ * asks the store sees no difference. */
+enum store_result store_arrive(struct store *s, struct store_append *items, size_t n, struct err *e);
+/* Lets store_arrive do so: of the one process that serves the account, before its threads use the store. What
+ * is told by store_on_append is then told when it has arrived; store_catch_up puts it into the database. */
+void store_keep_arrivals(struct store *s);
+
 /* A message that goes in the same transaction in which another comes (RFC 8508). */
 struct store_replaced {
     int64_t mailbox;

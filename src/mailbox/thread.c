@@ -42,7 +42,7 @@ MAIL_STATEMENT(THREAD, "SELECT thread FROM body_key WHERE body = $1");
 
 static int look_up(struct store *s, int64_t body, int64_t *thread, struct err *e)
 {
-    struct connection *c = pool_take(&s->pool, e);
+    struct connection *c = store_take(s, e);
     int found = c ? sql_one_int(c->db, &THREAD, SQL(sql_int(body)), thread, e) : -1;
     if (c)
         pool_give(&s->pool, c);

@@ -186,7 +186,7 @@ static bool gather(struct gathering *g, int64_t since, struct err *e)
 enum store_result store_lost_list(struct store *s, int64_t since, struct arena *a, struct store_lost **v,
                                   size_t *n, struct err *e)
 {
-    struct connection *c = pool_take(&s->pool, e);
+    struct connection *c = store_take(s, e);
     if (!c)
         return STORE_FAILED;
     struct gathering g = {.db = c->db, .a = a};
@@ -205,7 +205,7 @@ enum store_result store_lost_bytes(struct store *s, const struct store_lost *l, 
                                    struct err *e)
 {
     struct body_reader b;
-    struct connection *c = pool_take(&s->pool, e);
+    struct connection *c = store_take(s, e);
     if (!c)
         return STORE_FAILED;
     body_reader_init(&b);

@@ -80,7 +80,7 @@ enum store_result store_view_load(struct store *s, int64_t mailbox, bool keeps_m
     view_free(v);
     if (keeps_modseqs)
         v->modseqs = mem_new(1, sizeof *v->modseqs);
-    struct connection *c = pool_take(&s->pool, e);
+    struct connection *c = store_take(s, e);
     if (!c)
         return STORE_FAILED;
     enum store_result r = STORE_FAILED;
@@ -117,7 +117,7 @@ enum store_result store_view_keep_modseqs(struct store *s, int64_t mailbox, stru
 {
     if (v->modseqs)
         return STORE_OK;
-    struct connection *c = pool_take(&s->pool, e);
+    struct connection *c = store_take(s, e);
     if (!c)
         return STORE_FAILED;
     v->modseqs = mem_new(v->cap ? v->cap : 1, sizeof *v->modseqs);
@@ -170,7 +170,7 @@ enum store_result store_view_changes(struct store *s, int64_t mailbox, uint64_t 
                                      struct view_changes *out, struct err *e)
 {
     *out = (struct view_changes){0};
-    struct connection *c = pool_take(&s->pool, e);
+    struct connection *c = store_take(s, e);
     if (!c)
         return STORE_FAILED;
     enum store_result r = STORE_FAILED;
@@ -185,7 +185,7 @@ enum store_result store_view_changes(struct store *s, int64_t mailbox, uint64_t 
 enum store_result store_view_expunged(struct store *s, int64_t mailbox, uint64_t since, struct arena *a,
                                       uint32_t **uids, size_t *n, bool *is_complete, struct err *e)
 {
-    struct connection *c = pool_take(&s->pool, e);
+    struct connection *c = store_take(s, e);
     if (!c)
         return STORE_FAILED;
     int64_t purged = 0;

@@ -101,7 +101,7 @@ enum store_result store_view_past(struct store *s, const struct view_past *past,
     view_free(v);
     if (keeps_modseqs)
         v->modseqs = mem_new(1, sizeof *v->modseqs);
-    struct connection *c = pool_take(&s->pool, e);
+    struct connection *c = store_take(s, e);
     if (!c)
         return STORE_FAILED;
     enum store_result r = STORE_FAILED;

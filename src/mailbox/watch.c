@@ -63,6 +63,8 @@ void watch_set(struct watch *w, int64_t mailbox, uint64_t modseq)
 uint64_t store_highestmodseq(struct store *s, int64_t mailbox)
 {
     struct watch *w = &s->watch;
+    struct err ignored = ERR_INIT; /* what cannot be put there now is seen when it is */
+    arrivals_settle(s, &ignored);
     pthread_mutex_lock(&w->mutex);
     size_t at = place(w, mailbox);
     uint64_t modseq = is_at(w, at, mailbox) ? w->seen[at].modseq : 0;
@@ -79,6 +81,14 @@ void watch_wake(struct watch *w)
         while (write(w->fds[i], &ONE, sizeof ONE) < 0 && errno == EINTR)
             ;
     pthread_mutex_unlock(&w->mutex);
+}
+
+bool watch_has_any(struct watch *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    bool has = w->fd_count > 0;
+    pthread_mutex_unlock(&w->mutex);
+    return has;
 }
 
 void store_watch(struct store *s, int event_fd)

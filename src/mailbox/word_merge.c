@@ -265,7 +265,7 @@ static bool read_and_merge(struct merge *m)
 
 static bool prepare(struct store *s, struct merge *m)
 {
-    struct connection *c = pool_take(&s->pool, m->e);
+    struct connection *c = store_take(s, m->e);
     if (!c)
         return false;
     m->db = c->db;

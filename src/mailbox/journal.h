@@ -1,0 +1,55 @@
+/* A file beside the database in which something stands, durably, until it is in the database: one write that
+ * is on the disk when it returns, where a commit of SQLite's takes several pages, and read again after a
+ * crash.
+ *
+ * Block 0 says what the file is and holds a random key. Behind it stand frames, each from the beginning of a
+ * block on: a head, a payload, zeros to the end of the block. The frames of one generation are numbered from
+ * 0 and follow one another from block 1 on. The head has a keyed hash of all of the frame (SipHash), so the
+ * first that does not fit is the end: one that a crash cut short, or one of a generation before; and nobody
+ * who sends mail can write a message whose bytes look like a frame.
+ *
+ * Whoever uses it keeps, in the database and in the transaction that takes up what stands here, the number of
+ * the last generation that is there. So the file is emptied without being touched: the next generation begins
+ * at the front. */
+#ifndef MAILBOX_JOURNAL_H
+#define MAILBOX_JOURNAL_H
+#include "base/err.h"
+
+#define JOURNAL_BYTES_MAX \
+    ((size_t)512 * 1024) /* of all frames: what is read and committed in some milliseconds */
+
+/* A frame, in memory that the disk can take it from. */
+struct journal_frame {
+    struct journal_frame *next; /* for whoever keeps several */
+    char *block;
+    size_t bytes;    /* of the block, whole blocks */
+    char *payload;   /* in it, */
+    size_t capacity; /* of which so much may be used */
+};
+/* One for a payload of `n` bytes, which the caller fills. */
+struct journal_frame *journal_frame_new(size_t n);
+void journal_frame_free(struct journal_frame *f);
+
+struct journal;
+/* The file `name` in the folder `dir` (a descriptor, lent for as long as the journal is open). NULL: it
+ * cannot be opened; with `makes` false and no error in *e: there is none. */
+struct journal *journal_open(int dir, const char *name, bool makes, struct err *e);
+void journal_close(struct journal *j);
+/* The same, and the file goes. What stands in it must be in the database. */
+void journal_remove(struct journal *j);
+
+/* The frames of the one generation that is later than `after`: their payloads, in order, as one list of
+ * frames to be freed by the caller, and its number; none: NULL, and `after`. False: the file cannot be read.
+ * What comes next has a later generation: see journal_restart. */
+bool journal_read(struct journal *j, uint32_t after, struct journal_frame **frames, uint32_t *generation,
+                  struct err *e);
+
+/* From now on at the front again, as this generation. */
+void journal_restart(struct journal *j, uint32_t generation);
+/* Whether a payload of `n` bytes fits behind what is there. */
+bool journal_has_room(const struct journal *j, size_t n);
+/* Writes it behind those before; on the disk when true. False: whether it is on the disk is not known; only a
+ * new generation may follow. */
+bool journal_write(struct journal *j, struct journal_frame *f, struct err *e);
+
+#endif
