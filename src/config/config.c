@@ -320,6 +320,18 @@ static bool take_rate(struct reading *r, void *to, struct str value, struct err 
     return true;
 }
 
+static bool take_sockets(struct reading *r, void *to, struct str value, struct err *e)
+{
+    struct str rest = value, one;
+    while (rest.n > 0) {
+        str_cut(&rest, ' ', &one);
+        if (one.n > 0 && one.p[0] != '/')
+            return err_set(e, ERR_PERMANENT, "\"%.*s\" is no absolute path of a socket", STR_ARGS(one));
+    }
+    *(struct str *)to = arena_copy(r->a, value);
+    return true;
+}
+
 static bool take_level(struct reading *r, void *to, struct str value, struct err *e)
 {
     static const char *const NAMES[] = {"debug", "info", "warning", "error"};
@@ -577,6 +589,7 @@ static const struct setting SETTINGS[] = {
     {"queue", "connections", take_count, IN_CONFIG(relay_per_destination)},
     {"trace", "days", take_days, IN_CONFIG(trace_days)},
     {"trace", "size", take_room, IN_CONFIG(trace_bytes)},
+    {"relay", "lmtp_sockets", take_sockets, IN_CONFIG(lmtp_sockets)},
     {"log", "level", take_level, IN_CONFIG(log_level)},
     {"log", "format", take_format, IN_CONFIG(log_format)},
 };

@@ -135,6 +135,8 @@ struct config {
     unsigned queue_retry_first_s; /* [queue] retry (default 5m); doubles up to retry_most (default 4h) */
     unsigned queue_retry_most_s;
     unsigned relay_per_destination; /* [queue] connections: at most to one destination (default 20) */
+    struct str lmtp_sockets; /* [relay] lmtp_sockets: paths of unix sockets that routes may lead to, with
+                                spaces between them (default: none) */
 
     unsigned trace_days; /* [trace] days: how long what was said of messages is kept (default 30) */
     uint64_t

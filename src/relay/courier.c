@@ -122,7 +122,9 @@ static bool send_anywhere(struct courier *c, struct relay_job *j, struct relay_r
                       .tls = c->tls,
                       .arena = &j->arena,
                       .log = &j->log,
-                      .to = {.least = DIRECTORY_TLS_ANY, .wish = wish}};
+                      .way = &j->way,
+                      .sockets = &c->sockets,
+                      .to = {.wish = wish}};
     bool was_reached = false;
     if (!reach_begin(&r, j->domain))
         return no_server(c, j, &r);

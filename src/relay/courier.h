@@ -13,6 +13,7 @@ struct courier {
     struct route_resolver dns;
     struct memory *memory; /* shared by all */
     struct tls_policies *tls;
+    struct reach_sockets sockets;
     struct peer peer;
     enum tls_wish peer_wish; /* of the message that it was opened for */
     struct deadline peer_until;

@@ -248,6 +248,7 @@ static void start_thread(struct crew *c, struct nexthop *n)
     m->courier.dns = c->settings.dns;
     m->courier.memory = c->memory;
     m->courier.tls = c->settings.tls;
+    m->courier.sockets = c->settings.sockets;
     n->threads++;
     c->threads++;
     if (thread_start(serve, m))
@@ -283,7 +284,7 @@ void crew_add(struct crew *c, struct relay_job *j)
         pthread_mutex_unlock(&c->lock);
         return;
     }
-    j->key = route_key(c->settings.config, j->domain, &j->arena);
+    j->key = route_key(&j->way, j->domain, &j->arena);
     struct nexthop *n = find_nexthop(c, j->key);
     j->next = NULL;
     *n->last = j;

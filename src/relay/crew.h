@@ -12,6 +12,7 @@ struct crew_settings {
     const struct config *config;
     struct route_resolver dns;
     struct tls_policies *tls;
+    struct reach_sockets sockets;
     /* Called from any thread: the result of a job is there. The job stays the crew's. False: nobody took it,
      * so nobody will record it. */
     bool (*result)(void *context, const struct relay_job *j);
@@ -22,7 +23,7 @@ struct crew_settings {
 struct crew *crew_new(const struct crew_settings *s);
 
 void crew_reconfigure(struct crew *c, const struct config *config);
-void crew_add(struct crew *c, struct relay_job *j); /* takes it over */
+void crew_add(struct crew *c, struct relay_job *j); /* with its way; takes it over */
 /* The queue has the result on disk: the thread that carried it may go on. */
 void crew_recorded(struct crew *c, uint64_t job);
 /* Whoever gave the jobs is gone: those that wait are dropped, those under way are not ended. */

@@ -32,6 +32,7 @@ static bool read_job(struct ipc_frame *f, struct relay_job *j, struct err *e)
 struct relay_job *relay_job_read(struct ipc_frame *f, struct err *e)
 {
     struct relay_job *j = MEM_NEW(struct relay_job);
+    j->way_failure = STR("");
     transcript_begin(&j->log);
     j->fd = ipc_frame_take_fd(f, 0);
     if (read_job(f, j, e))
@@ -47,6 +48,17 @@ void relay_job_free(struct relay_job *j)
     transcript_free(&j->log);
     arena_free(&j->arena);
     free(j);
+}
+
+void relay_job_decline(struct relay_job *j, struct str reply)
+{
+    for (size_t i = 0; i < j->count; i++) {
+        j->recipients[i].answered = true;
+        j->recipients[i].fate = QUEUE_DEFERRED;
+        j->recipients[i].host = STR("");
+        j->recipients[i].reply = reply;
+    }
+    j->contact = QUEUE_CONTACT_NONE;
 }
 
 void relay_job_result(const struct relay_job *j, struct ipc_frame *f)

@@ -1,5 +1,6 @@
 #include "relay/peer.h"
 
+#include "relay/login.h"
 #include "relay/peer_talk.h"
 
 #include <stdio.h>
@@ -156,6 +157,8 @@ enum peer_result peer_open(struct peer *p, int fd, const struct peer_target *t, 
     stream_open(&p->stream, fd, STR(""));
     p->is_open = true;
     enum peer_result result = open_stream(p, t, e);
+    if (result == PEER_OPEN && t->user.n > 0 && !peer_login(p, t->user, t->password, e))
+        result = PEER_NOT_OPEN;
     if (result != PEER_OPEN)
         peer_shut(p);
     return result;

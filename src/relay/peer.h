@@ -18,7 +18,7 @@ struct peer {
     enum tls_rpt_result tls_result; /* of the attempt to have TLS, after PEER_OPEN and PEER_TLS_FAILED */
     struct ehlo ehlo;
     char host[PEER_HOST_MAX]; /* its name, or its address where it has none */
-    char address[64];         /* numeric */
+    char address[108];        /* numeric; or a unix socket's path */
     uint16_t port;
     unsigned messages; /* sent in this connection */
     bool is_open, is_lmtp;
@@ -40,6 +40,7 @@ struct peer_target {
     struct str hostname; /* ours, for EHLO */
     const struct tls_policy *tls;
     bool is_lmtp;
+    struct str user, password; /* "" for no login */
 };
 /* Over a connected socket, which it takes over: from the greeting to the answer to EHLO. */
 enum peer_result peer_open(struct peer *p, int fd, const struct peer_target *t, struct transcript *log,

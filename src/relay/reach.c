@@ -16,13 +16,27 @@ static void note_failure(struct reach *r, bool is_permanent, struct str reason)
     transcript_add(r->log, TRANSCRIPT_NOTE, reason);
 }
 
+static bool is_loopback(struct str host)
+{
+    return str_starts(host, STR("127.")) || str_eq(host, STR("::1")) ||
+           str_eq_nocase(host, STR("localhost")) || route_is_socket(host);
+}
+
+/* A password is shown to nobody but the host that it is for, unless the administrator wants it so. */
+static enum directory_tls least_of(const struct directory_route *way)
+{
+    return way->user.n > 0 && way->tls == DIRECTORY_TLS_ANY && !is_loopback(way->host) ? DIRECTORY_TLS_VERIFY
+                                                                                       : way->tls;
+}
+
 bool reach_begin(struct reach *r, struct str domain)
 {
     r->host = 0;
     r->connections = 0;
     r->only_permanent = true;
     r->to.route = &r->route;
-    route_find(r->config, r->dns, domain, r->arena, &r->route);
+    r->to.least = least_of(r->way);
+    route_find(r->config, r->dns, r->way, domain, r->arena, &r->route);
     if (r->route.status == ROUTE_FOUND)
         return true;
     note_failure(r, r->route.status == ROUTE_PERMANENT, r->route.reason);
@@ -38,8 +52,11 @@ struct candidates {
 
 static void add_candidate(struct reach *r, struct candidates *c, struct str address)
 {
+    const char *to = arena_copy_c(r->arena, address);
+    struct str source = dial_family(to) == 6 ? r->way->source_ipv6 : r->way->source_ipv4;
     if (c->count < DIAL_ADDRESSES_MAX)
-        c->list[c->count++] = (struct dial_address){.address = arena_copy_c(r->arena, address)};
+        c->list[c->count++] = (struct dial_address){
+            .address = to, .source = source.n > 0 ? arena_copy_c(r->arena, source) : NULL};
 }
 
 /* Families in turn, the one first that was reached the last time, else IPv6 (RFC 8305 section 4); what has
@@ -115,18 +132,27 @@ static bool is_open(struct reach *r, struct peer *p, enum peer_result result, co
     return false;
 }
 
+static struct peer_target target(const struct reach *r, struct str host, struct str address,
+                                 const struct tls_policy *policy)
+{
+    return (struct peer_target){
+        .host = host,
+        .address = address,
+        .port = r->route.port,
+        .hostname = r->config->hostname,
+        .tls = policy,
+        .is_lmtp = r->route.is_lmtp,
+        .user = r->way->user,
+        .password = r->way->password,
+    };
+}
+
 /* Over the connected socket. */
 static bool open_over(struct reach *r, struct peer *p, int fd, struct str host, struct dial_address *at,
                       const struct tls_policy *policy)
 {
     struct err e = ERR_INIT;
-    struct peer_target to = {
-        .host = host,
-        .address = str_from_c(at->address),
-        .port = r->route.port,
-        .hostname = r->config->hostname,
-        .tls = policy,
-    };
+    struct peer_target to = target(r, host, str_from_c(at->address), policy);
     enum peer_result result = peer_open(p, fd, &to, r->log, &e);
     if (result == PEER_TLS_FAILED)
         LOG_WARNING("relay.tls_failed", F_STR("host", host), F_STR("address", to.address),
@@ -175,11 +201,28 @@ static bool connect_host(struct reach *r, struct peer *p, struct str host)
     return false;
 }
 
+/* A wire of our own: neither addresses nor TLS. */
+static bool connect_socket(struct reach *r, struct peer *p, struct str path)
+{
+    struct err e = ERR_INIT;
+    struct tls_policy plain = {.level = TLS_LEVEL_NEVER};
+    struct peer_target to = target(r, path, path, &plain);
+    transcript_addf(r->log, TRANSCRIPT_NOTE, "connecting to %.*s", STR_ARGS(path));
+    int fd = r->sockets->connect(r->sockets->context, path, &e);
+    if (fd < 0) {
+        note_failure(r, false,
+                     arena_printf(r->arena, "4.4.1 cannot connect to %.*s: %s", STR_ARGS(path), e.text));
+        return false;
+    }
+    r->connections++;
+    return is_open(r, p, peer_open(p, fd, &to, r->log, &e), &to, &e);
+}
+
 bool reach_next(struct reach *r, struct peer *p)
 {
     while (r->host < r->route.count && r->connections < REACH_CONNECTIONS_MAX) {
         struct str host = r->route.hosts[r->host++];
-        if (connect_host(r, p, host))
+        if (route_is_socket(host) ? connect_socket(r, p, host) : connect_host(r, p, host))
             return true;
     }
     return false;

@@ -8,12 +8,20 @@
 
 #define REACH_CONNECTIONS_MAX 6 /* connections made for one job; Postfix stops after five */
 
+/* How a unix socket is connected to: relay itself may not. */
+struct reach_sockets {
+    int (*connect)(void *context, struct str path, struct err *e); /* -1: *e */
+    void *context;
+};
+
 struct reach {
     const struct config *config;
+    const struct directory_route *way;
+    const struct reach_sockets *sockets;
     const struct route_resolver *dns;
     struct memory *memory;
     struct tls_policies *tls;
-    struct tls_destination to; /* `least` and `wish` are the caller's */
+    struct tls_destination to; /* `wish` is the caller's */
     struct arena *arena;       /* what is found lives there */
     struct transcript *log;
     struct route route;

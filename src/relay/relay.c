@@ -3,8 +3,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sandbox.h"
+#include "directory/address.h"
 #include "relay/crew.h"
+#include "relay/ways.h"
 #include "role/role.h"
+#include "sasl/prepare.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -22,7 +25,12 @@ struct relay {
     struct role *role;
     struct loop *loop;
     struct crew *crew;
+    struct ways *ways;
     struct loop_channel *queue;
+    /* How many queues there have been: a job of an earlier one is nobody's any more, and may not go to the
+     * crew. `door` is held while one goes, and while the number changes. */
+    _Atomic uint64_t queues;
+    pthread_mutex_t door;
     pthread_mutex_t lock; /* over send_fd: threads send results */
     int send_fd;          /* the channel once more, so that it is not closed under a thread that sends; -1 */
     bool is_stopping;
@@ -38,10 +46,39 @@ static bool send_result(void *context, const struct relay_job *j)
     relay_job_result(j, &f);
     pthread_mutex_lock(&r->lock);
     /* An orphan's number means nothing to the queue that is there now. */
-    bool sent = r->send_fd >= 0 && !atomic_load(&j->is_orphan) &&
+    bool sent = r->send_fd >= 0 && !atomic_load(&j->is_orphan) && j->queue == r->queues &&
                 ipc_send(r->send_fd, &f, deadline_in(SEND_MS)) == IPC_OK;
     pthread_mutex_unlock(&r->lock);
     return sent;
+}
+
+/* From the thread that asks the directory, or from the main one. */
+static void way_found(void *context, struct relay_job *j)
+{
+    struct relay *r = context;
+    if (j->way_failure.n > 0) {
+        relay_job_decline(j, j->way_failure);
+        send_result(r, j);
+        relay_job_free(j);
+        return;
+    }
+    pthread_mutex_lock(&r->door);
+    if (j->queue == r->queues)
+        crew_add(r->crew, j);
+    else
+        relay_job_free(j);
+    pthread_mutex_unlock(&r->door);
+}
+
+static bool ask_directory(void *directory, struct str sender, struct str domain, struct arena *a,
+                          struct directory_route *out, struct err *e)
+{
+    return directory_route(directory, sender, domain, a, out, e);
+}
+
+static int connect_socket(void *role, struct str path, struct err *e)
+{
+    return role_connect_socket(role, path, deadline_in(CONNECT_MS), e);
 }
 
 static void leave(void *context)
@@ -78,7 +115,8 @@ static void take_frame(void *context, struct loop_channel *c, struct ipc_frame *
     } else if (f->type == QUEUE_FRAME_JOB) {
         struct relay_job *j = relay_job_read(f, &e);
         if (j) {
-            crew_add(r->crew, j);
+            j->queue = r->queues;
+            ways_find(r->ways, j);
             return;
         }
     } else {
@@ -94,6 +132,9 @@ static void queue_closed(void *context, struct loop_channel *c)
 {
     struct relay *r = context;
     (void)c;
+    pthread_mutex_lock(&r->door);
+    r->queues++;
+    pthread_mutex_unlock(&r->door);
     pthread_mutex_lock(&r->lock);
     close(r->send_fd);
     r->send_fd = -1;
@@ -171,20 +212,27 @@ int relay_main(struct role *role)
         .landlock_required = role->config->sandbox_required,
     };
     signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets whose peer may be gone */
+    directory_address_init(); /* ICU reads its files now */
+    sasl_prepare_init();
     if (!tls_start(role->config, &e) || !role_drop_user(role, &e) || !sandbox_enter(&profile, NULL, &e))
         log_die("relay.start", "%s", e.text);
     pthread_mutex_init(&r.lock, NULL);
+    pthread_mutex_init(&r.door, NULL);
     r.loop = loop_new();
     struct route_resolver dns = {.lookup = look_up, .context = dns_client(role)};
     struct crew_settings settings = {
         .config = role->config,
         .dns = dns,
         .tls = tls_policies_new(&dns),
+        .sockets = {.connect = connect_socket, .context = role},
         .result = send_result,
         .ended = crew_ended,
         .context = &r,
     };
     r.crew = crew_new(&settings);
+    struct ways_settings ways = {
+        .ask = ask_directory, .directory = directory_client(role), .found = way_found, .context = &r};
+    r.ways = ways_new(&ways);
     connect_queue(&r);
     struct role_handlers handlers = {.channel = no_clients, .config = reconfigure, .stop = stop};
     role_attach(role, r.loop, &handlers, &r);

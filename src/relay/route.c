@@ -123,20 +123,28 @@ static void find_by_dns(const struct config *c, const struct route_resolver *dns
     }
 }
 
-void route_find(const struct config *c, const struct route_resolver *dns, struct str domain, struct arena *a,
-                struct route *out)
+bool route_is_socket(struct str host)
 {
-    const struct config_route *fixed = config_route_for(c, domain);
-    *out = (struct route){.port = ROUTE_PORT};
-    if (fixed) {
-        out->port = fixed->port;
+    return str_starts(host, STR("/"));
+}
+
+void route_find(const struct config *c, const struct route_resolver *dns, const struct directory_route *way,
+                struct str domain, struct arena *a, struct route *out)
+{
+    *out = (struct route){.is_lmtp = way->is_lmtp, .port = way->is_lmtp ? ROUTE_LMTP_PORT : ROUTE_PORT};
+    if (way->port > 0)
+        out->port = way->port;
+    if (way->host.n > 0 && !way->by_mx) {
         out->is_secure = true;
-        single(out, fixed->host);
-    } else if (str_starts(domain, STR("[")) && str_ends(domain, STR("]"))) {
-        take_literal(domain, a, out);
-    } else {
-        find_by_dns(c, dns, domain, a, out);
+        single(out, way->host);
+        return;
     }
+    if (way->by_mx)
+        domain = way->host;
+    if (str_starts(domain, STR("[")) && str_ends(domain, STR("]")))
+        take_literal(domain, a, out);
+    else
+        find_by_dns(c, dns, domain, a, out);
 }
 
 /* --- addresses --- */
@@ -174,8 +182,10 @@ void route_addresses(const struct route_resolver *dns, struct str host, struct a
                            : arena_printf(a, "4.4.3 DNS does not answer for %.*s", STR_ARGS(host));
 }
 
-struct str route_key(const struct config *c, struct str domain, struct arena *a)
+struct str route_key(const struct directory_route *way, struct str domain, struct arena *a)
 {
-    const struct config_route *fixed = config_route_for(c, domain);
-    return fixed ? arena_printf(a, "%.*s %u", STR_ARGS(fixed->host), fixed->port) : arena_copy(a, domain);
+    struct str to = way->host.n > 0 ? way->host : domain;
+    return arena_printf(a, "%s%.*s %u %s %s %.*s %.*s %.*s", way->host.n > 0 && !way->by_mx ? "=" : "",
+                        STR_ARGS(to), way->port, way->is_lmtp ? "lmtp" : "smtp", directory_tls_name(way->tls),
+                        STR_ARGS(way->source_ipv4), STR_ARGS(way->source_ipv6), STR_ARGS(way->user));
 }

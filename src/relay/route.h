@@ -1,11 +1,13 @@
-/* Where mail for a domain goes: the config's routes, MX records in order (RFC 5321 section 5.1, RFC 7505), or
- * the domain's own addresses. */
+/* Where mail for a domain goes: the administrator's routes, MX records in order (RFC 5321 section 5.1, RFC
+ * 7505), or the domain's own addresses. */
 #ifndef RELAY_ROUTE_H
 #define RELAY_ROUTE_H
 #include "config/config.h"
+#include "directory/directory.h"
 #include "dns/dns.h"
 
 #define ROUTE_PORT          25
+#define ROUTE_LMTP_PORT     24
 #define ROUTE_HOSTS_MAX     10 /* servers of one domain that are tried; RFC 5321 asks for at least two */
 #define ROUTE_ADDRESSES_MAX 8  /* addresses of one server */
 
@@ -28,12 +30,14 @@ struct route {
     struct str hosts[ROUTE_HOSTS_MAX]; /* the best first; names, or numeric addresses */
     size_t count;
     uint16_t port;
+    bool is_lmtp;
     struct str domain; /* whose servers these are: what they publish about TLS holds. "" where the config
                           names the host */
     bool is_secure;    /* DNSSEC proved which hosts these are; or the config names the host */
 };
-void route_find(const struct config *c, const struct route_resolver *dns, struct str domain, struct arena *a,
-                struct route *out);
+void route_find(const struct config *c, const struct route_resolver *dns, const struct directory_route *way,
+                struct str domain, struct arena *a, struct route *out);
+bool route_is_socket(struct str host); /* a path of a unix socket */
 
 struct route_addresses {
     enum route_status status;
@@ -46,7 +50,7 @@ struct route_addresses {
 void route_addresses(const struct route_resolver *dns, struct str host, struct arena *a,
                      struct route_addresses *out);
 
-/* Domains with the same text share connections: the route's host and port, or the domain. */
-struct str route_key(const struct config *c, struct str domain, struct arena *a);
+/* Mail with the same text shares connections: it has the same servers, login, TLS level and source. */
+struct str route_key(const struct directory_route *way, struct str domain, struct arena *a);
 
 #endif

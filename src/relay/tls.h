@@ -2,6 +2,7 @@
  * proves. What it has to prove, and whether mail may go out if it does not, is decided by tls_policy.h. */
 #ifndef RELAY_TLS_H
 #define RELAY_TLS_H
+#include "base/channel_binding.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/stream.h"
@@ -40,5 +41,8 @@ void tls_free(struct tls *t); /* NULL is fine */
 extern const struct stream_transport TLS_TRANSPORT; /* its context is a struct tls */
 struct str
 tls_description(const struct tls *t); /* "TLSv1.3 TLS_AES_256_GCM_SHA384", and " DANE" or " verified" */
+
+/* What a login over this connection can be bound to: RFC 9266, RFC 5929. */
+void tls_bindings(const struct tls *t, struct channel_bindings *out);
 
 #endif

@@ -67,6 +67,23 @@ int role_connect(struct role *r, enum role_kind to, uint32_t index, struct deadl
     return got == IPC_OK ? ipc_frame_take_fd(&answer, 0) : -1;
 }
 
+int role_connect_socket(struct role *r, struct str path, struct deadline d, struct err *e)
+{
+    CLEAN_FRAME struct ipc_frame ask, answer = {0};
+    ipc_frame_init(&ask, ROLE_FRAME_SOCKET);
+    ipc_put_str(&ask, path);
+    pthread_mutex_lock(&broker_lock);
+    enum ipc_result got = ipc_call(r->broker, &ask, &answer, d);
+    pthread_mutex_unlock(&broker_lock);
+    int fd = got == IPC_OK ? ipc_frame_take_fd(&answer, 0) : -1;
+    if (fd < 0) {
+        struct ipc_reader in = ipc_read(&answer);
+        struct str why = got == IPC_OK ? ipc_get_str(&in) : STR("the supervisor does not answer");
+        err_set(e, ERR_TEMPORARY, "%.*s", STR_ARGS(why));
+    }
+    return fd;
+}
+
 int role_connect_pool(void *role_target, struct deadline d)
 {
     struct role_target *target = role_target;

@@ -58,12 +58,18 @@ enum role_frame {
     ROLE_FRAME_STOP,    /* finish what is under way, take nothing new, exit */
     ROLE_FRAME_CONNECT, /* on broker: u32 kind, u32 index -> reply ROLE_FRAME_CHANNEL with fd, or without */
     ROLE_FRAME_READY,   /* on broker: the role is in its sandbox and serves; no reply */
+    ROLE_FRAME_SOCKET,  /* on broker, relay: str path of a unix socket -> reply ROLE_FRAME_CHANNEL with fd, or
+                           with str why not */
 };
 
 /* A channel to a service; -1 when the supervisor is gone or refuses. Safe from any thread. `index` picks one
  * of several (gate -> smtp), ROLE_ANY lets the supervisor take turns. */
 #define ROLE_ANY UINT32_MAX
 int role_connect(struct role *r, enum role_kind to, uint32_t index, struct deadline d);
+
+/* A connection to another program's unix socket, as far as golub.conf allows it
+ * (supervisor/local_socket.h). -1: *e. Safe from any thread. */
+int role_connect_socket(struct role *r, struct str path, struct deadline d, struct err *e);
 
 /* An ipc_connect_fn for pools: context is a struct role_target. */
 struct role_target {

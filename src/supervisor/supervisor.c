@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "supervisor/child.h"
 #include "supervisor/listeners.h"
+#include "supervisor/local_socket.h"
 #include "supervisor/material.h"
 #include "supervisor/notify.h"
 
@@ -189,6 +190,26 @@ static void connect_child(struct supervisor *s, struct child *asking, struct loo
     mem_clean_close(&ends[0]);
 }
 
+static void connect_socket(struct supervisor *s, const struct child *asking, struct loop_channel *broker,
+                           const struct ipc_frame *f)
+{
+    struct ipc_reader in = ipc_read(f);
+    struct str path = ipc_get_str(&in);
+    struct err e = ERR_INIT;
+    CLEAN_FRAME struct ipc_frame answer;
+    bool may = ipc_done(&in) && asking->kind == ROLE_RELAY;
+    CLEAN_CLOSE int fd = may ? local_socket_connect(s->config, path, &e) : -1;
+    ipc_frame_init(&answer, ROLE_FRAME_CHANNEL);
+    answer.id = f->id;
+    if (!may)
+        LOG_ERROR("role.connect.refused", F_C("from", role_name(asking->kind)), F_STR("to", path));
+    if (fd >= 0)
+        ipc_put_fd(&answer, fd);
+    else
+        ipc_put_str(&answer, str_from_c(may ? e.text : "only relay may ask"));
+    ipc_send(loop_channel_fd(broker), &answer, deadline_in(1000));
+}
+
 static void all_are_ready(struct supervisor *s)
 {
     for (size_t i = 0; i < s->count; i++)
@@ -206,6 +227,8 @@ static void broker_frame(void *context, struct loop_channel *broker, struct ipc_
     struct child_of *of = context;
     if (f->type == ROLE_FRAME_CONNECT) {
         connect_child(of->s, of->c, broker, f);
+    } else if (f->type == ROLE_FRAME_SOCKET) {
+        connect_socket(of->s, of->c, broker, f);
     } else if (f->type == ROLE_FRAME_READY) {
         of->c->ready = true;
         all_are_ready(of->s);

@@ -8,6 +8,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,14 +98,28 @@ int tree_connect(struct tree *t, enum role_kind client, enum role_kind to)
     return -1;
 }
 
+/* As the supervisor does, for any path. */
+static int connect_socket(struct str path)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    memcpy(to.sun_path, path.p, path.n < sizeof to.sun_path ? path.n : 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
 static void answer(struct tree *t, size_t from)
 {
     CLEAN_FRAME struct ipc_frame f = {0}, reply;
     ipc_frame_init(&reply, ROLE_FRAME_CHANNEL);
-    if (ipc_receive_now(t->brokers[from], &f) != IPC_OK || f.type != ROLE_FRAME_CONNECT)
+    if (ipc_receive_now(t->brokers[from], &f) != IPC_OK ||
+        (f.type != ROLE_FRAME_CONNECT && f.type != ROLE_FRAME_SOCKET))
         return;
     struct ipc_reader in = ipc_read(&f);
-    int end = tree_connect(t, t->kinds[from], (enum role_kind)ipc_get_u32(&in));
+    int end = f.type == ROLE_FRAME_SOCKET ? connect_socket(ipc_get_str(&in))
+                                          : tree_connect(t, t->kinds[from], (enum role_kind)ipc_get_u32(&in));
     reply.id = f.id;
     if (end >= 0)
         ipc_put_fd(&reply, end);

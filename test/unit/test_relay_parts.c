@@ -245,22 +245,24 @@ static void look_up(void *context, enum dns_type type, struct str name, struct a
 
 static const struct route_resolver DNS = {look_up, NULL};
 
-static struct config *config(void)
+static const struct config *config(void)
 {
-    static struct config c = {
-        .hostname = STR_INIT("mail.example.org"),
-        .routes = {{STR_INIT("sink.test"), STR_INIT("127.0.0.1"), 2527},
-                   {STR_INIT("far.test"), STR_INIT("plain.example"), 26}},
-        .route_count = 2,
-    };
+    static const struct config c = {.hostname = STR_INIT("mail.example.org")};
     return &c;
+}
+
+#define BY_MX ((struct directory_route){.host = STR(""), .user = STR("")})
+
+static struct route find_way(struct arena *a, const char *domain, struct directory_route way)
+{
+    struct route r;
+    route_find(config(), &DNS, &way, str_from_c(domain), a, &r);
+    return r;
 }
 
 static struct route find(struct arena *a, const char *domain)
 {
-    struct route r;
-    route_find(config(), &DNS, str_from_c(domain), a, &r);
-    return r;
+    return find_way(a, domain, BY_MX);
 }
 
 static void servers_come_in_order(void **state)
@@ -286,8 +288,25 @@ static void servers_come_in_order(void **state)
     assert_true(r.count == 1 && str_eq(r.hosts[0], STR("192.0.2.7")));
     r = find(&a, "[IPv6:2001:db8::7]");
     assert_true(r.count == 1 && str_eq(r.hosts[0], STR("2001:db8::7")));
-    r = find(&a, "sink.test");
-    assert_true(r.count == 1 && str_eq(r.hosts[0], STR("127.0.0.1")) && r.port == 2527);
+}
+
+static void what_the_administrator_says_goes_first(void **state)
+{
+    (void)state;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct route r =
+        find_way(&a, "null.example", (struct directory_route){.host = STR("127.0.0.1"), .port = 2527});
+    assert_true(r.count == 1 && str_eq(r.hosts[0], STR("127.0.0.1")) && r.port == 2527 && r.is_secure);
+    r = find_way(&a, "x.example", (struct directory_route){.host = STR("smart.example")});
+    assert_true(r.count == 1 && str_eq(r.hosts[0], STR("smart.example")) && r.port == 25 && !r.is_lmtp);
+    r = find_way(&a, "x.example", (struct directory_route){.host = STR("store.example"), .is_lmtp = true});
+    assert_true(r.port == 24 && r.is_lmtp);
+    r = find_way(&a, "x.example", (struct directory_route){.host = STR("/run/lmtp"), .is_lmtp = true});
+    assert_true(r.count == 1 && route_is_socket(r.hosts[0]));
+    r = find_way(&a, "x.example",
+                 (struct directory_route){.host = STR("example.net"), .by_mx = true, .port = 26});
+    assert_true(r.count == 3 && str_eq(r.hosts[0], STR("mx1.example.net")) && r.port == 26);
+    assert_true(str_eq(r.domain, STR("example.net")));
 }
 
 static void not_routed(struct arena *a, const char *domain, enum route_status status, const char *code)
@@ -325,12 +344,34 @@ static void addresses_of_both_families(void **state)
     assert_int_equal(f.status, ROUTE_TEMPORARY);
 }
 
+static bool is_shared(struct directory_route left, const char *left_domain, struct directory_route right,
+                      const char *right_domain)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    return str_eq(route_key(&left, str_from_c(left_domain), &a),
+                  route_key(&right, str_from_c(right_domain), &a));
+}
+
 static void domains_of_one_route_share_connections(void **state)
 {
     (void)state;
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    assert_true(str_eq(route_key(config(), STR("example.net"), &a), STR("example.net")));
-    assert_true(str_eq(route_key(config(), STR("sink.test"), &a), STR("127.0.0.1 2527")));
+    struct directory_route smart = {.host = STR("smart.example"), .port = 587, .user = STR("u")},
+                           other = smart;
+    assert_true(is_shared(BY_MX, "a.example", BY_MX, "a.example"));
+    assert_false(is_shared(BY_MX, "a.example", BY_MX, "b.example"));
+    assert_true(is_shared(smart, "a.example", smart, "b.example"));
+    assert_false(is_shared(smart, "a.example", BY_MX, "smart.example"));
+    other.user = STR("v");
+    assert_false(is_shared(smart, "a.example", other, "a.example"));
+    other = smart;
+    other.source_ipv4 = STR("192.0.2.1");
+    assert_false(is_shared(smart, "a.example", other, "a.example"));
+    other = smart;
+    other.tls = DIRECTORY_TLS_VERIFY;
+    assert_false(is_shared(smart, "a.example", other, "a.example"));
+    other = smart;
+    other.is_lmtp = true;
+    assert_false(is_shared(smart, "a.example", other, "a.example"));
 }
 
 int main(void)
@@ -345,6 +386,7 @@ int main(void)
         cmocka_unit_test(records_become_text),
         cmocka_unit_test(names_that_may_be_asked_for),
         cmocka_unit_test(servers_come_in_order),
+        cmocka_unit_test(what_the_administrator_says_goes_first),
         cmocka_unit_test(domains_that_take_no_mail),
         cmocka_unit_test(addresses_of_both_families),
         cmocka_unit_test(domains_of_one_route_share_connections),
