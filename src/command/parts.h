@@ -49,6 +49,8 @@ bool command_read_moment(const char *typed, int64_t *at);
 
 /* What another server answered and what a sender wrote may be anything: a terminal must not obey it. */
 void command_print_clean(struct str text);
+/* Milliseconds since 1970 in this machine's time zone: "2026-11-24 12:00:00.123", or the time alone. */
+void command_print_moment(int64_t ms, bool with_day);
 /* As a string of JSON, with its quotes; what is not UTF-8 becomes U+FFFD. */
 void command_print_json(struct str text);
 struct directory_db *command_open_directory(const struct command_run *r, struct err *e);
@@ -102,7 +104,10 @@ int run_quota_show(struct command_run *r);
 int run_quota_list(struct command_run *r);
 int run_queue_list(struct command_run *r);
 int run_queue_show(struct command_run *r);
+int run_queue_hold(struct command_run *r);
+int run_queue_release(struct command_run *r);
 int run_queue_retry(struct command_run *r);
+int run_queue_redirect(struct command_run *r);
 int run_queue_drop(struct command_run *r);
 int run_trace(struct command_run *r);
 

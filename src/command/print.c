@@ -4,6 +4,7 @@
 #include "message/utf8.h"
 
 #include <stdio.h>
+#include <time.h>
 
 void command_print_clean(struct str text)
 {
@@ -29,4 +30,14 @@ void command_print_json(struct str text)
     }
     buf_add_byte(&out, '"');
     fwrite(out.p, 1, out.n, stdout);
+}
+
+void command_print_moment(int64_t ms, bool with_day)
+{
+    time_t t = (time_t)(ms / 1000);
+    struct tm tm = {0};
+    localtime_r(&t, &tm);
+    if (with_day)
+        printf("%04d-%02d-%02d ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+    printf("%02d:%02d:%02d.%03d", tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ms % 1000));
 }

@@ -7,6 +7,11 @@
     "from another server instead: Argon2 or crypt(3), with or without a scheme such as {SHA512-CRYPT}.\n" \
     "A password is never an argument: every user of the machine could see it in ps.\n"
 
+#define QUEUE_FILTER "ID | --all | [--sender P] [--recipient P] [--destination P]"
+#define ABOUT_QUEUE_FILTER                                                   \
+    "With patterns, only for the recipients that they match: * stands for\n" \
+    "anything, ? for one character. A running server notices within a second.\n"
+
 const struct command COMMANDS[] = {
     {"init", "DIR --domain DOMAIN [--hostname NAME] [--port-base N] [--postgresql CONNINFO]",
      "make a new server in DIR",
@@ -117,14 +122,30 @@ const struct command COMMANDS[] = {
      NEEDS_DATA, run_route_add},
     {"route remove", "DOMAIN | '*' [--from SENDER]", "forget a route", "", NEEDS_DATA, run_route_remove},
     {"route list", "", "list the routes, those of golub.conf first", "", NEEDS_DATA, run_route_list},
-    {"queue list", "", "list the mail that waits to leave", "", NEEDS_DATA, run_queue_list},
-    {"queue show", "ID", "show a waiting message: recipients, attempts, header", "", NEEDS_DATA,
-     run_queue_show},
-    {"queue retry", "ID | --all", "try a waiting message now",
-     "What waits for its next attempt is tried within a second, if the server runs.\n", NEEDS_DATA,
-     run_queue_retry},
-    {"queue drop", "ID | --all", "delete a waiting message", "Its sender is told nothing.\n", NEEDS_DATA,
-     run_queue_drop},
+    {"queue list", "[--sender P] [--recipient P] [--destination P] [--limit N] [--destinations] [--json]",
+     "list the mail that waits to leave",
+     "Only whom the patterns match, in which * stands for anything and ? for one character; the sender <> "
+     "is\n"
+     "written so.\n\n"
+     "  --limit         the oldest N messages (1000)\n"
+     "  --destinations  only how many wait for each destination, and until when\n"
+     "  --json          an object for each, on a line of its own\n",
+     NEEDS_DATA, run_queue_list},
+    {"queue show", "ID [--json]", "show a waiting message: recipients, attempts, header",
+     "With every line that both sides said in each attempt, and when.\n", NEEDS_DATA, run_queue_show},
+    {"queue hold", QUEUE_FILTER, "keep waiting mail from being tried",
+     "Until golub queue release. It grows older meanwhile. " ABOUT_QUEUE_FILTER, NEEDS_DATA, run_queue_hold},
+    {"queue release", QUEUE_FILTER, "let mail go that was held", "It is tried now. " ABOUT_QUEUE_FILTER,
+     NEEDS_DATA, run_queue_release},
+    {"queue retry", QUEUE_FILTER, "try waiting mail now",
+     "What waits for its next attempt is tried within a second, if the server runs. " ABOUT_QUEUE_FILTER,
+     NEEDS_DATA, run_queue_retry},
+    {"queue drop", QUEUE_FILTER, "delete waiting mail", "Its sender is told nothing. " ABOUT_QUEUE_FILTER,
+     NEEDS_DATA, run_queue_drop},
+    {"queue redirect", QUEUE_FILTER " --to ADDRESS", "send waiting mail to another address",
+     "Where ADDRESS leads is looked up as for mail that comes in. What is under way at this moment may still "
+     "reach\nits old recipient. " ABOUT_QUEUE_FILTER,
+     NEEDS_DATA, run_queue_redirect},
     {"trace",
      "ADDRESS | @DOMAIN | MESSAGE-ID | QUEUE-ID | DELIVERY-ID [--since WHEN] [--until WHEN] [--limit "
      "N] [--json]",

@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define LIMIT_DEFAULT 100 /* messages: some screens */
 
@@ -17,16 +16,6 @@ struct wish {
 };
 
 /* --- as text --- */
-
-static void print_moment(int64_t ms, bool with_day)
-{
-    time_t t = (time_t)(ms / 1000);
-    struct tm tm = {0};
-    localtime_r(&t, &tm);
-    if (with_day)
-        printf("%04d-%02d-%02d ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
-    printf("%02d:%02d:%02d.%03d", tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ms % 1000));
-}
 
 /* The transcript of an attempt (queue/queue.h): a line of ours for each of its. */
 static void print_talk(struct str text)
@@ -38,7 +27,7 @@ static void print_talk(struct str text)
         if (!str_cut(&line, ' ', &moment) || !str_to_u64(moment, &ms))
             continue;
         printf("      ");
-        print_moment((int64_t)ms, false);
+        command_print_moment((int64_t)ms, false);
         putchar(' ');
         command_print_clean(line);
         putchar('\n');
@@ -56,7 +45,7 @@ static void print_line(const struct trace_said *said, struct arena *a)
         return;
     }
     printf("  ");
-    print_moment(said->at, true);
+    command_print_moment(said->at, true);
     struct str words = trace_words(&l, a);
     printf("  %.*s\n", STR_ARGS(words));
 }

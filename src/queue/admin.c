@@ -1,36 +1,229 @@
 #include "queue/admin.h"
 
-#include "base/clock.h"
 #include "queue/db.h"
 
-QUEUE_STATEMENT(ADMIN_MESSAGES,
-                "SELECT id, sender, size, arrived FROM message WHERE $1 = 0 OR id = $1 ORDER BY id");
-QUEUE_STATEMENT(ADMIN_COUNT, "SELECT count(*) FROM recipient WHERE id >= $1 AND id < $2");
-QUEUE_STATEMENT(ADMIN_RECIPIENTS, "SELECT address, state, attempts, next_attempt, host, "
-                                  "reply FROM recipient WHERE id >= $1 AND id < $2 ORDER BY id");
-QUEUE_STATEMENT(ADMIN_ATTEMPT_COUNT, "SELECT count(*) FROM attempt WHERE message = $1");
-QUEUE_STATEMENT(ADMIN_ATTEMPTS,
-                "SELECT coalesce(r.address, ''), a.host, a.reply, a.at FROM attempt a"
-                " LEFT JOIN recipient r ON r.id = a.recipient WHERE a.message = $1 ORDER BY a.id");
-QUEUE_STATEMENT(ADMIN_WAITING,
-                "SELECT count(DISTINCT message) FROM recipient WHERE state = 0 AND id >= $1 AND id < $2");
-/* What is due already may be in the server's hands at this moment, and is left to it. */
-QUEUE_STATEMENT(ADMIN_RETRY, "UPDATE recipient SET next_attempt = $3 WHERE state = 0 AND next_attempt > $3"
-                             " AND id >= $1 AND id < $2");
-QUEUE_STATEMENT(ADMIN_DROP, "DELETE FROM message WHERE $1 = 0 OR id = $1");
-QUEUE_STATEMENT(ADMIN_DROP_RECIPIENTS, "DELETE FROM recipient WHERE id >= $1 AND id < $2");
-QUEUE_STATEMENT(ADMIN_DROP_CHUNKS,
-                "DELETE FROM chunk WHERE ($1 = 0 OR id >= $1 * 65536) AND ($1 = 0 OR id < ($1 + 1) * 65536)");
+#define PAGE_ROWS 500
 
-/* The keys of a message's recipients, or of all. */
-static int64_t first_of(int64_t id)
+/* Pages in the order of the keys, which is that of the messages. */
+QUEUE_STATEMENT(
+    ADMIN_PAGE,
+    "SELECT r.id, r.message, r.address, r.domain, r.state, r.attempts, r.next_attempt, r.host, r.reply,"
+    " m.sender, m.size, m.arrived FROM recipient r JOIN message m ON m.id = r.message"
+    " WHERE r.id >= $1 AND r.id < $2 ORDER BY r.id LIMIT $3");
+QUEUE_STATEMENT(ADMIN_ATTEMPTS,
+                "SELECT coalesce(r.address, ''), a.host, a.reply, a.transcript, a.at FROM attempt a"
+                " LEFT JOIN recipient r ON r.id = a.recipient WHERE a.message = $1 ORDER BY a.id");
+QUEUE_STATEMENT(ADMIN_DESTINATIONS, "SELECT domain, sum(CASE WHEN state = 0 THEN 1 ELSE 0 END),"
+                                    " sum(CASE WHEN state = 3 THEN 1 ELSE 0 END),"
+                                    " coalesce(min(CASE WHEN state = 0 THEN next_attempt END), 0)"
+                                    " FROM recipient WHERE state IN (0, 3) GROUP BY domain ORDER BY domain");
+
+/* --- patterns --- */
+
+bool queue_admin_matches(const char *pattern, struct str text)
 {
-    return id == QUEUE_ADMIN_ALL ? 0 : queue_db_first_recipient(id);
+    const char *star = NULL; /* the last one, and where what it stands for ends */
+    size_t at = 0, star_at = 0;
+    while (at < text.n) {
+        if (*pattern == '*') {
+            star = pattern++;
+            star_at = at;
+        } else if (*pattern && (*pattern == '?' || ascii_lower(*pattern) == ascii_lower(text.p[at]))) {
+            pattern++;
+            at++;
+        } else if (star) {
+            pattern = star + 1;
+            at = ++star_at;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
 }
 
-static int64_t past_of(int64_t id)
+static bool is_wanted(const struct queue_admin_filter *f, struct str sender, struct str recipient,
+                      struct str destination)
 {
-    return id == QUEUE_ADMIN_ALL ? INT64_MAX : queue_db_past_recipient(id);
+    return (!f->sender || queue_admin_matches(f->sender, sender)) &&
+           (!f->recipient || queue_admin_matches(f->recipient, recipient)) &&
+           (!f->destination || queue_admin_matches(f->destination, destination));
+}
+
+/* --- list --- */
+
+struct listing {
+    const struct queue_admin_filter *filter;
+    void (*each)(void *context, const struct queue_admin_message *m);
+    void *context;
+    struct queue_admin_message message; /* the one that is being put together; id 0: none */
+    size_t room;
+    size_t count, limit;
+    bool more;
+    struct arena arena; /* of that one */
+};
+
+static void finish_message(struct listing *l)
+{
+    if (l->message.id == 0)
+        return;
+    if (l->count < l->limit)
+        l->each(l->context, &l->message);
+    else
+        l->more = true;
+    l->count++;
+    l->message = (struct queue_admin_message){0};
+    l->room = 0;
+    arena_reset(&l->arena);
+}
+
+static void add_recipient(struct listing *l, struct queue_admin_recipient r)
+{
+    struct queue_admin_message *m = &l->message;
+    if (m->recipient_count == l->room) {
+        l->room = l->room ? l->room * 2 : 4;
+        struct queue_admin_recipient *more = ARENA_ARRAY(&l->arena, struct queue_admin_recipient, l->room);
+        for (size_t i = 0; i < m->recipient_count; i++)
+            more[i] = m->recipients[i];
+        m->recipients = more;
+    }
+    m->recipients[m->recipient_count++] = r;
+}
+
+static void take_row(struct listing *l, const struct sql_rows *rows)
+{
+    struct arena *a = &l->arena;
+    int64_t message = sql_get_int(rows, 1);
+    struct str address = sql_get_str(rows, 2), domain = sql_get_str(rows, 3), sender = sql_get_str(rows, 9);
+    if (message != l->message.id)
+        finish_message(l);
+    if (!is_wanted(l->filter, sender, address, domain))
+        return;
+    if (l->message.id == 0)
+        l->message = (struct queue_admin_message){.id = message,
+                                                  .sender = arena_copy(a, sender),
+                                                  .size = (uint64_t)sql_get_int(rows, 10),
+                                                  .arrived = sql_get_int(rows, 11)};
+    add_recipient(l, (struct queue_admin_recipient){.address = arena_copy(a, address),
+                                                    .destination = arena_copy(a, domain),
+                                                    .state = (enum queue_state)sql_get_int(rows, 4),
+                                                    .attempts = (unsigned)sql_get_int(rows, 5),
+                                                    .next_attempt = sql_get_int(rows, 6),
+                                                    .host = arena_copy(a, sql_get_str(rows, 7)),
+                                                    .reply = arena_copy(a, sql_get_str(rows, 8))});
+}
+
+static int64_t first_key(const struct queue_admin_filter *f)
+{
+    return f->id == QUEUE_ADMIN_ANY ? 0 : queue_db_first_recipient(f->id);
+}
+
+static int64_t past_key(const struct queue_admin_filter *f)
+{
+    return f->id == QUEUE_ADMIN_ANY ? INT64_MAX : queue_db_past_recipient(f->id);
+}
+
+/* Returns how many rows there were, -1 for an error; *last is the key of the last one. */
+static int64_t read_page(struct sql *db, struct listing *l, int64_t from, int64_t past, int64_t *last,
+                         struct err *e)
+{
+    struct sql_rows rows;
+    int64_t n = 0;
+    if (!sql_query(db, &ADMIN_PAGE, SQL(sql_int(from), sql_int(past), sql_int(PAGE_ROWS)), &rows, e))
+        return -1;
+    for (; sql_next(&rows); n++) {
+        *last = sql_get_int(&rows, 0);
+        take_row(l, &rows);
+    }
+    return sql_end(&rows, e) ? n : -1;
+}
+
+static bool list(struct sql *db, struct listing *l, struct err *e)
+{
+    int64_t from = first_key(l->filter), past = past_key(l->filter), last = 0, n = PAGE_ROWS;
+    while (n == PAGE_ROWS && !l->more) {
+        n = read_page(db, l, from, past, &last, e);
+        from = last + 1;
+    }
+    if (n >= 0)
+        finish_message(l);
+    return n >= 0;
+}
+
+bool queue_admin_list(const struct config *c, const struct queue_admin_filter *f, size_t limit,
+                      void (*each)(void *context, const struct queue_admin_message *m), void *context,
+                      bool *more, struct err *e)
+{
+    CLEAN_SQL struct sql *db = queue_db_open(c, false, e);
+    struct listing l = {.filter = f, .each = each, .context = context, .limit = limit};
+    bool good = db && list(db, &l, e);
+    *more = l.more;
+    arena_free(&l.arena);
+    return good;
+}
+
+bool queue_admin_destinations(const struct config *c,
+                              void (*each)(void *context, const struct queue_admin_destination *d),
+                              void *context, struct err *e)
+{
+    CLEAN_SQL struct sql *db = queue_db_open(c, false, e);
+    struct sql_rows rows;
+    if (!db || !sql_query(db, &ADMIN_DESTINATIONS, SQL_NONE, &rows, e))
+        return false;
+    while (sql_next(&rows))
+        each(context, &(struct queue_admin_destination){.domain = sql_get_str(&rows, 0),
+                                                        .waiting = (uint64_t)sql_get_int(&rows, 1),
+                                                        .held = (uint64_t)sql_get_int(&rows, 2),
+                                                        .next_attempt = sql_get_int(&rows, 3)});
+    return sql_end(&rows, e);
+}
+
+/* --- show --- */
+
+struct copying {
+    struct arena *arena;
+    struct queue_admin_message *to;
+};
+
+static void copy_message(void *context, const struct queue_admin_message *m)
+{
+    struct copying *c = context;
+    *c->to = *m;
+    c->to->sender = arena_copy(c->arena, m->sender);
+    c->to->recipients = ARENA_ARRAY(c->arena, struct queue_admin_recipient, m->recipient_count);
+    for (size_t i = 0; i < m->recipient_count; i++) {
+        struct queue_admin_recipient *r = &c->to->recipients[i];
+        *r = m->recipients[i];
+        r->address = arena_copy(c->arena, r->address);
+        r->destination = arena_copy(c->arena, r->destination);
+        r->host = arena_copy(c->arena, r->host);
+        r->reply = arena_copy(c->arena, r->reply);
+    }
+}
+
+static bool read_attempts(struct sql *db, struct arena *a, struct queue_admin_message *m, struct err *e)
+{
+    struct sql_rows rows;
+    size_t room = 0;
+    if (!sql_query(db, &ADMIN_ATTEMPTS, SQL(sql_int(m->id)), &rows, e))
+        return false;
+    while (sql_next(&rows)) {
+        if (m->attempt_count == room) {
+            room = room ? room * 2 : 8;
+            struct queue_admin_attempt *more = ARENA_ARRAY(a, struct queue_admin_attempt, room);
+            for (size_t i = 0; i < m->attempt_count; i++)
+                more[i] = m->attempts[i];
+            m->attempts = more;
+        }
+        m->attempts[m->attempt_count++] =
+            (struct queue_admin_attempt){.address = arena_copy(a, sql_get_str(&rows, 0)),
+                                         .host = arena_copy(a, sql_get_str(&rows, 1)),
+                                         .reply = arena_copy(a, sql_get_str(&rows, 2)),
+                                         .transcript = arena_copy(a, sql_get_str(&rows, 3)),
+                                         .at = sql_get_int(&rows, 4)};
+    }
+    return sql_end(&rows, e);
 }
 
 static bool no_such_message(int64_t id, struct err *e)
@@ -38,132 +231,25 @@ static bool no_such_message(int64_t id, struct err *e)
     return err_set(e, ERR_PERMANENT, "there is no message %lld in the queue", (long long)id);
 }
 
-static bool read_recipients(struct sql *db, int64_t id, struct arena *a, struct queue_admin_message *m,
-                            struct err *e)
-{
-    struct sql_rows rows;
-    int64_t count = 0;
-    if (sql_one_int(db, &ADMIN_COUNT, SQL(sql_int(first_of(id)), sql_int(past_of(id))), &count, e) < 0 ||
-        !sql_query(db, &ADMIN_RECIPIENTS, SQL(sql_int(first_of(id)), sql_int(past_of(id))), &rows, e))
-        return false;
-    m->recipients = ARENA_ARRAY(a, struct queue_admin_recipient, (size_t)count);
-    while (m->recipient_count < (size_t)count && sql_next(&rows))
-        m->recipients[m->recipient_count++] = (struct queue_admin_recipient){
-            .address = arena_copy(a, sql_get_str(&rows, 0)),
-            .state = (enum queue_state)sql_get_int(&rows, 1),
-            .attempts = (unsigned)sql_get_int(&rows, 2),
-            .next_attempt = sql_get_int(&rows, 3),
-            .host = arena_copy(a, sql_get_str(&rows, 4)),
-            .reply = arena_copy(a, sql_get_str(&rows, 5)),
-        };
-    return sql_end(&rows, e);
-}
-
-static bool read_attempts(struct sql *db, int64_t id, struct arena *a, struct queue_admin_message *m,
-                          struct err *e)
-{
-    struct sql_rows rows;
-    int64_t count = 0;
-    if (sql_one_int(db, &ADMIN_ATTEMPT_COUNT, SQL(sql_int(id)), &count, e) < 0 ||
-        !sql_query(db, &ADMIN_ATTEMPTS, SQL(sql_int(id)), &rows, e))
-        return false;
-    m->attempts = ARENA_ARRAY(a, struct queue_admin_attempt, (size_t)count);
-    while (m->attempt_count < (size_t)count && sql_next(&rows))
-        m->attempts[m->attempt_count++] = (struct queue_admin_attempt){
-            .address = arena_copy(a, sql_get_str(&rows, 0)),
-            .host = arena_copy(a, sql_get_str(&rows, 1)),
-            .reply = arena_copy(a, sql_get_str(&rows, 2)),
-            .at = sql_get_int(&rows, 3),
-        };
-    return sql_end(&rows, e);
-}
-
-static struct queue_admin_message message_of(const struct sql_rows *rows, struct arena *a)
-{
-    return (struct queue_admin_message){
-        .id = sql_get_int(rows, 0),
-        .sender = arena_copy(a, sql_get_str(rows, 1)),
-        .size = (uint64_t)sql_get_int(rows, 2),
-        .arrived = sql_get_int(rows, 3),
-    };
-}
-
-/* In one read transaction: the queue as it was at one moment. */
-bool queue_admin_list(const struct config *c,
-                      void (*each)(void *context, const struct queue_admin_message *m), void *context,
-                      struct err *e)
-{
-    CLEAN_SQL struct sql *db = queue_db_open(c, false, e);
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct sql_rows rows;
-    if (!db || !sql_begin_read(db, e) || !sql_query(db, &ADMIN_MESSAGES, SQL(sql_int(0)), &rows, e))
-        return false;
-    bool ok = true;
-    while (ok && sql_next(&rows)) {
-        arena_reset(&a);
-        struct queue_admin_message m = message_of(&rows, &a);
-        ok = read_recipients(db, m.id, &a, &m, e);
-        if (ok)
-            each(context, &m);
-    }
-    ok = sql_end(&rows, ok ? e : NULL) && ok;
-    sql_rollback(db);
-    return ok;
-}
-
 bool queue_admin_show(const struct config *c, int64_t id, struct arena *a, struct queue_admin_message *out,
                       struct err *e)
 {
     CLEAN_SQL struct sql *db = queue_db_open(c, false, e);
-    struct sql_rows rows;
-    if (id <= 0)
-        return no_such_message(id, e);
-    if (!db || !sql_begin_read(db, e) || !sql_query(db, &ADMIN_MESSAGES, SQL(sql_int(id)), &rows, e))
+    struct queue_admin_filter filter = {.id = id};
+    struct copying copy = {a, out};
+    struct listing l = {.filter = &filter, .each = copy_message, .context = &copy, .limit = 1};
+    *out = (struct queue_admin_message){0};
+    if (!db || (id > 0 && !list(db, &l, e)))
         return false;
-    bool found = sql_next(&rows);
-    if (found)
-        *out = message_of(&rows, a);
-    if (!sql_end(&rows, e))
-        return false;
-    if (!found)
+    arena_free(&l.arena);
+    if (out->id == 0)
         return no_such_message(id, e);
     CLEAN_BUF struct buf start;
     buf_init(&start, QUEUE_ADMIN_HEADER_MAX);
-    if (!read_recipients(db, id, a, out, e) || !read_attempts(db, id, a, out, e) ||
-        !queue_db_start(db, id, &start, e))
+    if (!read_attempts(db, a, out, e) || !queue_db_start(db, id, &start, e))
         return false;
     struct str header = buf_str(&start);
     size_t end = str_find(header, STR("\r\n\r\n"));
     out->header = arena_copy(a, end == STR_NONE ? header : str_slice(header, 0, end + 2));
-    sql_rollback(db);
     return true;
-}
-
-bool queue_admin_retry(const struct config *c, int64_t id, size_t *count, struct err *e)
-{
-    CLEAN_SQL struct sql *db = queue_db_open(c, false, e);
-    int64_t waiting = 0;
-    if (!db || !sql_begin_write(db, e) ||
-        sql_one_int(db, &ADMIN_WAITING, SQL(sql_int(first_of(id)), sql_int(past_of(id))), &waiting, e) < 0)
-        return false;
-    if (waiting == 0 && id != QUEUE_ADMIN_ALL)
-        return no_such_message(id, e);
-    *count = (size_t)waiting;
-    return sql_exec(db, &ADMIN_RETRY, SQL(sql_int(first_of(id)), sql_int(past_of(id)), sql_int(clock_wall())),
-                    NULL, e) &&
-           sql_commit(db, e);
-}
-
-bool queue_admin_drop(const struct config *c, int64_t id, size_t *count, struct err *e)
-{
-    CLEAN_SQL struct sql *db = queue_db_open(c, false, e);
-    int64_t dropped = 0;
-    if (!db || !sql_begin_write(db, e) || !sql_exec(db, &ADMIN_DROP, SQL(sql_int(id)), &dropped, e) ||
-        !sql_exec(db, &ADMIN_DROP_RECIPIENTS, SQL(sql_int(first_of(id)), sql_int(past_of(id))), NULL, e) ||
-        !sql_exec(db, &ADMIN_DROP_CHUNKS, SQL(sql_int(id)), NULL, e))
-        return false;
-    if (dropped == 0 && id != QUEUE_ADMIN_ALL)
-        return no_such_message(id, e);
-    *count = (size_t)dropped;
-    return sql_commit(db, e);
 }

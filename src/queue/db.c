@@ -53,11 +53,11 @@ QUEUE_STATEMENT(SET_WARNED, "UPDATE recipient SET warned = $2 WHERE id = $1 AND 
 QUEUE_STATEMENT(BYTES, "SELECT bytes FROM message WHERE id = $1");
 QUEUE_STATEMENT(CHUNK, "SELECT bytes FROM chunk WHERE id = $1");
 QUEUE_STATEMENT(SET_ENDED, "UPDATE recipient SET state = $2, attempts = attempts + 1, host = $3, reply = $4"
-                           " WHERE id = $1 AND state = 0");
+                           " WHERE id = $1 AND state IN (0, 3)"); /* held while it was under way */
 QUEUE_STATEMENT(
     SET_DEFERRED,
     "UPDATE recipient SET attempts = attempts + 1, next_attempt = $2, warned = $3, host = $4, reply = $5"
-    " WHERE id = $1 AND state = 0");
+    " WHERE id = $1 AND state IN (0, 3)");
 QUEUE_STATEMENT(ATTEMPT_ADD, "INSERT INTO attempt (message, recipient, at, fate, host, reply, transcript)"
                              " VALUES ($1, $2, $3, $4, $5, $6, $7)");
 QUEUE_STATEMENT(RECIPIENT_REMOVE, "DELETE FROM recipient WHERE id = $1 AND state = 0");

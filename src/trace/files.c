@@ -10,7 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SUFFIX ".trace"
+#define SUFFIX      ".trace"
+#define NOTE_SUFFIX ".note"
 
 char *trace_folder(struct str data)
 {
@@ -25,12 +26,16 @@ const char *trace_file_path(const char *folder, int64_t start, struct arena *a)
     return arena_printf(a, "%s/%013" PRId64 SUFFIX, folder, start).p;
 }
 
-static bool read_name(const char *name, int64_t *start)
+const char *trace_note_path(const char *folder, int64_t start, struct arena *a)
+{
+    return arena_printf(a, "%s/%013" PRId64 NOTE_SUFFIX, folder, start).p;
+}
+
+static bool read_name(const char *name, struct str suffix, int64_t *start)
 {
     struct str s = str_from_c(name);
     uint64_t n;
-    if (!str_ends(s, STR(SUFFIX)) || !str_to_u64(str_slice(s, 0, s.n - sizeof SUFFIX + 1), &n) ||
-        n > INT64_MAX)
+    if (!str_ends(s, suffix) || !str_to_u64(str_slice(s, 0, s.n - suffix.n), &n) || n > INT64_MAX)
         return false;
     *start = (int64_t)n;
     return true;
@@ -63,7 +68,7 @@ static void clean_close_dir(DIR **d)
         closedir(*d);
 }
 
-bool trace_files_list(const char *folder, struct trace_files *out, struct err *e)
+static bool list(const char *folder, struct str suffix, struct trace_files *out, struct err *e)
 {
     __attribute__((cleanup(clean_close_dir))) DIR *dir = opendir(folder);
     *out = (struct trace_files){0};
@@ -73,7 +78,7 @@ bool trace_files_list(const char *folder, struct trace_files *out, struct err *e
     for (struct dirent *entry; (entry = readdir(dir));) {
         struct trace_file one;
         struct stat st;
-        if (!read_name(entry->d_name, &one.start) ||
+        if (!read_name(entry->d_name, suffix, &one.start) ||
             fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
             continue;
         one.size = (uint64_t)st.st_size;
@@ -82,4 +87,14 @@ bool trace_files_list(const char *folder, struct trace_files *out, struct err *e
     if (out->n > 1)
         qsort(out->v, out->n, sizeof *out->v, compare);
     return true;
+}
+
+bool trace_files_list(const char *folder, struct trace_files *out, struct err *e)
+{
+    return list(folder, STR(SUFFIX), out, e);
+}
+
+bool trace_notes_list(const char *folder, struct trace_files *out, struct err *e)
+{
+    return list(folder, STR(NOTE_SUFFIX), out, e);
 }

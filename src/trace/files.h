@@ -22,8 +22,12 @@ char *trace_folder(struct str data);
 /* The file's path. */
 const char *trace_file_path(const char *folder, int64_t start, struct arena *a);
 
+/* What a command noted (trace/note.h): one block, not packed. */
+const char *trace_note_path(const char *folder, int64_t start, struct arena *a);
+
 /* Those that are there; what is not named like one is passed over. A folder that is not there has none. */
 bool trace_files_list(const char *folder, struct trace_files *out, struct err *e);
+bool trace_notes_list(const char *folder, struct trace_files *out, struct err *e);
 void trace_files_add(struct trace_files *f, struct trace_file one);
 void trace_files_free(struct trace_files *f);
 #define CLEAN_TRACE_FILES __attribute__((cleanup(trace_files_free)))

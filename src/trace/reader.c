@@ -102,30 +102,38 @@ static void read_until_good(struct reading *r, int attempts, struct trace_result
     out->lost += r->result.lost;
 }
 
+/* False: *e. A file that has gone meanwhile has expired, or is a note that the role has taken in. */
+static bool read_path(struct reading *r, const char *path, int attempts, struct trace_result *out,
+                      struct err *e)
+{
+    r->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (r->fd < 0)
+        return errno == ENOENT || err_set(e, ERR_TEMPORARY, "%s: %s", path, strerror(errno));
+    read_until_good(r, attempts, out);
+    close(r->fd);
+    return true;
+}
+
 bool trace_read(const char *folder, const struct trace_wish *wish, const struct trace_taker *to,
                 struct trace_result *out, struct err *e)
 {
-    CLEAN_TRACE_FILES struct trace_files files;
+    CLEAN_TRACE_FILES struct trace_files files = {0}, notes = {0};
     CLEAN_ARENA struct arena names = ARENA_INIT;
     struct reading r = {.wish = wish, .to = to};
     *out = (struct trace_result){0};
-    if (!trace_files_list(folder, &files, e))
+    if (!trace_notes_list(folder, &notes, e) || !trace_files_list(folder, &files, e))
         return false;
     buf_init(&r.whole, TRACE_BLOCK_MAX + HEAD_BYTES);
     bool good = true;
+    for (size_t i = 0; good && i < notes.n; i++)
+        good = read_path(&r, trace_note_path(folder, notes.v[i].start, &names), 1, out, e);
     for (size_t i = 0; good && i < files.n; i++) {
         bool is_later = files.v[i].start - TRACE_FILE_MS_SLACK > wish->until;
         bool is_earlier = i + 1 < files.n && files.v[i + 1].start + TRACE_FILE_MS_SLACK < wish->since;
         if (is_later || is_earlier)
             continue;
-        const char *path = trace_file_path(folder, files.v[i].start, &names);
-        r.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (r.fd < 0 && errno != ENOENT) /* it expired just now */
-            good = err_set(e, ERR_TEMPORARY, "%s: %s", path, strerror(errno));
-        if (r.fd < 0)
-            continue;
-        read_until_good(&r, i + 1 == files.n ? ATTEMPTS : 1, out);
-        close(r.fd);
+        good = read_path(&r, trace_file_path(folder, files.v[i].start, &names),
+                         i + 1 == files.n ? ATTEMPTS : 1, out, e);
     }
     buf_free(&r.whole);
     arena_free(&r.arena);

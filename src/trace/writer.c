@@ -18,6 +18,7 @@ struct trace_writer {
     struct buf lines;   /* of the block that is not full */
     size_t saved;       /* bytes of them that are in the file */
     struct arena arena; /* of one call */
+    bool takes_notes;   /* at this moment */
 };
 
 static struct trace_file *newest(struct trace_writer *w)
@@ -241,8 +242,45 @@ static bool is_too_much(const struct trace_writer *w)
     return all > w->limits.bytes && (w->files.n > 1 || w->fd < 0);
 }
 
+static void add_note(struct trace_writer *w, int fd, int64_t now)
+{
+    CLEAN_BUF struct buf whole;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct trace_block b;
+    struct str lines, line;
+    buf_init(&whole, TRACE_BLOCK_MAX);
+    ssize_t n = pread(fd, buf_room(&whole, TRACE_BLOCK_MAX), TRACE_BLOCK_MAX, 0);
+    buf_grew(&whole, n > 0 ? (size_t)n : 0);
+    if (!trace_block_read(buf_str(&whole), &b) || !trace_block_lines(&b, buf_str(&whole), &a, &lines))
+        return; /* nothing that a command left */
+    while (str_cut(&lines, '\n', &line))
+        trace_writer_add(w, line, now, NULL);
+}
+
+static void take_notes(struct trace_writer *w, int64_t now)
+{
+    CLEAN_TRACE_FILES struct trace_files notes = {0};
+    CLEAN_ARENA struct arena names = ARENA_INIT;
+    if (!trace_notes_list(w->folder, &notes, NULL))
+        return;
+    for (size_t i = 0; i < notes.n; i++) {
+        const char *path = trace_note_path(w->folder, notes.v[i].start, &names);
+        CLEAN_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+            continue;
+        add_note(w, fd, now);
+        if (trace_writer_save(w, now, NULL))
+            unlink(path);
+    }
+}
+
 void trace_writer_expire(struct trace_writer *w, int64_t now)
 {
+    if (!w->takes_notes) { /* a block that is full comes here too */
+        w->takes_notes = true;
+        take_notes(w, now);
+        w->takes_notes = false;
+    }
     while (w->files.n > 0 && (is_over(w, now) || is_too_much(w))) {
         if (unlink(trace_file_path(w->folder, w->files.v[0].start, &w->arena)) != 0 && errno != ENOENT)
             break; /* again next time */

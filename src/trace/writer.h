@@ -25,7 +25,7 @@ bool trace_writer_add(struct trace_writer *w, struct str line, int64_t now, stru
 /* Puts what came since the last time into the file. False: it could not; they are kept. */
 bool trace_writer_save(struct trace_writer *w, int64_t now, struct err *e);
 bool trace_writer_has_unsaved(const struct trace_writer *w);
-/* Deletes what is too old or too much. */
+/* Deletes what is too old or too much, and takes in what commands have noted (trace/note.h). */
 void trace_writer_expire(struct trace_writer *w, int64_t now);
 void trace_writer_close(struct trace_writer *w); /* saves nothing */
 

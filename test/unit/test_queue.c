@@ -215,7 +215,10 @@ static struct listing list(struct scene *s)
 {
     struct listing l = {0};
     struct err e = ERR_INIT;
-    assert_true(queue_admin_list(s->tree.config, count, &l, &e));
+    bool more;
+    assert_true(
+        queue_admin_list(s->tree.config, &(struct queue_admin_filter){0}, SIZE_MAX, count, &l, &more, &e));
+    assert_false(more);
     return l;
 }
 
@@ -538,33 +541,134 @@ static void nonsense_closes_the_channel(void **state)
     scene_close(&s);
 }
 
+struct changed {
+    size_t n;
+    char address[100]; /* the last */
+};
+
+static void note_change(void *context, const struct queue_admin_change *change)
+{
+    struct changed *c = context;
+    c->n++;
+    snprintf(c->address, sizeof c->address, "%.*s", STR_ARGS(change->address));
+}
+
+/* How many recipients it was done to; -1: there is no such message. */
+static int change(struct scene *s, enum queue_admin_action action, struct queue_admin_filter f,
+                  const char *to)
+{
+    struct changed c = {0};
+    struct queue_admin_counts counts;
+    struct err e = ERR_INIT;
+    if (!queue_admin_change(s->tree.config, action, &f, str_from_c(to), note_change, &c, &counts, &e)) {
+        assert_int_equal(e.kind, ERR_PERMANENT);
+        return -1;
+    }
+    assert_int_equal(counts.recipients, c.n);
+    return (int)c.n;
+}
+#define BY_ID(number) ((struct queue_admin_filter){.id = (number)})
+#define ALL           ((struct queue_admin_filter){0})
+
 static void an_administrator_retries_and_drops(void **state)
 {
     (void)state;
     struct scene s;
     struct job j;
-    struct err e = ERR_INIT;
-    size_t n = 0;
     scene_open(&s, "[queue]\nretry = 1h\n", 8);
     int64_t id = enqueue_one(&s, "ana@example.org", "bob@example.net");
     assert_true(take_job(&s, &j, WAIT_MS));
     answer(&s, &j, QUEUE_DEFERRED, "450 later");
     assert_false(take_job(&s, &j, NOT_MS));
-    assert_true(queue_admin_retry(s.tree.config, id, &n, &e));
-    assert_int_equal(n, 1);
+    assert_int_equal(change(&s, QUEUE_ADMIN_RETRY, BY_ID(id), ""), 1);
     assert_true(take_job(&s, &j, WAIT_MS));
     assert_int_equal(j.message, id);
     /* Dropped while it is in flight: its outcome is without consequence. */
-    assert_true(queue_admin_drop(s.tree.config, id, &n, &e));
-    assert_int_equal(n, 1);
+    assert_int_equal(change(&s, QUEUE_ADMIN_DROP, BY_ID(id), ""), 1);
     answer(&s, &j, QUEUE_FAILED, "550 no");
     assert_int_equal(list(&s).messages, 0);
-    assert_false(queue_admin_drop(s.tree.config, id, &n, &e));
-    assert_int_equal(e.kind, ERR_PERMANENT);
-    assert_false(queue_admin_retry(s.tree.config, id, &n, &e));
-    assert_true(queue_admin_retry(s.tree.config, QUEUE_ADMIN_ALL, &n, &e));
-    assert_int_equal(n, 0);
+    assert_int_equal(change(&s, QUEUE_ADMIN_DROP, BY_ID(id), ""), -1);
+    assert_int_equal(change(&s, QUEUE_ADMIN_RETRY, BY_ID(id), ""), -1);
+    assert_int_equal(change(&s, QUEUE_ADMIN_RETRY, ALL, ""), 0);
     scene_close(&s);
+}
+
+static void what_is_held_waits_for_its_release(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct job j;
+    scene_open(&s, "[queue]\nretry = 1h\n", 8);
+    int64_t id = enqueue_one(&s, "ana@example.org", "bob@example.net");
+    assert_true(take_job(&s, &j, WAIT_MS));
+    answer(&s, &j, QUEUE_DEFERRED, "450 later");
+    assert_int_equal(change(&s, QUEUE_ADMIN_HOLD, BY_ID(id), ""), 1);
+    assert_int_equal(change(&s, QUEUE_ADMIN_HOLD, BY_ID(id), ""), -1); /* it does not wait any more */
+    assert_int_equal(change(&s, QUEUE_ADMIN_RETRY, ALL, ""), 0);
+    assert_int_equal(list(&s).waiting, 0);
+    assert_int_equal(list(&s).messages, 1);
+    assert_false(take_job(&s, &j, NOT_MS));
+    assert_int_equal(change(&s, QUEUE_ADMIN_RELEASE, ALL, ""), 1);
+    assert_true(take_job(&s, &j, WAIT_MS));
+    /* Held while it is in flight: it is sent, and so it is not sent again when it is released. */
+    assert_int_equal(change(&s, QUEUE_ADMIN_HOLD, ALL, ""), 1);
+    answer(&s, &j, QUEUE_SENT, "250 ok");
+    assert_int_equal(list(&s).messages, 0);
+    scene_close(&s);
+}
+
+static void patterns_choose_recipients(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s, "", 0); /* relay takes nothing: all of them wait */
+    enqueue_one(&s, "ana@example.org", "bob@example.net");
+    enqueue_one(&s, "ana@example.org", "Carl@other.test");
+    enqueue_one(&s, "", "dora@sub.other.test");
+    struct queue_admin_filter by_sender = {.sender = "ANA@*"}, null = {.sender = ""};
+    struct queue_admin_filter by_recipient = {.recipient = "c?rl@*"},
+                              by_destination = {.destination = "*other.test"};
+    assert_int_equal(change(&s, QUEUE_ADMIN_HOLD, by_recipient, ""), 1);
+    assert_int_equal(list(&s).waiting, 2);
+    assert_int_equal(change(&s, QUEUE_ADMIN_RELEASE, by_destination, ""), 1);
+    assert_int_equal(change(&s, QUEUE_ADMIN_HOLD, by_destination, ""), 2);
+    assert_int_equal(change(&s, QUEUE_ADMIN_DROP, null, ""), 1);
+    assert_int_equal(list(&s).messages, 2);
+    assert_int_equal(change(&s, QUEUE_ADMIN_DROP, by_sender, ""), 2);
+    assert_int_equal(list(&s).messages, 0);
+    scene_close(&s);
+}
+
+static void a_redirection_asks_the_directory(void **state)
+{
+    (void)state;
+    struct scene s;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct queue_admin_message m;
+    struct err e = ERR_INIT;
+    scene_open(&s, "[queue]\nretry = 1h\n", 0);
+    int64_t id = enqueue_one(&s, "ana@example.org", "bob@example.net");
+    assert_int_equal(change(&s, QUEUE_ADMIN_REDIRECT, ALL, "zoe@elsewhere.test"), 1);
+    assert_true(queue_admin_show(s.tree.config, id, &a, &m, &e));
+    assert_int_equal(m.recipient_count, 1);
+    assert_true(str_eq(m.recipients[0].address, STR("zoe@elsewhere.test")));
+    assert_int_equal(change(&s, QUEUE_ADMIN_REDIRECT, ALL, "zoe@elsewhere.test"),
+                     0); /* it is there already */
+    scene_close(&s);
+}
+
+static void patterns_match(void **state)
+{
+    (void)state;
+    assert_true(queue_admin_matches("*", STR("")));
+    assert_true(queue_admin_matches("", STR("")));
+    assert_true(queue_admin_matches("*@*.test", STR("a@b.TEST")));
+    assert_true(queue_admin_matches("a*b*c", STR("aXbXbXc")));
+    assert_true(queue_admin_matches("???", STR("abc")));
+    assert_false(queue_admin_matches("", STR("a")));
+    assert_false(queue_admin_matches("?", STR("")));
+    assert_false(queue_admin_matches("a*b", STR("ab c")));
+    assert_false(queue_admin_matches("@b.test", STR("a@b.test")));
 }
 
 /* --- kill -9 --- */
@@ -644,6 +748,10 @@ int main(void)
         cmocka_unit_test(a_lost_relay_gives_its_jobs_back),
         cmocka_unit_test(nonsense_closes_the_channel),
         cmocka_unit_test(an_administrator_retries_and_drops),
+        cmocka_unit_test(what_is_held_waits_for_its_release),
+        cmocka_unit_test(patterns_choose_recipients),
+        cmocka_unit_test(a_redirection_asks_the_directory),
+        cmocka_unit_test(patterns_match),
         cmocka_unit_test(what_was_accepted_survives_being_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
