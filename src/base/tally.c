@@ -24,12 +24,15 @@ struct entry {
 
 struct shard {
     pthread_mutex_t lock; /* robust: who died with it held left numbers that are some */
-    struct entry sets[SETS][WAYS];
+    uint64_t
+        used[SETS / 64]; /* bits: sets that have had an entry. Even reading the others would take memory */
+    struct entry (*sets)[WAYS]; /* its own; the table lies at the same address in all processes */
 };
 
 struct tally {
     uint64_t secret;
     struct shard shards[SHARDS];
+    struct entry sets[SHARDS][SETS][WAYS];
 };
 
 struct tally *tally_new(void)
@@ -42,8 +45,10 @@ struct tally *tally_new(void)
     pthread_mutexattr_init(&attributes);
     pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
     pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-    for (size_t i = 0; i < SHARDS; i++)
+    for (size_t i = 0; i < SHARDS; i++) {
         pthread_mutex_init(&t->shards[i].lock, &attributes);
+        t->shards[i].sets = t->sets[i];
+    }
     pthread_mutexattr_destroy(&attributes);
     while (getrandom(&t->secret, sizeof t->secret, 0) != sizeof t->secret)
         continue; /* interrupted */
@@ -92,15 +97,20 @@ static void unlock(struct shard *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-static struct entry *set_of(struct shard *s, uint64_t key)
+static size_t set_of(uint64_t key)
 {
-    return s->sets[key / SHARDS % SETS];
+    return key / SHARDS % SETS;
+}
+
+static bool is_used(const struct shard *s, size_t set)
+{
+    return s->used[set / 64] >> set % 64 & 1;
 }
 
 static struct entry *find(struct shard *s, uint64_t key)
 {
-    struct entry *set = set_of(s, key);
-    for (size_t i = 0; i < WAYS; i++)
+    struct entry *set = s->sets[set_of(key)];
+    for (size_t i = 0; i < WAYS && is_used(s, set_of(key)); i++)
         if (set[i].key == key)
             return &set[i];
     return NULL;
@@ -117,7 +127,8 @@ static unsigned held(const struct entry *e)
 /* NULL: every place is held. */
 static struct entry *find_or_add(struct shard *s, uint64_t key, int64_t now_ms)
 {
-    struct entry *e = find(s, key), *set = set_of(s, key);
+    struct entry *e = find(s, key), *set = s->sets[set_of(key)];
+    s->used[set_of(key) / 64] |= UINT64_C(1) << set_of(key) % 64;
     for (size_t i = 0; i < WAYS && (!e || (e->key != key && e->key != 0)); i++)
         if (set[i].key == 0 || (held(&set[i]) == 0 && (!e || set[i].seen_ms < e->seen_ms)))
             e = &set[i];
@@ -133,9 +144,8 @@ void tally_join(struct tally *t, unsigned holder)
     for (uint64_t i = 0; i < SHARDS; i++) {
         struct shard *s = lock(t, i);
         for (size_t k = 0; k < SETS; k++)
-            for (size_t w = 0; w < WAYS; w++)
-                if (s->sets[k][w].key != 0) /* reading leaves pages that nobody used alone */
-                    s->sets[k][w].held[holder % TALLY_HOLDERS_MAX] = 0;
+            for (size_t w = 0; w < WAYS && is_used(s, k); w++)
+                s->sets[k][w].held[holder % TALLY_HOLDERS_MAX] = 0;
         unlock(s);
     }
 }

@@ -98,15 +98,14 @@ static const char *read_attribute(struct str name, struct str text, struct arena
 bool xclient_parse(struct str argument, struct arena *a, struct xclient *out, const char **why)
 {
     *out = (struct xclient){0};
-    *why = NULL;
-    if (argument.n == 0)
-        *why = "Name an attribute: NAME=VALUE";
-    while (!*why && argument.n > 0) {
+    *why = "Name an attribute: NAME=VALUE";
+    for (bool is_first = true; argument.n > 0 && (is_first || !*why);) {
         struct str word, value;
         str_cut(&argument, ' ', &word);
         if (word.n == 0) /* two spaces */
             continue;
         value = word;
+        is_first = false;
         *why =
             str_cut(&value, '=', &word) ? read_attribute(word, value, a, out) : "An attribute is NAME=VALUE";
     }

@@ -117,6 +117,7 @@ static void xclient_that_is_none(void **state)
     (void)state;
     static const char *const BAD[] = {
         "",
+        " ",
         "ADDR",
         "ADDR=",
         "ADDR=1.2.3",
