@@ -22,13 +22,14 @@ class Mta:
     folders = []    # below /var/spool or /var/lib: (path, owner, mode)
     start = ""      # what starts it, in the foreground
     takes_tls = True
+    is_faithful = True  # it leaves the header of what passes through as it is
 
     def __init__(self, network, host, domain):
         self.network, self.host, self.domain, self.address = network, host, domain, network.address[host]
         self.folder = network.folder / type(self).__name__.lower()
         self.etc, self.maildir = self.folder / "etc", self.folder / "home" / USER / "Maildir"
         self.ids = {name: 980 - i for i, name in enumerate([USER, *self.users])}
-        for folder in (self.etc, self.folder / "bin", *(self.maildir / d for d in ("new", "cur", "tmp"))):
+        for folder in (self.etc, self.folder / "work", self.folder / "bin", self.folder / "usr/bin", *(self.maildir / d for d in ("new", "cur", "tmp"))):
             folder.mkdir(parents=True)
         for name in ("passwd", "group"):
             text = "".join(l for l in pathlib.Path("/etc", name).read_text().splitlines(True) if l.split(":")[0] not in self.ids)
@@ -43,10 +44,10 @@ class Mta:
         sh("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
            f"/CN=mail.{domain}", "-keyout", str(self.folder / "key.pem"), "-out", str(self.folder / "cert.pem"))
         self.configure()
-        setup = ("mount -t overlay golub -o lowerdir=$R/usr:/usr /usr && mount -t overlay golub -o lowerdir=$D/etc:$R/etc:/etc /etc && "
+        setup = ("mount -t overlay golub -o lowerdir=$D/usr:$R/usr:/usr /usr && mount -t overlay golub -o lowerdir=$R/etc:/etc,upperdir=$D/etc,workdir=$D/work /etc && "
                  "mount -t tmpfs golub /var/spool && mount -t tmpfs golub /var/lib && mount -t tmpfs golub /run && " +
                  "".join(f"install -d -o {owner} -g {owner} -m {mode} {path} && " for path, owner, mode in self.folders))
-        self.process = subprocess.Popen(network.enter(host) + ["unshare", "-m", "sh", "-c", setup + self.start],
+        self.process = subprocess.Popen(network.enter(host) + ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c", setup + self.start],
                                         env=dict(os.environ, R=str(ROOT / f"build-peers-{self.package}" / "root"), D=str(self.folder)),
                                         stdin=subprocess.DEVNULL, stdout=open(self.folder / "log", "w"), stderr=subprocess.STDOUT,
                                         start_new_session=True)
@@ -215,4 +216,35 @@ match from src {self.address} for any action "there"
 """)
 
 
-MTAS = {"exim": Exim, "sendmail": Sendmail, "opensmtpd": OpenSMTPD}
+class Courier(Mta):
+    """It writes From and To, and what MIME says of the encoding, in its own way."""
+    is_faithful = False
+    package = "courier-mta"
+    users = ["courier"]
+    folders = ([("/var/lib/courier", "courier", "755"), ("/run/courier/authdaemon", "courier", "750"), ("/var/lib/courier/tmp", "courier", "770")]
+               + [(f"/var/lib/courier/{name}", "courier", "750") for name in ("allfilters", "filters", "msgq", "msgs", "track", "tmp/broken")])
+    start = ("chown -R root:courier /etc/courier && touch /etc/environment && makeuserdb && makealiases && makeacceptmailfor && makesmtpaccess && "
+             "authdaemond start; courier start; esmtpd start; exec sleep infinity")
+
+    def configure(self):
+        config = self.etc / "courier"
+        (config / "esmtpacceptmailfor.dir").mkdir(parents=True)
+        (config / "hosteddomains").mkdir()
+        source = ROOT / f"build-peers-{self.package}" / "root/etc/courier"
+        for name, text in {
+                "me": f"mail.{self.domain}\n", "locals": f"{self.domain}\n", "defaultdomain": f"{self.domain}\n",
+                "esmtpacceptmailfor": f"{self.domain}\n", "dsnfrom": f"postmaster@{self.domain}\n", "sizelimit": f"{MESSAGE_MAX}\n",
+                "esmtpd.pem": (self.folder / "key.pem").read_text() + (self.folder / "cert.pem").read_text(),
+                "smtpaccess/default": f"{self.address}\tallow,RELAYCLIENT\n",
+                "userdb": f"{USER}\tuid={self.ids[USER]}|gid={self.ids[USER]}|home={self.maildir.parent}|shell=/bin/sh\n",
+                "authdaemonrc": (source / "authdaemonrc").read_text() + 'authmodulelist="authuserdb"\n',
+                "retryalpha": "1\n", "retrybeta": "1\n", "retrygamma": "1\n", "bofh": "opt BOFHBADMIME=accept\n",
+                "esmtpd": (source / "esmtpd").read_text() + f"ADDRESS={self.address}\nTARPIT=0\nBOFHCHECKDNS=0\nTLS_DHPARAMS=\n"}.items():
+            (config / name).parent.mkdir(exist_ok=True)
+            (config / name).write_text(text)
+        (config / "userdb").chmod(0o600)
+        (self.folder / "usr/bin/makedat").symlink_to("/usr/lib/courier/makedat")  # which an installation would make
+        (config / "esmtpd.pem").chmod(0o640)
+
+
+MTAS = {"exim": Exim, "sendmail": Sendmail, "opensmtpd": OpenSMTPD, "courier": Courier}

@@ -56,6 +56,14 @@ def mta(request, network):
     one.stop()
 
 
+def same(mta, got, sent):
+    """All of the messages, byte for byte but for trace headers, or what is left alone by one that rewrites headers."""
+    def key(raw):
+        raw = without_trace(raw)
+        return raw if mta.is_faithful else (re.search(rb"^Message-ID: .*\n", raw, re.M | re.I)[0].lower(), raw.split(b"\n\n", 1)[1])
+    return sorted(map(key, got)) == sorted(map(key, sent))
+
+
 def letter(mta, way, body):
     head = message(f"{way} {mta.domain} {body}", "a@near.test", f"{USER}@{mta.domain}").encode().split(b"\r\n\r\n")[0]
     return head + b"\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + BODIES[body]
@@ -67,8 +75,7 @@ def test_golub_to_the_other(network, golub, mta):
         for body in BODIES:
             s.sendmail("ana@near.test", [f"{USER}@{mta.domain}"], letter(mta, "to", body).replace(b"a@near", b"ana@near"), ["BODY=8BITMIME"])
     wait_for(f"{mta.domain} has all", lambda: len(mta.messages()) == len(BODIES), SECONDS, 0.2)
-    got = sorted(map(without_trace, mta.messages()))
-    assert got == sorted(without_trace(letter(mta, "to", body).replace(b"a@near", b"ana@near")) for body in BODIES)
+    assert same(mta, mta.messages(), [letter(mta, "to", body).replace(b"a@near", b"ana@near") for body in BODIES])
     if mta.takes_tls:
         assert all(b"ESMTPS" in m.upper() or b"TLSV1" in m.upper() for m in mta.messages()), "over STARTTLS"
 
@@ -83,7 +90,7 @@ def test_the_other_to_golub(network, golub, mta):
             found = [m for m in inbox(golub, "ana") if f"Subject: from {mta.domain} ".encode() in m]
         return found if len(found) == len(BODIES) else None
     found = wait_for("golub has all", look, SECONDS, 0.5)
-    assert sorted(map(without_trace, found)) == sorted(without_trace(letter(mta, "from", body)) for body in BODIES)
+    assert same(mta, found, [letter(mta, "from", body) for body in BODIES])
     assert all(b"with ESMTPS id" in m for m in found), "over STARTTLS"
 
 
