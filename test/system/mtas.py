@@ -11,6 +11,7 @@ from harness import ROOT, wait_for
 from network import PREFIX, sh
 
 USER = "boris"
+UTF8_USER = "бранко"  # Exim's, with the same maildir
 CLOSE_SECONDS = 20
 MESSAGE_MAX = 52428800
 
@@ -70,12 +71,9 @@ class Mta:
         return [f.read_bytes() for f in (self.maildir / "new").glob("*")]
 
     def stop(self):
-        for how in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, how)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(CLOSE_SECONDS)
-                break
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # and with it its processes, wherever they went
+        self.process.wait(CLOSE_SECONDS)
 
 
 class Exim(Mta):
@@ -90,8 +88,8 @@ class Exim(Mta):
         (self.etc / "exim4").mkdir()
         (self.etc / "exim4/exim4.conf").write_text(f"""
 primary_hostname = mail.{self.domain}
-domainlist ours = {self.domain}
-local_interfaces = <; {self.address}
+domainlist ours = {self.domain} : six.{self.domain}
+local_interfaces = <; {self.address} ; {self.network.address6[self.host]}
 spool_directory = /var/spool/exim4
 log_file_path = {self.folder}/logs/%slog
 message_size_limit = {MESSAGE_MAX}
@@ -109,10 +107,10 @@ acl_smtp_rcpt = rcpt
 begin acl
 rcpt:
   accept domains = +ours
-         local_parts = {USER}
+         local_parts = {USER} : {UTF8_USER}
   deny   domains = +ours
          message = 5.1.1 nobody of that name
-  accept hosts = {self.address}
+  accept hosts = <; {self.address} ; {self.network.address6[self.host]}
   deny   message = 5.7.1 relaying denied
 begin routers
 here:

@@ -12,6 +12,7 @@ import peers
 from harness import wait_for
 
 PREFIX = "10.77.0."
+PREFIX6 = "fd77::"
 libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 
@@ -29,6 +30,7 @@ class Network:
         self.folder, self.id = pathlib.Path(tempfile.mkdtemp(prefix="golub-net-")), f"golub{os.getpid()}"
         self.folder.chmod(0o755)  # Postfix gives up root
         self.address = {name: PREFIX + str(i + 2) for i, name in enumerate(hosts)}
+        self.address6 = {name: PREFIX6 + str(i + 2) for i, name in enumerate(hosts)}
         self.processes = []
         try:
             self.build()
@@ -52,6 +54,7 @@ class Network:
             sh("ip", "-n", dns, "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", space)
             sh("ip", "-n", dns, "link", "set", name, "master", "bridge", "up")
             sh("ip", "-n", space, "address", "add", address + "/24", "dev", "eth0")
+            sh("ip", "-n", space, "address", "add", self.address6[name] + "/64", "dev", "eth0", "nodad")
             for link in ("lo", "eth0"):
                 sh("ip", "-n", space, "link", "set", link, "up")
 

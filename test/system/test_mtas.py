@@ -32,7 +32,8 @@ def without_trace(raw):
 def network():
     network = Network("near", *MTAS)
     try:
-        network.serve_dns("".join(f"{name} MX 10 mail.{name}\nmail.{name} A {address}\n" for name, address in network.address.items()))
+        network.serve_dns("".join(f"{name} MX 10 mail.{name}\nmail.{name} A {network.address[name]}\n"
+                                  f"six.{name} MX 10 mail6.{name}\nmail6.{name} AAAA {network.address6[name]}\n" for name in network.address))
         yield network
     finally:
         network.remove()
@@ -41,10 +42,12 @@ def network():
 @pytest.fixture(scope="module")
 def golub(network):
     golub = Golub(domain="near.test", hostname="mail.near.test", prefix=network.enter("near"),
-                  config=f"[listen]\naddress = {network.address['near']} 127.0.0.1\nport_base = 0\n[dns]\nserver = 10.77.0.1\n"
+                  config=f"[listen]\naddress = {network.address['near']} {network.address6['near']} 127.0.0.1\nport_base = 0\n[dns]\nserver = 10.77.0.1\n"
                          "[login]\nplain_on_loopback = yes\n[queue]\nretry = 2s\nretry_most = 2s\n")
     golub.base = 0
     golub.account("ana")
+    golub.command("domain", "add", "six.near.test")
+    golub.command("address", "add", "ana@six.near.test", "ana@near.test")
     with golub:
         yield golub
 
@@ -105,3 +108,36 @@ def test_a_refusal_is_told_to_the_sender(network, golub, mta):
             return next((m for m in inbox(golub, "ana") if b"multipart/report" in m and f"rfc822; stranger@{mta.domain}".encode() in m.lower()), None)
     report = wait_for("a report", look, SECONDS, 0.2)
     assert b"action: failed" in report.lower() and re.search(rb"\nStatus: 5\.\d\.\d+", report)
+
+
+@pytest.fixture(scope="module")
+def exim(network):
+    one = MTAS["exim"](network, "exim", "exim.test")
+    yield one
+    one.stop()
+
+
+def submit(network, sender, to, text):
+    with network.inside("near"), smtplib.SMTP("127.0.0.1", 587, "client.test", timeout=60) as s:
+        s.login("ana@near.test", "secret password")
+        s.sendmail(sender, [to], text)
+
+
+def hear(network, host, address, sender, to, text):
+    with network.inside(host), smtplib.SMTP(address, 25, "client.test", timeout=60) as s:
+        s.sendmail(sender, [to], text)
+
+
+def has(network, golub, line):
+    def look():
+        with network.inside("near"):
+            return next((m for m in inbox(golub, "ana") if line in m), None)
+    return wait_for("golub has it", look, SECONDS, 0.2)
+
+
+def test_hosts_that_have_ipv6_only(network, golub, exim):
+    submit(network, "ana@near.test", f"{USER}@six.exim.test", message("over six", "ana@near.test", f"{USER}@six.exim.test"))
+    got = wait_for("Exim has it", lambda: next((m for m in exim.messages() if b"Subject: over six" in m), None), SECONDS, 0.2)
+    assert f"[{network.address6['near']}]".encode() in got
+    hear(network, "exim", network.address6["exim"], f"{USER}@exim.test", "ana@six.near.test", message("back over six", f"{USER}@exim.test", "ana@six.near.test"))
+    assert f"[{network.address6['exim']}]".encode() in has(network, golub, b"Subject: back over six").replace(b"IPv6:", b"")
