@@ -33,9 +33,10 @@ struct proxied *proxied_new(struct loop *l, proxied_fn *ready, void *context)
     return all;
 }
 
-/* Its descriptor is the caller's. */
-static void forget(struct arrival *a)
+/* Returns its descriptor, which is the caller's. */
+static int forget(struct arrival *a)
 {
+    int fd = a->connection.fd;
     loop_unwatch(a->watch);
     if (a->timer)
         loop_timer_cancel(a->timer);
@@ -45,22 +46,20 @@ static void forget(struct arrival *a)
     a->all->count--;
     buf_free(&a->header);
     free(a);
+    return fd;
 }
 
 static void refuse(struct arrival *a, const char *why)
 {
     LOG_WARNING("gate.no-proxy-header", F_C("peer", a->connection.peer), F_C("why", why),
                 F_C("service", service_name(a->connection.service)));
-    close(a->connection.fd);
-    forget(a);
+    close(forget(a));
 }
 
 void proxied_free(struct proxied *all)
 {
-    while (all->list) {
-        close(all->list->connection.fd);
-        forget(all->list);
-    }
+    while (all->list)
+        close(forget(all->list));
     free(all);
 }
 

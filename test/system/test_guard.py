@@ -1,6 +1,8 @@
 """Whose connection it is, when a proxy or a filter stands in front (PROXY with HAProxy, XCLIENT with swaks), and what
 strangers and users meet that go too far. The strangers are named by the one or the other."""
 import imaplib
+import os
+import signal
 import smtplib
 import socket
 import struct
@@ -36,13 +38,14 @@ SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
 @pytest.fixture(scope="module")
 def golub():
-    server = Golub(config=CONFIG)
+    server = Golub(config=CONFIG + "[server]\nworkers = 2\n")
     server.account("ana", "ana's password")
     server.account("branko", "branko's password")
     server.account("vesna", "vesna's password")
     server.command("address", "add", "postmaster@example.test", "vesna@example.test")
     with server:
         yield server
+        assert "role.died" not in server.read_log()
 
 
 def dial(golub, service, source=PROXY):
@@ -289,6 +292,34 @@ def test_an_address_holds_so_many_connections(golub):
     wait_for("room again", has_room)
     for w in held:
         w.socket.close()
+
+
+def test_when_room_is_short_known_senders_go_first(golub):
+    """Of 8 sessions in two processes strangers get 3 each."""
+    with stranger(golub, "smtp", "203.0.113.8") as w:
+        send(w, "known.test")
+    before, at = golub.conf.read_text(), len(golub.read_log())
+    golub.conf.write_text(before + "\n[smtp]\nsessions = 8\n")
+    os.kill(golub.process.pid, signal.SIGHUP)
+    wait_for("reloaded", lambda: " reloaded " in golub.read_log(at))
+    held = []
+    try:
+        def is_turned_away():  # each process learns of the new config when it does
+            held.append(stranger(golub, "smtp", f"198.18.{len(held)}.1"))
+            began = time.monotonic()
+            code, text = held[-1].reply()
+            assert code == 220 or (code == 421 and b"go first" in text), text
+            return code == 421 and time.monotonic() - began < 0.5
+        wait_for("strangers are turned away", is_turned_away)
+        for address in ("203.0.113.8", "203.0.113.8"):
+            held.append(stranger(golub, "smtp", address))
+            assert held[-1].reply()[0] == 220
+    finally:
+        for w in held:
+            w.socket.close()
+        golub.conf.write_text(before)
+        os.kill(golub.process.pid, signal.SIGHUP)
+        wait_for("reloaded", lambda: golub.read_log(at).count(" reloaded ") == 2)
 
 
 # --- users ---
