@@ -1,70 +1,18 @@
 /* golub check: the DNS records of the server and its domains, asked as the server itself asks. */
 #include "base/arena.h"
-#include "base/clock.h"
 #include "command/check.h"
+#include "command/question.h"
 #include "command/records.h"
 #include "dns/dns.h"
 #include "dns/resolver.h"
 
-#include <arpa/inet.h>
-#include <poll.h>
 #include <string.h>
 #include <unbound.h>
-
-#define PATIENCE_MS (10 * 1000) /* for all questions together: a report is wanted, not the last word */
-#define CLASS_IN    1
-
-/* One question; its answer comes by answered(). */
-struct question {
-    const char *name;
-    int type;
-    int id;
-    bool is_done;
-    struct ub_result *result; /* NULL: no answer */
-};
-
-static void answered(void *context, int error, struct ub_result *result)
-{
-    struct question *q = context;
-    q->is_done = true;
-    q->result = error == 0 ? result : NULL;
-}
-
-static void ask_all(struct ub_ctx *ctx, struct question *q, size_t n)
-{
-    struct deadline d = deadline_in(PATIENCE_MS);
-    struct pollfd p = {.fd = ub_fd(ctx), .events = POLLIN};
-    for (size_t i = 0; i < n; i++)
-        if (ub_resolve_async(ctx, q[i].name, q[i].type, CLASS_IN, &q[i], answered, &q[i].id) != 0)
-            q[i].is_done = true;
-    for (size_t done = 0; done < n && !deadline_passed(d);) {
-        if (poll(&p, 1, deadline_left_ms(d)) > 0)
-            ub_process(ctx);
-        for (done = 0; done < n && q[done].is_done;)
-            done++;
-    }
-    for (size_t i = 0; i < n; i++)
-        if (!q[i].is_done)
-            ub_cancel(ctx, q[i].id);
-}
-
-static bool has_answer(const struct question *q)
-{
-    return q->result && (q->result->rcode == 0 || q->result->rcode == 3) && !q->result->bogus;
-}
-
-static size_t count(const struct question *q)
-{
-    size_t n = 0;
-    while (has_answer(q) && q->result->havedata && q->result->data[n])
-        n++;
-    return n;
-}
 
 /* A TXT record that begins so. Its strings stand one after another, each behind its length. */
 static bool has_text(const struct question *q, struct str start)
 {
-    for (size_t i = 0; i < count(q); i++) {
+    for (size_t i = 0; i < question_count(q); i++) {
         struct str rdata = str_from(q->result->data[i], (size_t)q->result->len[i]);
         if (str_starts_nocase(str_from_offset(rdata, 1), start))
             return true;
@@ -89,7 +37,7 @@ static bool names_host(struct str rdata, struct str host)
 
 static bool mx_names(const struct question *mx, struct str host)
 {
-    for (size_t i = 0; i < count(mx); i++)
+    for (size_t i = 0; i < question_count(mx); i++)
         if (names_host(str_from(mx->result->data[i], (size_t)mx->result->len[i]), host))
             return true;
     return false;
@@ -97,39 +45,39 @@ static bool mx_names(const struct question *mx, struct str host)
 
 static void say_mx(const struct question *mx, struct str host)
 {
-    if (!has_answer(mx))
+    if (!question_answered(mx))
         check_say(CHECK_WARNING, "DNS: no answer for the MX record of %s: is the network up?", mx->name);
     else if (mx_names(mx, host))
         check_say(CHECK_OK, "DNS: the MX record of %s names %.*s", mx->name, STR_ARGS(host));
     else
-        check_say(CHECK_WARNING,
-                  "DNS: no MX record of %s names %.*s, so no mail comes here: golub domain records %s",
+        check_say(CHECK_WARNING, "DNS: no MX record of %s names %.*s, so no mail comes here: golub dns %s",
                   mx->name, STR_ARGS(host), mx->name);
 }
 
 static void say_text(const struct question *q, struct str start, const char *what, const char *domain)
 {
-    if (!has_answer(q))
+    if (!question_answered(q))
         return; /* said once for the MX record */
     if (has_text(q, start))
         check_say(CHECK_OK, "DNS: %s has %s", domain, what);
     else
         check_say(CHECK_WARNING,
-                  "DNS: %s has no %s at %s, so other servers trust its mail less: golub domain records %s",
-                  domain, what, q->name, domain);
+                  "DNS: %s has no %s at %s, so other servers trust its mail less: golub dns %s", domain, what,
+                  q->name, domain);
 }
 
 static void say_addresses(const struct question *a, const struct question *aaaa, struct str host)
 {
-    if (!has_answer(a) && !has_answer(aaaa))
+    if (!question_answered(a) && !question_answered(aaaa))
         check_say(CHECK_WARNING, "DNS: no answer for the addresses of %.*s", STR_ARGS(host));
-    else if (count(a) + count(aaaa) == 0)
+    else if (question_count(a) + question_count(aaaa) == 0)
         check_say(CHECK_WARNING,
                   "DNS: %.*s has no address: publish an A record, AAAA too where there is IPv6",
                   STR_ARGS(host));
     else
-        check_say(CHECK_OK, "DNS: %.*s has %zu address%s", STR_ARGS(host), count(a) + count(aaaa),
-                  count(a) + count(aaaa) == 1 ? "" : "es");
+        check_say(CHECK_OK, "DNS: %.*s has %zu address%s", STR_ARGS(host),
+                  question_count(a) + question_count(aaaa),
+                  question_count(a) + question_count(aaaa) == 1 ? "" : "es");
 }
 
 enum { ASK_MX, ASK_SPF, ASK_DKIM, ASK_DMARC, ASKS_A_DOMAIN };
@@ -154,7 +102,7 @@ void check_dns(const struct config *c, const struct directory_domain *domains, s
                                          .type = DNS_TXT};
         of[ASK_DMARC] = (struct question){.name = arena_printf(&a, "_dmarc.%s", name).p, .type = DNS_TXT};
     }
-    ask_all(ctx, q, 2 + n * ASKS_A_DOMAIN);
+    questions_ask(ctx, q, 2 + n * ASKS_A_DOMAIN);
     say_addresses(&q[0], &q[1], c->hostname);
     of = q + 2;
     for (size_t i = 0; i < n; i++, of += ASKS_A_DOMAIN) {

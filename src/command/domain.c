@@ -6,12 +6,6 @@
 
 #include <stdio.h>
 
-static bool print_records(const struct command_run *r, struct str domain, struct err *e)
-{
-    CLEAN_FREE char *certificate = mem_copy_c(r->config->tls_certificate.p, r->config->tls_certificate.n);
-    return records_print(domain, r->config->hostname, r->config->data, certificate, e);
-}
-
 int run_domain_add(struct command_run *r)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
@@ -23,7 +17,7 @@ int run_domain_add(struct command_run *r)
     if (!directory_domain_read(str_from_c(r->argv[0]), &a, &name, &e) ||
         !(db = command_open_directory(r, &e)) || !directory_domain_add(db, name, &e))
         return command_fail(&e);
-    printf("added %.*s; golub domain records %.*s prints what DNS needs\n", STR_ARGS(name), STR_ARGS(name));
+    printf("added %.*s; golub dns %.*s prints what DNS needs\n", STR_ARGS(name), STR_ARGS(name));
     return COMMAND_DONE;
 }
 
@@ -53,7 +47,8 @@ int run_domain_records(struct command_run *r)
     struct str name;
     if (!command_has_arguments(r, 1, 1))
         return COMMAND_MISUSED;
-    if (!directory_domain_read(str_from_c(r->argv[0]), &a, &name, &e) || !print_records(r, name, &e))
+    if (!directory_domain_read(str_from_c(r->argv[0]), &a, &name, &e) ||
+        !records_print(r->config, name, false, &e))
         return command_fail(&e);
     return COMMAND_DONE;
 }

@@ -202,9 +202,13 @@ static bool make_server(struct init *init, struct err *e)
 static bool print_result(struct init *init, struct err *e)
 {
     struct str d = init->domain;
-    printf("A server for %.*s is in %s. Publish in DNS (golub domain records %.*s prints it again):\n\n",
-           STR_ARGS(d), init->dir, STR_ARGS(d));
-    if (!records_print(d, init->hostname, str_from_c(init->dir), below(init, "tls/server.pem"), e))
+    printf("A server for %.*s is in %s. Publish in DNS (golub dns %.*s prints it again):\n\n", STR_ARGS(d),
+           init->dir, STR_ARGS(d));
+    const struct config *c = config_load(below(init, "golub.conf"), e);
+    bool printed = c && records_print(c, d, false, e);
+    if (c)
+        config_free(c);
+    if (!printed)
         return false;
     printf("\nNext:\n"
            "  golub -c %s/golub.conf account add NAME@%.*s\n"

@@ -11,7 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TXT_STRING_MAX 255 /* RFC 1035 section 3.3.14: a longer text is cut into strings */
+#define TXT_STRING_MAX    255          /* RFC 1035 section 3.3.14: a longer text is cut into strings */
+#define STS_AGE_S         (28 * 86400) /* RFC 8461 section 3.2 speaks of weeks; a mistake must be outlived too */
+#define STS_TESTING_AGE_S 86400
+#define STS_ID_BYTES      8 /* of a hash */
 
 /* The SubjectPublicKeyInfo of a key, in DER. */
 static bool add_public_key(struct buf *out, EVP_PKEY *key)
@@ -73,10 +76,126 @@ static bool tlsa_record(const char *path, struct arena *a, struct str *out, stru
     return true;
 }
 
-static void print_name(const char *prefix, struct str domain, const char *type)
+/* --- the records --- */
+
+struct list {
+    struct arena *arena;
+    struct record *records;
+    size_t n;
+};
+
+static void add(struct list *l, const char *remark, struct str name, enum dns_type type, struct str data,
+                enum record_match match)
 {
-    int n = printf("%s%.*s.", prefix, STR_ARGS(domain));
-    printf("%*s %-5s ", n < 40 ? 40 - n : 0, "", type);
+    if (l->n < RECORDS_MAX)
+        l->records[l->n++] = (struct record){remark, name, type, data, match};
+}
+
+static struct str below(struct list *l, const char *label, struct str domain)
+{
+    return arena_printf(l->arena, "%s.%.*s", label, STR_ARGS(domain));
+}
+
+/* RFC 6186, RFC 8314: TLS from the first byte is better than STARTTLS, IMAP better than POP3. */
+static const struct {
+    enum service service;
+    const char *label;
+    unsigned priority;
+} CLIENTS[] = {
+    {SERVICE_SUBMISSIONS, "_submissions._tcp", 0},
+    {SERVICE_SUBMISSION, "_submission._tcp", 10},
+    {SERVICE_IMAPS, "_imaps._tcp", 0},
+    {SERVICE_IMAP, "_imap._tcp", 10},
+    {SERVICE_POP3S, "_pop3s._tcp", 20},
+    {SERVICE_POP3, "_pop3._tcp", 30},
+};
+
+static bool is_served(const struct config *c, enum service service)
+{
+    for (size_t i = 0; i < c->listener_count; i++)
+        if (c->listeners[i].service == service)
+            return true;
+    return false;
+}
+
+static void add_clients(struct list *l, const struct config *c, struct str domain)
+{
+    const char *remark = "where mail clients find the server by themselves";
+    for (size_t i = 0; i < sizeof CLIENTS / sizeof *CLIENTS; i++) {
+        if (!is_served(c, CLIENTS[i].service))
+            continue;
+        add(l, remark, below(l, CLIENTS[i].label, domain), DNS_SRV,
+            arena_printf(l->arena, "%u 1 %u %.*s", CLIENTS[i].priority, service_port(CLIENTS[i].service),
+                         STR_ARGS(c->hostname)),
+            RECORD_EXACT);
+        remark = NULL;
+    }
+}
+
+struct str records_sts_policy(const struct config *c, bool is_enforced, struct arena *a)
+{
+    return arena_printf(a, "version: STSv1\r\nmode: %s\r\nmx: %.*s\r\nmax_age: %d\r\n",
+                        is_enforced ? "enforce" : "testing", STR_ARGS(c->hostname),
+                        is_enforced ? STS_AGE_S : STS_TESTING_AGE_S);
+}
+
+/* An id that changes with the policy, as RFC 8461 section 3.1 asks. */
+static struct str sts_record(const struct config *c, bool is_enforced, struct arena *a)
+{
+    struct str policy = records_sts_policy(c, is_enforced, a);
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    char hex[2 * STS_ID_BYTES + 1];
+    SHA256((const unsigned char *)policy.p, policy.n, hash);
+    str_write_hex(hash, STS_ID_BYTES, hex);
+    return arena_printf(a, "v=STSv1; id=%s;", hex);
+}
+
+bool records_make(const struct config *c, struct str domain, bool is_enforced, struct arena *a,
+                  struct record *records, size_t *n, struct err *e)
+{
+    struct list l = {.arena = a, .records = records};
+    struct str dkim, tlsa, host = c->hostname;
+    if (!dkim_record(arena_printf(a, "%.*s/dkim/" DKIM_SELECTOR ".key", STR_ARGS(c->data)).p, a, &dkim, e) ||
+        !tlsa_record(arena_copy_c(a, c->tls_certificate), a, &tlsa, e))
+        return false;
+    add(&l, "the domain's mail comes to this server", domain, DNS_MX,
+        arena_printf(a, "10 %.*s", STR_ARGS(host)), RECORD_EXACT);
+    add(&l, "the server's own name: its addresses here, and the same name in the reverse zone of each", host,
+        DNS_A, STR("the IPv4 address of this machine"), RECORD_ANY);
+    add(&l, NULL, host, DNS_AAAA, STR("the IPv6 address of this machine, if it has one"), RECORD_OPTIONAL);
+    add(&l, "who may send as the domain: only the servers of its MX records", domain, DNS_TXT,
+        STR("v=spf1 mx -all"), RECORD_VERSION);
+    add(&l, "the key for signatures", below(&l, DKIM_SELECTOR "._domainkey", domain), DNS_TXT, dkim,
+        RECORD_EXACT);
+    add(&l, "reports about mail that claims to be from the domain; later p=quarantine or p=reject",
+        below(&l, "_dmarc", domain), DNS_TXT,
+        arena_printf(a, "v=DMARC1; p=none; rua=mailto:postmaster@%.*s", STR_ARGS(domain)), RECORD_VERSION);
+    add(&l, "other servers demand TLS (MTA-STS): the policy's file is shown below",
+        below(&l, "_mta-sts", domain), DNS_TXT, sts_record(c, is_enforced, a), RECORD_VERSION);
+    add(&l, NULL, below(&l, "mta-sts", domain), DNS_A,
+        STR("the address of the web server that has the policy's file"), RECORD_ANY);
+    add(&l, "other servers report whether TLS worked: golub tls-report reads that",
+        below(&l, "_smtp._tls", domain), DNS_TXT,
+        arena_printf(a, "v=TLSRPTv1; rua=mailto:postmaster@%.*s", STR_ARGS(domain)), RECORD_VERSION);
+    add_clients(&l, c, domain);
+    add(&l, "only in a zone signed with DNSSEC: other servers insist on this certificate's key",
+        below(&l, "_25._tcp", host), DNS_TLSA, arena_printf(a, "3 1 1 %.*s", STR_ARGS(tlsa)), RECORD_EXACT);
+    *n = l.n;
+    return true;
+}
+
+/* --- printing --- */
+
+const char *records_type_name(enum dns_type type)
+{
+    switch (type) {
+    case DNS_A: return "A";
+    case DNS_AAAA: return "AAAA";
+    case DNS_MX: return "MX";
+    case DNS_SRV: return "SRV";
+    case DNS_TLSA: return "TLSA";
+    default: return "TXT";
+    }
 }
 
 static void print_txt(struct str text)
@@ -86,38 +205,34 @@ static void print_txt(struct str text)
     putchar('\n');
 }
 
-bool records_print(struct str domain, struct str hostname, struct str data, const char *certificate,
-                   struct err *e)
+static void print_record(const struct record *r)
+{
+    if (r->remark)
+        printf("; %s\n", r->remark);
+    int n = printf("%.*s.", STR_ARGS(r->name));
+    printf("%*s %-5s ", n < 40 ? 40 - n : 0, "", records_type_name(r->type));
+    if (r->type == DNS_TXT)
+        print_txt(r->data);
+    else
+        printf("%.*s%s\n", STR_ARGS(r->data), r->type == DNS_MX || r->type == DNS_SRV ? "." : "");
+}
+
+bool records_print(const struct config *c, struct str domain, bool is_enforced, struct err *e)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct str dkim, tlsa;
-    if (!dkim_record(arena_printf(&a, "%.*s/dkim/" DKIM_SELECTOR ".key", STR_ARGS(data)).p, &a, &dkim, e) ||
-        !tlsa_record(certificate, &a, &tlsa, e))
+    struct record *records = ARENA_ARRAY(&a, struct record, RECORDS_MAX);
+    size_t n;
+    if (!records_make(c, domain, is_enforced, &a, records, &n, e))
         return false;
-    printf("; the domain's mail comes to this server\n");
-    print_name("", domain, "MX");
-    printf("10 %.*s.\n", STR_ARGS(hostname));
-    printf("; the server's own name: its addresses here, and the same name in the reverse zone of each\n");
-    print_name("", hostname, "A");
-    printf("the IPv4 address of this machine\n");
-    print_name("", hostname, "AAAA");
-    printf("the IPv6 address of this machine, if it has one\n");
-    printf("; who may send as the domain: only the servers of its MX records\n");
-    print_name("", domain, "TXT");
-    print_txt(STR("v=spf1 mx -all"));
-    printf("; the key for signatures\n");
-    print_name(DKIM_SELECTOR "._domainkey.", domain, "TXT");
-    print_txt(dkim);
-    printf("; reports about mail that claims to be from the domain; later p=quarantine or p=reject\n");
-    print_name("_dmarc.", domain, "TXT");
-    print_txt(arena_printf(&a, "v=DMARC1; p=none; rua=mailto:postmaster@%.*s", STR_ARGS(domain)));
-    printf("; where mail clients find the server by themselves\n");
-    print_name("_imaps._tcp.", domain, "SRV");
-    printf("0 1 993 %.*s.\n", STR_ARGS(hostname));
-    print_name("_submissions._tcp.", domain, "SRV");
-    printf("0 1 465 %.*s.\n", STR_ARGS(hostname));
-    printf("; only in a zone signed with DNSSEC: other servers insist on this certificate's key\n");
-    print_name("_25._tcp.", hostname, "TLSA");
-    printf("3 1 1 %.*s\n", STR_ARGS(tlsa));
+    for (size_t i = 0; i < n; i++)
+        print_record(&records[i]);
+    struct str rest = records_sts_policy(c, is_enforced, &a), line;
+    printf(
+        "; the file https://mta-sts.%.*s/.well-known/mta-sts.txt (text/plain, by a public certificate)%s:\n",
+        STR_ARGS(domain), is_enforced ? "" : ";\n; once reports show no failures: golub dns --enforce");
+    while (rest.n > 0) {
+        str_cut(&rest, '\n', &line);
+        printf(";   %.*s\n", STR_ARGS(str_trim(line)));
+    }
     return true;
 }

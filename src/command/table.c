@@ -85,6 +85,14 @@ const struct command COMMANDS[] = {
     {"domain list", "", "list our domains", "", NEEDS_DATA, run_domain_list},
     {"domain records", "DOMAIN", "print the DNS records to publish for a domain", "", NEEDS_CONFIG,
      run_domain_records},
+    {"dns", "[DOMAIN] [--check] [--enforce]", "print what to publish in DNS for a domain, or compare",
+     "Every record, as a zone file with remarks, and the policy file of MTA-STS with its place. Without "
+     "DOMAIN\n"
+     "for all of ours.\n\n"
+     "  --check    compare with what DNS says; what is missing or wrong makes the exit code 1\n"
+     "  --enforce  MTA-STS in mode enforce: other servers then refuse to send without TLS that is proven.\n"
+     "             Else testing: they only report\n",
+     NEEDS_DATA, run_dns},
     {"domain remove", "DOMAIN", "receive no more mail for a domain",
      "Its accounts and addresses must be gone. The first domain stays: its postmaster must exist.\n",
      NEEDS_DATA, run_domain_remove},
@@ -146,6 +154,17 @@ const struct command COMMANDS[] = {
      "Where ADDRESS leads is looked up as for mail that comes in. What is under way at this moment may still "
      "reach\nits old recipient. " ABOUT_QUEUE_FILTER,
      NEEDS_DATA, run_queue_redirect},
+    {"tls-report list", "", "what TLS was like with other servers, and whether they were told",
+     "A line a domain and day: sessions that were good, those that failed, and whether the domain got the\n"
+     "report that it asks for (RFC 8460). Kept for two weeks.\n",
+     NEEDS_DATA, run_tls_report_list},
+    {"tls-report send", "[DOMAIN]", "send reports of today now, not when the day is over", "", NEEDS_DATA,
+     run_tls_report_send},
+    {"tls-report", "FILE...", "summarise a report about TLS that another server sent",
+     "FILE is the message that came to the address of our record at _smtp._tls, or the report that is "
+     "attached\n"
+     "to it, as JSON or packed; - is standard input.\n",
+     NEEDS_NOTHING, run_tls_report},
     {"trace",
      "ADDRESS | @DOMAIN | MESSAGE-ID | QUEUE-ID | DELIVERY-ID [--since WHEN] [--until WHEN] [--limit "
      "N] [--json]",

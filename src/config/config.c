@@ -541,6 +541,8 @@ static const struct setting SETTINGS[] = {
     {"listen", "proxy", take_networks, IN_CONFIG(proxy_networks)},
     {"tls", "certificate", take_path, IN_CONFIG(tls_certificate)},
     {"tls", "key", take_path, IN_CONFIG(tls_key)},
+    {"tls", "reports", take_yes, IN_CONFIG(sends_tls_reports)},
+    {"tls", "sts_port", take_count, IN_CONFIG(sts_port)},
     {"tls", "authorities", take_path, IN_CONFIG(tls_authorities)},
     {"storage", "postgresql", take_postgresql, IN_CONFIG(storage_postgresql)},
     {"storage", "connections", take_connections, IN_CONFIG(storage_connections)},
@@ -746,6 +748,8 @@ const struct config *config_parse(struct str text, const char *where, struct err
         .workers = cores(),
         .lmtp_mode = 0660,
         .lmtp_group = STR(""),
+        .sts_port = 443,
+        .sends_tls_reports = true,
         .tls_authorities = STR("/etc/ssl/certs/ca-certificates.crt"),
         .storage_connections =
             8, /* a write of a commit each on the way; PostgreSQL has 100 in all as a rule */

@@ -89,6 +89,8 @@ struct config {
     struct str tls_certificate, tls_key; /* PEM paths, absolute */
     struct str tls_authorities; /* [tls] authorities: PEM path of those who vouch for other servers (default:
                                    Debian's ca-certificates) */
+    unsigned sts_port; /* [tls] sts_port: where MTA-STS policies are asked for (default 443; for tests) */
+    bool sends_tls_reports; /* [tls] reports: to the domains that ask for them (default yes) */
 
     struct str storage_postgresql; /* [storage] postgresql = libpq's conninfo; "" = SQLite */
     unsigned storage_connections;  /* [storage] connections (default 8): for the mail of all accounts */

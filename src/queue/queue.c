@@ -7,6 +7,7 @@
 #include "queue/local.h"
 #include "queue/overdue.h"
 #include "queue/record.h"
+#include "queue/tls_memory.h"
 #include "role/role.h"
 #include "storage/source.h"
 
@@ -341,6 +342,13 @@ static void bad_frame(struct loop_channel *c, const char *peer, const char *reas
     loop_channel_close(c);
 }
 
+static void add_enqueue(struct server *s, struct loop_channel *c, struct enqueue *in)
+{
+    in->channel = loop_channel_serial(c);
+    *s->last_enqueue = in;
+    s->last_enqueue = &in->next;
+}
+
 static void take_smtp_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
 {
     struct server *s = context;
@@ -351,9 +359,7 @@ static void take_smtp_frame(void *context, struct loop_channel *c, struct ipc_fr
         bad_frame(c, "smtp", f->type == QUEUE_FRAME_ENQUEUE ? e.text : "a frame that smtp does not send");
         return;
     }
-    in->channel = loop_channel_serial(c);
-    *s->last_enqueue = in;
-    s->last_enqueue = &in->next;
+    add_enqueue(s, c, in);
 }
 
 static bool read_verdict(struct ipc_reader *in, struct outcome *o)
@@ -419,12 +425,44 @@ static void take_ready(struct server *s, struct loop_channel *c, struct ipc_fram
     s->has_work = true;
 }
 
+/* A report of relay's about TLS. The directory says where it goes; relay itself may name no account. */
+static void take_report(struct server *s, struct loop_channel *c, struct ipc_frame *f)
+{
+    struct queue_round q = new_round(s);
+    struct err e = ERR_INIT;
+    struct enqueue *in = enqueue_read(f, &q.schedule, q.now, &e);
+    if (!in) {
+        bad_frame(c, "relay", e.text);
+        return;
+    }
+    for (size_t i = 0; i < in->count; i++) {
+        in->recipients[i].account = QUEUE_RESOLVE;
+        in->recipients[i].domain = QUEUE_LOCAL_DOMAIN;
+        in->recipients[i].next_attempt = q.now;
+    }
+    add_enqueue(s, c, in);
+}
+
+/* Of what relay remembers about TLS: tls_memory.h. */
+static void take_tls_frame(struct server *s, struct loop_channel *c, struct ipc_frame *f)
+{
+    CLEAN_FRAME struct ipc_frame answer;
+    ipc_frame_init(&answer, QUEUE_FRAME_TLS_ANSWER);
+    answer.id = f->id;
+    if (!tls_memory_answer(s->db, f, &answer)) {
+        bad_frame(c, "relay", "a frame that relay does not send");
+        return;
+    }
+    send_frame(s, loop_channel_serial(c), &answer);
+}
+
 static void take_relay_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
 {
     switch (f->type) {
     case QUEUE_FRAME_READY: take_ready(context, c, f); break;
     case QUEUE_FRAME_RESULT: take_result(context, c, f); break;
-    default: bad_frame(c, "relay", "a frame that relay does not send");
+    case QUEUE_FRAME_ENQUEUE: take_report(context, c, f); break;
+    default: take_tls_frame(context, c, f);
     }
 }
 
@@ -474,6 +512,17 @@ static void local_done(void *context, struct outcome *o)
     add_outcome(s, o);
 }
 
+static void wake_relays(struct server *s)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, QUEUE_FRAME_WAKE);
+    for (struct relay *r = s->relays, *next; r; r = next) {
+        next = r->next; /* one that cannot take it goes */
+        if (r->capacity > 0)
+            send_frame(s, r->channel, &f);
+    }
+}
+
 /* An administrator changed something: what is in memory may be wrong now. What is in flight ends as it
  * would; if its row is gone, so is its outcome. */
 static void notice_changes(struct server *s)
@@ -484,6 +533,8 @@ static void notice_changes(struct server *s)
     s->data_version = version;
     plan_forget(s->plan);
     s->overdue = (struct overdue){0};
+    if (tls_memory_is_asked(s->db))
+        wake_relays(s);
 }
 
 static void take_overdue(void *context, struct outcome *o)

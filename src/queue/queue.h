@@ -60,6 +60,8 @@ enum queue_frame {
                            without code ("4.4.1 ...") */
     QUEUE_FRAME_RECORDED, /* queue: u64 job: the result is on disk; only then does relay take the next message
                              of that connection, so that a crash can repeat at most the one in flight */
+    QUEUE_FRAME_WAKE,     /* queue: an administrator asked for reports about TLS */
+    QUEUE_FRAME_TLS_ANSWER = 32, /* queue: to each of those of queue/tls_memory.h */
 };
 enum queue_fate { QUEUE_SENT, QUEUE_DEFERRED, QUEUE_FAILED };
 

@@ -82,7 +82,38 @@ static const char SECOND[] =
     " FROM recipient;"
     "DROP TABLE recipient;"
     "ALTER TABLE recipient_2 RENAME TO recipient;"
-    "CREATE INDEX recipient_due ON recipient (domain, flow, next_attempt, id) WHERE state = 0;";
+    "CREATE INDEX recipient_due ON recipient (domain, flow, next_attempt, id) WHERE state = 0;"
+    /* tls_memory.c */
+    "CREATE TABLE sts_policy ("
+    "  domain TEXT PRIMARY KEY,"
+    "  id TEXT NOT NULL,"
+    "  policy TEXT NOT NULL,"
+    "  fetched INTEGER NOT NULL,"
+    "  expires INTEGER NOT NULL);"
+    "CREATE TABLE tls_day ("
+    "  day INTEGER NOT NULL,"
+    "  domain TEXT NOT NULL,"
+    "  state INTEGER NOT NULL,"  /* enum tls_day_state */
+    "  report INTEGER NOT NULL," /* number of the last one of this day */
+    "  attempts INTEGER NOT NULL,"
+    "  next_attempt INTEGER NOT NULL,"
+    "  is_asked INTEGER NOT NULL," /* by an administrator, before the day is over */
+    "  PRIMARY KEY (day, domain));"
+    "CREATE INDEX tls_day_due ON tls_day (next_attempt) WHERE state <= 1;"
+    "CREATE TABLE tls_count ("
+    "  day INTEGER NOT NULL,"
+    "  domain TEXT NOT NULL,"
+    "  report INTEGER NOT NULL," /* 0: in none yet */
+    "  digest BLOB NOT NULL,"    /* of all that follows but the number */
+    "  kind INTEGER NOT NULL,"
+    "  policy TEXT NOT NULL,"
+    "  mx TEXT NOT NULL,"
+    "  result INTEGER NOT NULL,"
+    "  host TEXT NOT NULL,"
+    "  address TEXT NOT NULL,"
+    "  reason TEXT NOT NULL,"
+    "  sessions INTEGER NOT NULL,"
+    "  PRIMARY KEY (day, domain, report, digest));";
 
 static const struct sql_migration MIGRATIONS[] = {
     {FIRST, QUEUE_PGSQL_1},

@@ -106,6 +106,7 @@ static bool start_tls(struct peer *p, const struct tls_policy *policy, struct er
     p->tls = tls_connect(p->stream.fd, &policy->demand, deadline_in(TLS_MS), &p->tls_result, &why);
     if (!p->tls)
         return err_set(e, ERR_TEMPORARY, "4.7.5 %s[%s]: %s", p->host, p->address, why.text);
+    snprintf(p->tls_words, sizeof p->tls_words, "%s", why.text);
     p->stream.transport = &TLS_TRANSPORT;
     p->stream.context = p->tls;
     transcript_add(p->transcript, TRANSCRIPT_NOTE, tls_description(p->tls));

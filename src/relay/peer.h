@@ -15,6 +15,7 @@
 struct peer {
     struct stream stream;
     struct tls *tls;                /* NULL: plain */
+    char tls_words[200];            /* why the certificate failed, where that does not matter */
     enum tls_rpt_result tls_result; /* of the attempt to have TLS, after PEER_OPEN and PEER_TLS_FAILED */
     struct ehlo ehlo;
     char host[PEER_HOST_MAX]; /* its name, or its address where it has none */

@@ -5,6 +5,8 @@
 #include "base/sandbox.h"
 #include "directory/address.h"
 #include "relay/crew.h"
+#include "relay/https.h"
+#include "relay/reporter.h"
 #include "relay/ways.h"
 #include "role/role.h"
 #include "sasl/prepare.h"
@@ -31,6 +33,8 @@ struct relay {
      * crew. `door` is held while one goes, and while the number changes. */
     _Atomic uint64_t queues;
     pthread_mutex_t door;
+    struct tls_results *results;
+    struct reporter *reporter;
     pthread_mutex_t lock; /* over send_fd: threads send results */
     int send_fd;          /* the channel once more, so that it is not closed under a thread that sends; -1 */
     bool is_stopping;
@@ -112,6 +116,9 @@ static void take_frame(void *context, struct loop_channel *c, struct ipc_frame *
             return;
         }
         err_set(&e, ERR_INTERNAL, "a receipt that is not valid");
+    } else if (f->type == QUEUE_FRAME_WAKE) {
+        reporter_wake(r->reporter);
+        return;
     } else if (f->type == QUEUE_FRAME_JOB) {
         struct relay_job *j = relay_job_read(f, &e);
         if (j) {
@@ -192,6 +199,7 @@ static void stop(void *context)
         return;
     r->is_stopping = true;
     loop_timer(r->loop, STOP_MS, give_up_waiting, r);
+    tls_results_flush(r->results);
     crew_stop(r->crew);
 }
 
@@ -214,17 +222,31 @@ int relay_main(struct role *role)
     signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets whose peer may be gone */
     directory_address_init(); /* ICU reads its files now */
     sasl_prepare_init();
-    if (!tls_start(role->config, &e) || !role_drop_user(role, &e) || !sandbox_enter(&profile, NULL, &e))
+    if (!tls_start(role->config, &e) || !https_start(&e) || !role_drop_user(role, &e) ||
+        !sandbox_enter(&profile, NULL, &e))
         log_die("relay.start", "%s", e.text);
     pthread_mutex_init(&r.lock, NULL);
     pthread_mutex_init(&r.door, NULL);
     r.loop = loop_new();
     struct route_resolver dns = {.lookup = look_up, .context = dns_client(role)};
+    struct queue_tls *memory = queue_tls_client(role);
+    r.results = tls_results_new(memory);
+    struct tls_policies *policies =
+        tls_policies_new(&dns, sts_new(&dns, memory, (uint16_t)role->config->sts_port), r.results);
+    struct reporter_settings reports = {
+        .dns = dns,
+        .memory = memory,
+        .queue = queue_client(role),
+        .results = r.results,
+        .hostname = role->config->hostname,
+        .sends = role->config->sends_tls_reports,
+    };
+    r.reporter = reporter_start(&reports);
     struct crew_settings settings = {
         .config = role->config,
         .dns = dns,
-        .tls = tls_policies_new(&dns),
         .sockets = {.connect = connect_socket, .context = role},
+        .tls = policies,
         .result = send_result,
         .ended = crew_ended,
         .context = &r,

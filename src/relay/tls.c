@@ -64,6 +64,11 @@ static void read_authorities(const struct config *c)
         F_C("effect", "no server's certificate can be verified: MTA-STS and tls = verify refuse mail"));
 }
 
+struct str tls_authorities(void)
+{
+    return buf_str(&authorities);
+}
+
 static X509_STORE *store;
 
 static void make_store(void)

@@ -15,6 +15,8 @@ struct config;
  * Without that file no certificate is verified (a warning says so), and the rest goes on. */
 bool tls_start(const struct config *c, struct err *e);
 
+struct str tls_authorities(void); /* the certificates of that file, in PEM */
+
 enum tls_check {
     TLS_CHECK_NONE, /* opportunistic (RFC 7435): the name in a certificate proves nothing when nobody vouched
                        for the host's name, so weak and odd TLS is better than none */

@@ -8,12 +8,15 @@
 
 struct tls_policies {
     struct route_resolver dns;
+    struct sts *sts;
+    struct tls_results *results;
 };
 
-struct tls_policies *tls_policies_new(const struct route_resolver *dns)
+struct tls_policies *tls_policies_new(const struct route_resolver *dns, struct sts *sts,
+                                      struct tls_results *results)
 {
     struct tls_policies *all = MEM_NEW(struct tls_policies);
-    all->dns = *dns;
+    *all = (struct tls_policies){.dns = *dns, .sts = sts, .results = results};
     return all;
 }
 
@@ -36,12 +39,36 @@ struct decision {
     struct arena *arena;
     struct tls_policy *out;
     struct str *reason;
+    bool is_sts_host; /* a policy of MTA-STS names it */
 };
 
 static bool refuse(struct decision *d, struct str reason)
 {
     *d->reason = reason;
     return false;
+}
+
+/* The same for what the destination should hear of. */
+static bool refuse_and_count(struct decision *d, enum tls_rpt_result result, struct str reason)
+{
+    tls_policy_record(d->all, d->out, d->host, STR(""), result, str_from_offset(reason, 6));
+    return refuse(d, reason);
+}
+
+void tls_policy_record(struct tls_policies *all, const struct tls_policy *p, struct str host,
+                       struct str address, enum tls_rpt_result result, struct str reason)
+{
+    bool has_problem = p->problem != TLS_RPT_SUCCESS;
+    struct tls_rpt_count c = {
+        .policy = p->report, .result = has_problem ? p->problem : result, .sessions = 1};
+    if (!all->results || p->report.domain.n == 0)
+        return;
+    if (c.result != TLS_RPT_SUCCESS) {
+        c.host = host;
+        c.address = address;
+        c.reason = has_problem ? p->words : reason;
+    }
+    tls_results_add(all->results, &c);
 }
 
 static bool is_numeric(struct str host, struct arena *a)
@@ -90,6 +117,18 @@ static enum dane_found ask_tlsa(struct decision *d, struct str base)
     return DANE_FOUND_USABLE;
 }
 
+static void report_tlsa(struct decision *d)
+{
+    CLEAN_BUF struct buf lines;
+    buf_init(&lines, BUF_MAX_DEFAULT);
+    for (size_t i = 0; i < d->out->demand.record_count; i++) {
+        buf_add(&lines, dane_text(&d->out->demand.records[i], d->arena));
+        buf_add_byte(&lines, '\n');
+    }
+    d->out->report.type = TLS_RPT_TLSA;
+    d->out->report.text = arena_copy(d->arena, buf_str(&lines));
+}
+
 static bool is_secure_alias(struct decision *d)
 {
     struct dns_answer alias = {0};
@@ -121,8 +160,11 @@ static bool take_dane(struct decision *d, bool *decided)
     switch (ask_names(d)) {
     case DANE_FOUND_NONE: return true;
     case DANE_FOUND_ERROR: /* section 2.1.2: perhaps somebody hides them; the host is not used */
-        return refuse(d, arena_printf(d->arena, "4.7.5 DNS gives no valid answer about TLSA records of %.*s",
-                                      STR_ARGS(d->host)));
+        report_tlsa(d);
+        return refuse_and_count(d, TLS_RPT_DNSSEC_INVALID,
+                                arena_printf(d->arena,
+                                             "4.7.5 DNS gives no valid answer about TLSA records of %.*s",
+                                             STR_ARGS(d->host)));
     case DANE_FOUND_UNUSABLE: /* section 2.2: TLS is there, but nothing to check it by */
         raise_to(d, TLS_LEVEL_ENCRYPT);
         break;
@@ -133,7 +175,68 @@ static bool take_dane(struct decision *d, bool *decided)
         d->out->demand.other = route->domain;
         break;
     }
+    report_tlsa(d);
     *decided = true;
+    return true;
+}
+
+/* --- MTA-STS --- */
+
+static void report_sts(struct decision *d, const struct sts_answer *sts)
+{
+    CLEAN_BUF struct buf mx, lines;
+    struct str rest = sts->text, line;
+    buf_init(&mx, BUF_MAX_DEFAULT);
+    buf_init(&lines, BUF_MAX_DEFAULT);
+    for (bool more = true; more;) {
+        more = str_cut(&rest, '\n', &line);
+        line = str_trim(line);
+        if (line.n > 0)
+            buf_addf(&lines, "%.*s\n", STR_ARGS(line));
+    }
+    for (size_t i = 0; i < sts->policy.mx_count; i++)
+        buf_addf(&mx, "%.*s\n", STR_ARGS(sts->policy.mx[i]));
+    d->out->report.type = TLS_RPT_STS;
+    d->out->report.text = arena_copy(d->arena, buf_str(&lines));
+    d->out->report.mx = arena_copy(d->arena, buf_str(&mx));
+}
+
+static bool take_sts_policy(struct decision *d, const struct sts_answer *sts)
+{
+    bool is_enforced = sts->policy.mode == MTA_STS_ENFORCE;
+    report_sts(d, sts);
+    d->is_sts_host = mta_sts_allows(&sts->policy, d->host);
+    if (!d->is_sts_host) {
+        struct str reason =
+            arena_printf(d->arena, "4.7.5 %.*s is not among the servers of %.*s's MTA-STS policy",
+                         STR_ARGS(d->host), STR_ARGS(d->to->route->domain));
+        if (is_enforced)
+            return refuse_and_count(d, TLS_RPT_VALIDATION_FAILURE, reason);
+        d->out->problem = TLS_RPT_VALIDATION_FAILURE;
+        d->out->words = str_from_offset(reason, 6);
+    } else if (is_enforced) {
+        demand_name(d);
+    } else if (d->out->demand.check == TLS_CHECK_NONE) {
+        d->out->demand.check = TLS_CHECK_NAME; /* not strict: its result is only told */
+    }
+    return true;
+}
+
+/* False: refused. */
+static bool take_sts(struct decision *d)
+{
+    struct str domain = d->to->route->domain;
+    struct sts_answer sts;
+    if (!d->all->sts || domain.n == 0 || str_starts(domain, STR("[")))
+        return true;
+    sts_find(d->all->sts, domain, d->arena, &sts);
+    if (sts.has_policy && sts.policy.mode != MTA_STS_NONE)
+        return take_sts_policy(d, &sts);
+    if (!sts.has_policy && sts.problem != TLS_RPT_SUCCESS) {
+        d->out->report.type = TLS_RPT_STS;
+        d->out->problem = sts.problem;
+        d->out->words = sts.words;
+    }
     return true;
 }
 
@@ -147,8 +250,10 @@ static bool take_least(struct decision *d)
     case DIRECTORY_TLS_VERIFY: demand_name(d); break;
     case DIRECTORY_TLS_DANE:
         if (d->out->demand.check != TLS_CHECK_DANE)
-            return refuse(d, arena_printf(d->arena, "4.7.5 %.*s has no TLSA records, which its route demands",
-                                          STR_ARGS(d->host)));
+            return refuse_and_count(d, TLS_RPT_DANE_REQUIRED,
+                                    arena_printf(d->arena,
+                                                 "4.7.5 %.*s has no TLSA records, which its route demands",
+                                                 STR_ARGS(d->host)));
         break;
     case DIRECTORY_TLS_NONE: d->out->level = TLS_LEVEL_NEVER; break;
     }
@@ -165,7 +270,7 @@ static bool take_requiretls(struct decision *d)
         return refuse(
             d, arena_printf(d->arena, "5.7.30 REQUIRETLS: the route to %.*s has no TLS", STR_ARGS(d->host)));
     if (d->out->level < TLS_LEVEL_PROVEN) {
-        if (!d->to->route->is_secure)
+        if (!d->to->route->is_secure && !d->is_sts_host)
             return refuse(d, arena_printf(d->arena,
                                           "5.7.30 REQUIRETLS: neither DNSSEC nor MTA-STS says that %.*s is a "
                                           "server of %.*s",
@@ -180,11 +285,17 @@ bool tls_policy_find(struct tls_policies *all, const struct tls_destination *to,
                      const struct route_addresses *addresses, struct arena *a, struct tls_policy *out,
                      struct str *reason)
 {
-    struct decision d = {all, to, host, addresses, a, out, reason};
+    struct decision d = {all, to, host, addresses, a, out, reason, false};
     bool is_waived = to->wish == TLS_WISH_WAIVE && to->least != DIRECTORY_TLS_DANE, has_dane = false;
     *out = (struct tls_policy){.level = TLS_LEVEL_MAY, .demand = {.host = host}};
+    out->report = (struct tls_rpt_policy){.domain = to->route->domain, .text = STR(""), .mx = STR("")};
+    if (to->wish == TLS_WISH_WAIVE ||
+        to->least == DIRECTORY_TLS_NONE) /* RFC 8460 section 3: not reports themselves */
+        out->report.domain = STR("");
     if (to->least != DIRECTORY_TLS_NONE && to->least != DIRECTORY_TLS_VERIFY && !is_waived &&
         !take_dane(&d, &has_dane))
+        return false;
+    if (to->least != DIRECTORY_TLS_NONE && !is_waived && !has_dane && !take_sts(&d))
         return false;
     return take_least(&d) && (to->wish != TLS_WISH_REQUIRE || take_requiretls(&d));
 }

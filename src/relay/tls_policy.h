@@ -5,7 +5,9 @@
 #define RELAY_TLS_POLICY_H
 #include "directory/directory.h"
 #include "relay/route.h"
+#include "relay/sts.h"
 #include "relay/tls.h"
+#include "relay/tls_results.h"
 
 enum tls_wish { /* of a message */
                 TLS_WISH_NONE,
@@ -17,7 +19,9 @@ enum tls_wish { /* of a message */
 enum tls_wish tls_wish_of(bool requires_tls, struct str message);
 
 struct tls_policies; /* the role's; safe from any thread */
-struct tls_policies *tls_policies_new(const struct route_resolver *dns);
+/* All must live as long as the result. `sts` NULL: no MTA-STS; `results` NULL: nothing is counted. */
+struct tls_policies *tls_policies_new(const struct route_resolver *dns, struct sts *sts,
+                                      struct tls_results *results);
 
 /* Where a message is going, whichever of the hosts there gets it. */
 struct tls_destination {
@@ -36,6 +40,10 @@ struct tls_policy {
     enum tls_level level;
     struct tls_demand demand;
     bool wants_requiretls; /* the server must offer REQUIRETLS, inside of TLS */
+    /* For reports: what it was held to (domain "": not counted), and what was wrong before it even began. */
+    struct tls_rpt_policy report;
+    enum tls_rpt_result problem;
+    struct str words;
 };
 
 /* The policy for one host of the destination, whose addresses are `addresses`. False: it must not be tried;
@@ -44,5 +52,9 @@ struct tls_policy {
 bool tls_policy_find(struct tls_policies *all, const struct tls_destination *d, struct str host,
                      const struct route_addresses *addresses, struct arena *a, struct tls_policy *out,
                      struct str *reason);
+
+/* What came of TLS in one session with the host, and why if it failed. */
+void tls_policy_record(struct tls_policies *all, const struct tls_policy *p, struct str host,
+                       struct str address, enum tls_rpt_result result, struct str reason);
 
 #endif

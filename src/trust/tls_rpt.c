@@ -15,6 +15,11 @@ static const char *const RESULTS[TLS_RPT_RESULTS] = {
     [TLS_RPT_STS_WEBPKI_INVALID] = "sts-webpki-invalid",
 };
 
+int64_t tls_rpt_day(int64_t seconds)
+{
+    return seconds / 86400;
+}
+
 struct str tls_rpt_result_name(enum tls_rpt_result r)
 {
     return str_from_c(RESULTS[r]);

@@ -22,4 +22,26 @@ enum tls_rpt_result {
 };
 struct str tls_rpt_result_name(enum tls_rpt_result r); /* "starttls-not-supported"; "" for success */
 
+/* What a session was held to. Lists are lines, each with LF at its end. */
+struct tls_rpt_policy {
+    enum { TLS_RPT_NO_POLICY, TLS_RPT_STS, TLS_RPT_TLSA } type;
+    struct str domain; /* the recipients': whose policy it is, and who gets the report */
+    struct str text;   /* the policy file, or the TLSA records */
+    struct str mx;     /* STS: the patterns */
+};
+/* So many sessions with the same result. */
+struct tls_rpt_count {
+    struct tls_rpt_policy policy;
+    enum tls_rpt_result result;
+    struct str host, address; /* of the server; "" with success */
+    struct str reason;        /* words, or "" */
+    uint64_t sessions;
+};
+
+#define TLS_RPT_TEXT_MAX  4096 /* of each list of lines, of which a report shows what fits */
+#define TLS_RPT_WORDS_MAX 300  /* of host, address and reason */
+
+/* A day as a number: days since 1970, UTC. */
+int64_t tls_rpt_day(int64_t seconds);
+
 #endif

@@ -3,6 +3,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -80,12 +81,14 @@ class Network:
             finally:
                 assert libc.setns(home.fileno(), CLONE_NEWNET) == 0
 
-    def serve_dns(self, zone):
-        """The zone `test.`, from its records."""
+    def serve_dns(self, zone, signed=False, others={}):
+        """The zone `test.`, from its records, and others by their names. Signed: returns the DS record for `test.`"""
         knot = self.folder / "knot"
         knot.mkdir()
-        (knot / "test.zone").write_text("$ORIGIN test.\n$TTL 60\n@ SOA ns.test. host.test. 1 60 60 600 60\n@ NS ns\nns A "
-                                        + PREFIX + "1\n" + zone)
+        start = f"$TTL 60\n@ SOA ns.test. host.test. 1 60 60 600 60\n@ NS ns.test.\n"
+        (knot / "test.zone").write_text("$ORIGIN test.\n" + start + f"ns A {PREFIX}1\n" + zone)
+        for name, records in others.items():
+            (knot / f"{name}.zone").write_text(f"$ORIGIN {name}.\n" + start + records)
         (knot / "knot.conf").write_text(f"""
 server:
     listen: {PREFIX}1@53
@@ -93,9 +96,16 @@ server:
     user: root:root
 database:
     storage: {knot}
+policy:
+  - id: plain
+    single-type-signing: on
 zone:
   - domain: test
     file: {knot}/test.zone
+    dnssec-signing: {"on" if signed else "off"}
+    dnssec-policy: plain
+    zonefile-sync: -1
+""" + "".join(f"  - domain: {name}\n    file: {knot}/{name}.zone\n" for name in others) + """
 log:
   - target: stderr
     any: warning
@@ -105,6 +115,9 @@ log:
         wait_for("the DNS server answers", lambda: "ANSWER" in subprocess.run(
             self.enter("dns") + ["kdig", "+noall", "+header", "+answer", "@" + PREFIX + "1", "test.", "SOA"],
             capture_output=True, text=True).stdout)
+        if signed:
+            ds = sh(peers.path("keymgr"), "-c", str(knot / "knot.conf"), "test.", "ds", env=peers.environ())
+            return next(l for l in ds.splitlines() if re.search(r" DS \d+ \d+ 2 ", l)) + "\n"
 
 
 class Postfix:

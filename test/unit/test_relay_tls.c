@@ -65,7 +65,7 @@ static int set_up(void **state)
     (void)state;
     signal(SIGPIPE, SIG_IGN); /* as relay does */
     struct route_resolver dns = {look_up, NULL};
-    policies = tls_policies_new(&dns);
+    policies = tls_policies_new(&dns, NULL, NULL);
     return 0;
 }
 
