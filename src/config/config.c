@@ -233,6 +233,33 @@ static bool take_over_quota(struct reading *r, void *to, struct str value, struc
     return true;
 }
 
+static bool take_hold(struct reading *r, void *to, struct str value, struct err *e)
+{
+    return take_seconds(r, to, value, e) &&
+           (*(unsigned *)to > 0 || err_set(e, ERR_PERMANENT, "it is a time of at least a second"));
+}
+
+/* RFC 3865 section 2.2: a domain of the one who made the class up, and what it is. All stand in a line of the
+ * answer to EHLO. */
+static bool take_classes(struct reading *r, void *to, struct str value, struct err *e)
+{
+    for (size_t i = 0; i < value.n; i++)
+        if (!ascii_is_alpha(value.p[i]) && !ascii_is_digit(value.p[i]) && !strchr(".-_: ", value.p[i]))
+            return err_set(e, ERR_PERMANENT, "it is classes such as org.example:ADV, with spaces between");
+    if (value.n > 400)
+        return err_set(e, ERR_PERMANENT, "all classes together have at most 400 bytes");
+    return take_text(r, to, value, e);
+}
+
+static bool take_utf8_headers(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)r;
+    if (!str_eq(value, STR("any")) && !str_eq(value, STR("asked")))
+        return err_set(e, ERR_PERMANENT, "it is any (as real mail has them) or asked (with SMTPUTF8)");
+    *(bool *)to = str_eq(value, STR("asked"));
+    return true;
+}
+
 static bool take_separator(struct reading *r, void *to, struct str value, struct err *e)
 {
     (void)r;
@@ -561,6 +588,9 @@ static const struct setting SETTINGS[] = {
     {"smtp", "recipients", take_count, IN_CONFIG(recipients_max)},
     {"smtp", "hops", take_count, IN_CONFIG(hops_max)},
     {"smtp", "separator", take_separator, IN_CONFIG(tag_separator)},
+    {"smtp", "hold", take_hold, IN_CONFIG(hold_most_s)},
+    {"smtp", "no_soliciting", take_classes, IN_CONFIG(unwanted_advertising)},
+    {"smtp", "utf8_headers", take_utf8_headers, IN_CONFIG(utf8_headers_only_when_asked)},
     {"smtp", "sessions", take_count, IN_CONFIG(smtp_sessions_max)},
     {"smtp", "trusted", take_networks, IN_CONFIG(smtp_trusted)},
     {"smtp", "xclient", take_networks, IN_CONFIG(smtp_xclient)},
@@ -770,6 +800,8 @@ const struct config *config_parse(struct str text, const char *where, struct err
         .smtp_tarpit_s = 5,
         .smtp_helo = HELO_CERTAIN,
         .limits = {LIMITS[LIMIT_ADDRESS], LIMITS[LIMIT_NETWORK], LIMITS[LIMIT_ACCOUNT]},
+        .hold_most_s = 30 * 86400,
+        .unwanted_advertising = STR(""),
         .queue_lifetime_s = 5 * 86400,
         .queue_delay_warn_s = 4 * 3600, /* RFC 5321 section 4.5.4.1 */
         .queue_retry_first_s = 5 * 60,

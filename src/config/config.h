@@ -131,6 +131,11 @@ struct config {
     unsigned smtp_tarpit_s;      /* [smtp] tarpit: the longest that an answer is held back (default 5s) */
     enum helo_policy smtp_helo;  /* [smtp] helo = any, certain (default) or strict */
     struct config_limit limits[LIMIT_SCOPES];
+    unsigned hold_most_s; /* [smtp] hold (default 30d): how long a user may have a message wait (RFC 4865) */
+    struct str unwanted_advertising;   /* [smtp] no_soliciting: classes of RFC 3865 that are refused, with
+                                          spaces   between; "" = none */
+    bool utf8_headers_only_when_asked; /* [smtp] utf8_headers = any (default) or asked: bytes over 127 in the
+                                          header of mail that comes without SMTPUTF8 */
 
     unsigned queue_lifetime_s;    /* [queue] lifetime (default 5d; suffixes s m h d) */
     unsigned queue_delay_warn_s;  /* [queue] warn (default 4h; 0 = never) */

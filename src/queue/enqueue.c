@@ -120,6 +120,8 @@ static bool read_frame(struct ipc_frame *f, struct enqueue *in, const struct sch
     in->message.delivery = arena_copy(&in->arena, id);
     in->message.sender = arena_copy(&in->arena, sender);
     in->message.asked.id = arena_copy(&in->arena, in->message.asked.id);
+    if (in->message.asked.hold_until > in->message.arrived)
+        in->message.arrived = in->message.asked.hold_until; /* RFC 4865: what is late is counted from then */
     in->recipients = ARENA_ARRAY(&in->arena, struct queue_row_recipient, in->count);
     CLEAN_CLOSE int long_list = ipc_frame_take_fd(f, 1);
     return list.n > 0 ? read_list(in, list, s, e) : read_long_list(in, long_list, s, e);

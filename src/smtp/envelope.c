@@ -1,6 +1,7 @@
 /* MAIL and RCPT: who may send as whom, to whom. */
 #include "base/log.h"
 #include "smtp/session.h"
+#include "smtp/solicit.h"
 
 #include <errno.h>
 #include <string.h>
@@ -60,31 +61,91 @@ static struct envelope asked_envelope(struct session *s, const struct smtp_mail_
     return asked;
 }
 
+/* RFC 6710 section 4: a stranger's mail may wait, but not overtake our users'. */
+static bool lower_priority(const struct session *s, struct envelope *asked)
+{
+    bool is_too_high = asked->priority > 0 && !s->is_authenticated && !session_is_lmtp(s);
+    if (is_too_high)
+        asked->priority = 0;
+    return is_too_high;
+}
+
+/* --- what stands in the way of a transaction: each answers, if it does --- */
+
+static bool is_short(struct session *s, const struct smtp_command *c)
+{
+    (void)c;
+    if (s->transaction.sender.n <= ADDRESS_MAX)
+        return true;
+    session_error(s, "501 5.1.7 An address may have %d bytes", ADDRESS_MAX);
+    return false;
+}
+
+static bool is_small(struct session *s, const struct smtp_command *c)
+{
+    if (!c->mail.has_size || c->mail.size <= s->config->message_size_max)
+        return true;
+    session_refuse(s, STR(""), "552 5.3.4 A message may have %llu bytes here",
+                   (unsigned long long)s->config->message_size_max);
+    return false;
+}
+
+static bool is_held_in_bounds(struct session *s, const struct smtp_command *c)
+{
+    (void)c;
+    if (s->transaction.asked.hold_until <= clock_wall() + s->config->hold_most_s)
+        return true;
+    session_error(s, "501 5.5.4 A message may be held for %u seconds", s->config->hold_most_s);
+    return false;
+}
+
+static bool is_wanted(struct session *s, const struct smtp_command *c)
+{
+    struct str class = solicit_unwanted(c->mail.solicit, s->config->unwanted_advertising);
+    if (class.n == 0)
+        return true;
+    session_refuse(s, STR(""), "550 5.7.1 Advertising of the kind %.*s is not wanted here", STR_ARGS(class));
+    return false;
+}
+
+static bool is_theirs(struct session *s, const struct smtp_command *c)
+{
+    return is_their_sender(s, &c->path, s->transaction.sender);
+}
+
+static bool is_let(struct session *s, const struct smtp_command *c)
+{
+    (void)c;
+    return guard_lets_mail(s);
+}
+
+static bool (*const MAIL_CHECKS[])(struct session *s, const struct smtp_command *c) = {
+    is_short, is_small, is_held_in_bounds, is_wanted, is_theirs, is_let,
+};
+
 void smtp_mail(struct session *s, const struct smtp_command *c)
 {
+    struct smtp_transaction *t = &s->transaction;
     if (!may_send(s))
         return;
-    if (s->transaction.is_open) {
+    if (t->is_open) {
         session_error(s, "503 5.5.1 A message is under way; RSET forgets it");
         return;
     }
-    struct smtp_transaction *t = &s->transaction;
     t->id = new_id();
     t->sender = smtp_path_text(&c->path, &t->arena);
     t->size = c->mail.has_size ? c->mail.size : 0;
     t->asked = asked_envelope(s, &c->mail);
+    t->solicit = arena_copy(&t->arena, c->mail.solicit);
     t->wants_each = c->mail.is_prdr;
-    if (t->sender.n > ADDRESS_MAX)
-        session_error(s, "501 5.1.7 An address may have %d bytes", ADDRESS_MAX);
-    else if (c->mail.has_size && c->mail.size > s->config->message_size_max)
-        session_refuse(s, STR(""), "552 5.3.4 A message may have %llu bytes here",
-                       (unsigned long long)s->config->message_size_max);
-    else if (is_their_sender(s, &c->path, t->sender) && guard_lets_mail(s))
-        t->is_open = true;
-    if (t->is_open)
-        session_reply(s, "250 2.1.0 OK");
-    else
-        session_forget_transaction(s);
+    bool is_lowered = lower_priority(s, &t->asked);
+    for (size_t i = 0; i < sizeof MAIL_CHECKS / sizeof *MAIL_CHECKS; i++)
+        if (!MAIL_CHECKS[i](s, c)) {
+            session_forget_transaction(s);
+            return;
+        }
+    t->is_open = true;
+    session_reply(s, is_lowered ? "250 2.3.6 0 is the new priority" : "250 2.1.0 OK");
 }
 
 /* --- recipients --- */

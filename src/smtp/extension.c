@@ -1,5 +1,6 @@
 #include "smtp/extension.h"
 
+#include "message/timestamp.h"
 #include "smtp/xclient.h"
 
 typedef bool offer_fn(const struct session *s);
@@ -28,6 +29,21 @@ static bool may_xclient(const struct session *s)
     return s->guard.may_xclient;
 }
 
+static bool with_tls(const struct session *s) /* RFC 8689 section 2 */
+{
+    return s->connection.tls.on;
+}
+
+static bool submits(const struct session *s) /* RFC 4865 section 3: for submission only */
+{
+    return s->is_authenticated || session_is_submission_port(s);
+}
+
+static bool refuses_advertising(const struct session *s)
+{
+    return s->config->unwanted_advertising.n > 0;
+}
+
 /* --- what stands behind the keyword --- */
 
 static void size_words(const struct session *s, struct buf *line)
@@ -39,6 +55,27 @@ static void auth_words(const struct session *s, struct buf *line)
 {
     buf_add_byte(line, ' ');
     sasl_add_names(line, "", " ", session_bindings(s));
+}
+
+/* The longest time, and the last moment. */
+static void release_words(const struct session *s, struct buf *line)
+{
+    buf_addf(line, " %u ", s->config->hold_most_s);
+    timestamp_add(line, clock_wall() + s->config->hold_most_s);
+}
+
+static void solicit_words(const struct session *s, struct buf *line)
+{
+    struct str rest = s->config->unwanted_advertising, one;
+    char before = ' ';
+    while (rest.n > 0) {
+        str_cut(&rest, ' ', &one);
+        if (one.n == 0)
+            continue;
+        buf_add_byte(line, before);
+        buf_add(line, one);
+        before = ',';
+    }
 }
 
 static void limits_words(const struct session *s, struct buf *line)
@@ -64,8 +101,15 @@ static const struct extension {
     [EXTENSION_AUTH] = {"AUTH", may_log_in, auth_words},
     [EXTENSION_ENHANCEDSTATUSCODES] = {"ENHANCEDSTATUSCODES", NULL, NULL},
     [EXTENSION_8BITMIME] = {"8BITMIME", NULL, NULL},
+    [EXTENSION_SMTPUTF8] = {"SMTPUTF8", NULL, NULL},
     [EXTENSION_CHUNKING] = {"CHUNKING", NULL, NULL},
     [EXTENSION_XCLIENT] = {"XCLIENT", may_xclient, xclient_words},
+    [EXTENSION_BINARYMIME] = {"BINARYMIME", NULL, NULL},
+    [EXTENSION_REQUIRETLS] = {"REQUIRETLS", with_tls, NULL},
+    [EXTENSION_DELIVERBY] = {"DELIVERBY", NULL, NULL},
+    [EXTENSION_FUTURERELEASE] = {"FUTURERELEASE", submits, release_words},
+    [EXTENSION_MT_PRIORITY] = {"MT-PRIORITY", NULL, NULL},
+    [EXTENSION_NO_SOLICITING] = {"NO-SOLICITING", refuses_advertising, solicit_words},
     [EXTENSION_LIMITS] = {"LIMITS", NULL, limits_words},
     [EXTENSION_PRDR] = {"PRDR", is_smtp, NULL},
 };

@@ -17,6 +17,7 @@ struct group {
     bool has_it;                           /* somebody has the message for them, or the queue has */
     const struct delivery_recipient *told; /* of their accounts that failed, whose words they hear */
     size_t failed;                         /* such accounts */
+    const struct delivery_recipient *last; /* of them: targets are sorted by place */
 };
 
 /* One message on its way out of this process. Each place gets it once: those of `local` come first, those of
@@ -172,7 +173,8 @@ static void judge(struct fates *f)
             g->has_it = true;
             continue;
         }
-        g->failed++;
+        g->failed += g->last != r;
+        g->last = r;
         if (!g->told || (g->told->fate == DELIVERY_PERMANENT && r->fate == DELIVERY_TEMPORARY))
             g->told = r;
     }

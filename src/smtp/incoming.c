@@ -3,6 +3,7 @@
 #include "account/delivery.h"
 #include "base/sealed.h"
 #include "message/header.h"
+#include "smtp/solicit.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@ static const char *const FAULTS[] = {
 };
 static const char UTF8_HEADER[] =
     "550 5.6.7 The header has bytes over 127: encode them (RFC 2047), or say SMTPUTF8 in MAIL";
+static const char ADVERTISING[] =
+    "550 5.7.1 Its Solicitation field says that it is advertising of a kind that is not wanted here";
 static const char BINARY_HEADER[] = "550 5.6.0 The header of the message is not lines that end in CRLF";
 
 static void refuse(struct incoming *m, const char *reply)
@@ -68,6 +71,13 @@ static void note_fields(struct incoming *m)
     }
 }
 
+static bool is_advertising(struct incoming *m, struct str header)
+{
+    struct header_field f;
+    return m->wish.unwanted.n > 0 && header_find(header, STR("Solicitation"), &f) &&
+           solicit_unwanted(header_unfold(f.value, m->arena), m->wish.unwanted).n > 0;
+}
+
 /* What the header must be, however the body may look. */
 static bool is_good_header(struct incoming *m, struct str there)
 {
@@ -82,6 +92,8 @@ static bool is_good_header(struct incoming *m, struct str there)
     }
     if (m->header_is_8bit && m->wish.utf8_only_when_asked && !m->wish.is_utf8)
         refuse(m, UTF8_HEADER);
+    if (!m->refusal && is_advertising(m, header))
+        refuse(m, ADVERTISING);
     if (!m->refusal && header_count_received(there) > m->wish.hops_max)
         refuse(m, LOOPS);
     return !m->refusal;

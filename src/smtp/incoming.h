@@ -26,6 +26,7 @@ struct incoming_wish {
     bool is_binary;            /* BODY=BINARYMIME: any bytes, but for the header (RFC 3030 section 3) */
     bool is_utf8;              /* SMTPUTF8 */
     bool utf8_only_when_asked; /* bytes over 127 in the header are refused without is_utf8 */
+    struct str unwanted;       /* of its Solicitation field: solicit.h */
     uint64_t size_max;         /* of what the client sends, without its dots */
     unsigned hops_max;         /* Received lines that may be there already (RFC 5321 section 6.3) */
 };

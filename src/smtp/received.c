@@ -44,6 +44,8 @@ void received_add(struct buf *out, const struct received *r)
     received_protocol(&r->with, r->connection->tls.on, protocol);
     add_from(out, r);
     buf_addf(out, "\tby %.*s with %s id %.*s", STR_ARGS(r->hostname), protocol, STR_ARGS(r->id));
+    if (r->solicit.n > 0) /* RFC 3865 section 2.6 */
+        buf_addf(out, "\r\n\t(SOLICIT=%.*s)", STR_ARGS(r->solicit));
     if (r->priority != 0) /* RFC 6710 section 4.4 */
         buf_addf(out, "\r\n\tpriority %d", r->priority);
     if (r->for_path.n > 0)

@@ -18,6 +18,7 @@ struct received {
     struct str for_path; /* the one recipient, without brackets; "" when there are several: one must not learn
                             of the others (RFC 5321 section 7.2) */
     int priority;        /* MT-PRIORITY, 0: nothing to tell */
+    struct str solicit;  /* SOLICIT, "" for none */
     int64_t at;
     int zone;
 };

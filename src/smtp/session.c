@@ -146,7 +146,8 @@ void session_forget_transaction(struct session *s)
     if (s->transaction.chunks)
         incoming_free(s->transaction.chunks);
     arena_reset(&arena);
-    s->transaction = (struct smtp_transaction){.arena = arena, .sender = STR(""), .asked = ENVELOPE_INIT};
+    s->transaction = (struct smtp_transaction){
+        .arena = arena, .sender = STR(""), .solicit = STR(""), .asked = ENVELOPE_INIT};
 }
 
 struct str session_first_recipient(const struct session *s)

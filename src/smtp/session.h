@@ -75,6 +75,7 @@ struct smtp_transaction {
     struct smtp_recipient *recipients;
     struct smtp_target *targets;
     size_t recipient_count, recipient_room, target_count, target_room;
+    struct str solicit;      /* SOLICIT: its kinds of advertising (RFC 3865), "" for none */
     bool wants_each;         /* PRDR: an answer for each recipient */
     struct incoming *chunks; /* what BDAT has brought so far; NULL before the first */
     bool has_lost_chunk;     /* one was refused: so is the message (RFC 3030 section 2) */

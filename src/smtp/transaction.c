@@ -18,6 +18,7 @@ static struct str trace(struct session *s, int64_t now, int zone)
         .id = str_from_c(s->transaction.id.hex),
         .for_path = s->transaction.recipient_count == 1 ? session_first_recipient(s) : STR(""),
         .priority = s->transaction.asked.priority,
+        .solicit = s->transaction.solicit,
         .at = now,
         .zone = zone,
     };
@@ -83,6 +84,8 @@ static struct incoming *begin(struct session *s)
         .fix = {.hostname = s->config->hostname, .unique = str_from_c(t->id.hex), .now = now, .zone = zone},
         .is_binary = t->asked.body == ENVELOPE_BINARY,
         .is_utf8 = t->asked.is_utf8,
+        .utf8_only_when_asked = s->config->utf8_headers_only_when_asked,
+        .unwanted = s->config->unwanted_advertising,
         .size_max = s->config->message_size_max,
         .hops_max = s->config->hops_max,
     };

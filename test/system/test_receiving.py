@@ -227,3 +227,38 @@ def test_a_chunk_cannot_smuggle(golub):
         open_transaction(c, "ana")
         c.send(f"BDAT {len(evil)}", raw=evil + b"BDAT 3 LAST\r\nabcNOOP\r\n")
         assert [c.reply()[:10] for _ in range(3)] == ["550 5.6.11", "503 5.5.1 ", "250 2.0.0 "]
+
+
+def test_binary_content_comes_back_byte_for_byte(golub):
+    body = bytes(range(256)) * 400 + b"\r\n.\r\nno end\n.\n"
+    header = (b"From: <x@far.test>\r\nSubject: binary\r\nMIME-Version: 1.0\r\n"
+              b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n")
+    with smtp(golub) as c:
+        open_transaction(c, "ana", parameters=" BODY=BINARYMIME")
+        c.say("DATA", "503 5.5.1")
+        c.send(f"BDAT {len(header) + 1000}", raw=header + body[:1000])
+        c.send(f"BDAT {len(body) - 1000} LAST", raw=body[1000:])
+        assert [c.reply()[:9] for _ in range(2)] == ["250 2.0.0"] * 2
+    m = imaplib.IMAP4("127.0.0.1", golub.port("imap"))
+    m.login("ana@example.test", golub.passwords["ana@example.test"])
+    m.select()
+    number = m.search(None, "SUBJECT", "binary")[1][0].split()[-1].decode()
+    m.send(f"b FETCH {number} BINARY.PEEK[1]\r\n".encode())  # RFC 3516: a literal8, which may hold NUL
+    line = m.readline()
+    assert re.search(rb"BINARY\[1\] ~\{%d\}\r\n" % len(body), line), line
+    assert m.read(len(body)) == body
+    m.readline(), m.readline()
+    m.logout()
+
+
+def test_utf8_addresses_find_their_account(golub):
+    golub.command("address", "add", "\u017eika@example.test", "ana@example.test")
+    with smtp(golub) as c:
+        c.say("MAIL FROM:<x@far.test> SMTPUTF8", "250 2.1.0")
+        c.say("RCPT TO:<\u017eika@example.test>", "250 2.1.5")
+        c.say("RCPT TO:<\u017dIKA@example.test>", "250 2.1.5")
+        c.say("DATA", "354")
+        c.send("From: <x@far.test>", "Subject: utf8", "To: <\u017eika@example.test>", "", "coo", ".")
+        assert c.reply().startswith("250 2.0.0")
+    text = messages(golub, "ana")["utf8"].decode()
+    assert "with UTF8SMTP id" in text and "To: <\u017eika@example.test>\r\n" in text
