@@ -6,7 +6,7 @@ import smtplib
 import pytest
 
 from harness import Golub, message, wait_for
-from mtas import MTAS, USER
+from mtas import MTAS, USER, UTF8_USER
 from network import Network
 from readers import inbox
 
@@ -48,6 +48,7 @@ def golub(network):
     golub.account("ana")
     golub.command("domain", "add", "six.near.test")
     golub.command("address", "add", "ana@six.near.test", "ana@near.test")
+    golub.command("address", "add", "чича@near.test", "ana@near.test")
     with golub:
         yield golub
 
@@ -117,15 +118,15 @@ def exim(network):
     one.stop()
 
 
-def submit(network, sender, to, text):
+def submit(network, sender, to, text, options=()):
     with network.inside("near"), smtplib.SMTP("127.0.0.1", 587, "client.test", timeout=60) as s:
         s.login("ana@near.test", "secret password")
-        s.sendmail(sender, [to], text)
+        s.sendmail(sender, [to], text, options)
 
 
-def hear(network, host, address, sender, to, text):
+def hear(network, host, address, sender, to, text, options=()):
     with network.inside(host), smtplib.SMTP(address, 25, "client.test", timeout=60) as s:
-        s.sendmail(sender, [to], text)
+        s.sendmail(sender, [to], text, options)
 
 
 def has(network, golub, line):
@@ -141,3 +142,13 @@ def test_hosts_that_have_ipv6_only(network, golub, exim):
     assert f"[{network.address6['near']}]".encode() in got
     hear(network, "exim", network.address6["exim"], f"{USER}@exim.test", "ana@six.near.test", message("back over six", f"{USER}@exim.test", "ana@six.near.test"))
     assert f"[{network.address6['exim']}]".encode() in has(network, golub, b"Subject: back over six").replace(b"IPv6:", b"")
+
+
+def test_addresses_beyond_ascii(network, golub, exim):
+    text = message("Писмо", "ana@near.test", f"{UTF8_USER}@exim.test")
+    submit(network, "ana@near.test", f"{UTF8_USER}@exim.test", text.encode(), ["SMTPUTF8", "BODY=8BITMIME"])
+    wait_for("Exim has it", lambda: any("Subject: Писмо".encode() in m for m in exim.messages()), SECONDS, 0.2)
+    hear(network, "exim", exim.address, f"{UTF8_USER}@exim.test", "чича@near.test", message("Одговор", f"{UTF8_USER}@exim.test", "чича@near.test").encode(),
+         ["SMTPUTF8", "BODY=8BITMIME"])
+    got = has(network, golub, "Subject: Одговор".encode())
+    assert b"with UTF8SMTPS" in got and f"Return-Path: <{UTF8_USER}@exim.test>".encode() in got
