@@ -122,10 +122,10 @@ log:
 
 class Postfix:
     """Postfix from Debian's package, over /usr and /etc in a mount namespace of its own.
-    Mail for DOMAIN goes to maildirs below `mail`."""
+    Mail for DOMAIN goes to maildirs below `mail`. `more` stands at the end of its main.cf."""
     USERS = {"postfix": 989, "postdrop": 988, "vmail": 987}
 
-    def __init__(self, network, host, domain, users):
+    def __init__(self, network, host, domain, users, more=""):
         self.network, self.domain = network, domain
         self.folder = network.folder / "postfix"
         self.mail, self.etc = self.folder / "mail", self.folder / "etc"
@@ -172,7 +172,7 @@ smtpd_tls_received_header = yes
 smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 smtp_tls_security_level = may
 smtp_tls_loglevel = 1
-""".replace(str(config) + "/boxes", "/etc/postfix/boxes"))
+{more}""".replace(str(config) + "/boxes", "/etc/postfix/boxes"))
         (config / "master.cf").write_text(pathlib.Path(peers.path("master.cf.dist", "usr/share/postfix")).read_text()
                                           .replace("smtp      inet  n       -       y", "smtp      inet  n       -       n")
                                           .replace("       y       ", "       n       "))

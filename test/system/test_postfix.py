@@ -32,12 +32,14 @@ dead.far A {network.address["dead"]}
 implicit A {far}
 null MX 0 .
 """)
-        postfix = Postfix(network, "far", "far.test", ["boris"])
+        postfix = Postfix(network, "far", "far.test", ["boris"], f"transport_maps = inline:{{ lists.near.test=lmtp:inet:[{near}]:24 }}\n")
         golub = Golub(domain="near.test", hostname="mail.near.test", prefix=network.enter("near"),
-                      config=f"[listen]\naddress = {near} 127.0.0.1\nport_base = 0\n[dns]\nserver = 10.77.0.1\n"
+                      config=f"[listen]\naddress = {near} 127.0.0.1\nport_base = 0\nlmtp = {near}@24\n[dns]\nserver = 10.77.0.1\n"
                              "[login]\nplain_on_loopback = yes\n[queue]\nretry = 2s\nretry_most = 2s\n")
         golub.base = 0
         golub.account("ana")
+        golub.command("domain", "add", "lists.near.test")
+        golub.command("address", "add", "all@lists.near.test", "ana@near.test")
         with golub:
             yield network, golub, postfix
         postfix.stop()
@@ -123,3 +125,17 @@ def test_a_host_without_mx_gets_it_by_its_address(hosts):
     network, golub, _ = hosts
     submit(network, "x@implicit.test", "implicit")
     assert b"Remote-MTA: dns; implicit.test" in report(network, golub, "x@implicit.test")
+
+
+def test_postfix_delivers_by_lmtp(hosts):
+    """One of two recipients is nobody: each has an answer of its own."""
+    network, golub, postfix = hosts
+    with network.inside("far"), smtplib.SMTP(network.address["far"], 25, "client.test", timeout=60) as s:
+        s.sendmail("boris@far.test", ["all@lists.near.test", "nobody@lists.near.test"], message("by lmtp", "boris@far.test", "all@lists.near.test"))
+
+    def look():
+        with network.inside("near"):
+            return next((m for m in inbox(golub, "ana") if b"Subject: by lmtp\r\n" in m), None)
+    assert b"with LMTP" in wait_for("golub has it", look, 60, 0.2)
+    bounce = wait_for("Postfix tells its user", lambda: next((m for m in postfix.messages("boris") if b"nobody@lists.near.test" in m), None), 60, 0.2)
+    assert b"5.1.1" in bounce and b"all@lists.near.test" not in bounce.split(b"message/rfc822")[0].split(b"Reporting-MTA")[1]
