@@ -166,23 +166,31 @@ void incoming_begin(struct incoming *m, const struct incoming_wish *wish, struct
         .wish = *wish,
         .arena = a,
         .scanner = DATA_SCANNER_INIT,
-        .all = deadline_in(INCOMING_ALL_MS),
+        .began_ms = clock_ms(),
     };
     buf_init(&m->gathered, BUF_MAX_DEFAULT); /* bounded by INCOMING_HEADER_MAX and one block */
 }
 
-/* What is buffered is read without a look at the clock, so a client that never pauses needs one. */
-static enum stream_result next_block(struct stream *s, struct deadline all, struct str *block)
+struct deadline incoming_due(int64_t began_ms, uint64_t bytes)
 {
-    return deadline_passed(all) ? STREAM_TIMEOUT
-                                : stream_peek(s, deadline_sooner(all, deadline_in(INCOMING_BLOCK_MS)), block);
+    uint64_t earned_ms = bytes / INCOMING_RATE_LEAST * 1000, most_ms = INCOMING_ALL_MS - INCOMING_BLOCK_MS;
+    return (struct deadline){began_ms + INCOMING_BLOCK_MS +
+                             (int64_t)(earned_ms < most_ms ? earned_ms : most_ms)};
+}
+
+/* What is buffered is read without a look at the clock, so a client that never pauses needs one. */
+static enum stream_result next_block(struct stream *s, int64_t began_ms, uint64_t bytes, struct str *block)
+{
+    struct deadline due = incoming_due(began_ms, bytes);
+    return deadline_passed(due) ? STREAM_TIMEOUT
+                                : stream_peek(s, deadline_sooner(due, deadline_in(INCOMING_BLOCK_MS)), block);
 }
 
 enum stream_result incoming_data(struct incoming *m, struct stream *s)
 {
     struct str block, content;
     while (m->scanner.state != DATA_END) {
-        enum stream_result got = next_block(s, m->all, &block);
+        enum stream_result got = next_block(s, m->began_ms, m->content, &block);
         if (got != STREAM_OK)
             return got;
         size_t taken = 0;
@@ -199,7 +207,7 @@ enum stream_result incoming_chunk(struct incoming *m, struct stream *s, uint64_t
 {
     struct str block;
     while (octets > 0) {
-        enum stream_result got = next_block(s, m->all, &block);
+        enum stream_result got = next_block(s, m->began_ms, m->content, &block);
         if (got != STREAM_OK)
             return got;
         if (block.n > octets)
@@ -217,15 +225,17 @@ enum stream_result incoming_chunk(struct incoming *m, struct stream *s, uint64_t
 
 enum stream_result incoming_discard(struct stream *s, uint64_t octets)
 {
-    struct deadline all = deadline_in(INCOMING_ALL_MS);
+    int64_t began_ms = clock_ms();
+    uint64_t taken = 0;
     struct str block;
     while (octets > 0) {
-        enum stream_result got = next_block(s, all, &block);
+        enum stream_result got = next_block(s, began_ms, taken, &block);
         if (got != STREAM_OK)
             return got;
         size_t n = block.n < octets ? block.n : (size_t)octets;
         stream_take(s, n);
         octets -= n;
+        taken += n;
     }
     return STREAM_OK;
 }

@@ -13,9 +13,11 @@
  * thousand recipients is about 60 KiB. */
 #define INCOMING_HEADER_MAX ((size_t)1024 * 1024)
 
-#define INCOMING_BLOCK_MS (5 * 60 * 1000) /* RFC 5321 section 4.5.3.2.5 gives a client 3 minutes */
-#define INCOMING_ALL_MS \
-    (4 * 60 * 60 * 1000) /* 50 MiB at 4 KiB/s; a trickle does not hold a session for ever */
+#define INCOMING_BLOCK_MS (5 * 60 * 1000)      /* RFC 5321 section 4.5.3.2.5 gives a client 3 minutes */
+#define INCOMING_ALL_MS   (4 * 60 * 60 * 1000) /* 50 MiB at 4 KiB/s */
+#define INCOMING_RATE_LEAST                                                                               \
+    250 /* bytes a second, once INCOMING_BLOCK_MS have passed: a modem of 2,400 bit/s. A trickle holds no \
+           session */
 
 #define INCOMING_MESSAGE_ID_MAX ((size_t)998) /* a line: RFC 5322 section 2.1.1; the log cuts longer ones */
 
@@ -47,7 +49,7 @@ struct incoming {
     struct incoming_wish wish;
     struct arena *arena;
     struct data_scanner scanner;
-    struct deadline all;
+    int64_t began_ms;    /* see incoming_due */
     struct buf gathered; /* content that is not yet in the memfd; begins with the header until header_done */
     size_t searched;     /* bytes of it that hold no end of the header */
     bool header_done;
@@ -62,6 +64,9 @@ enum stream_result incoming_data(struct incoming *m, struct stream *s);
 
 /* The octets of one BDAT, whatever is wrong with them. */
 enum stream_result incoming_chunk(struct incoming *m, struct stream *s, uint64_t octets);
+
+/* By when more must come of a message that began then and of which so many bytes are there. */
+struct deadline incoming_due(int64_t began_ms, uint64_t bytes);
 
 /* Octets of a BDAT that nobody wants. */
 enum stream_result incoming_discard(struct stream *s, uint64_t octets);

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "smtp/admission.h"
 #include "smtp/helo.h"
+#include "smtp/incoming.h"
 #include "smtp/xclient.h"
 
 #include <stdio.h>
@@ -296,6 +297,17 @@ static void connections_are_counted(void **state)
     config_free(c);
 }
 
+/* --- time --- */
+
+static void a_message_that_trickles_in_ends(void **state)
+{
+    (void)state;
+    assert_int_equal(incoming_due(1000, 0).at_ms, 1000 + INCOMING_BLOCK_MS);
+    assert_int_equal(incoming_due(1000, 10 * INCOMING_RATE_LEAST).at_ms, 1000 + INCOMING_BLOCK_MS + 10000);
+    assert_int_equal(incoming_due(1000, 50 << 20).at_ms, 1000 + INCOMING_ALL_MS);
+    assert_int_equal(incoming_due(1000, UINT64_MAX).at_ms, 1000 + INCOMING_ALL_MS);
+}
+
 int main(void)
 {
     static const struct CMUnitTest TESTS[] = {
@@ -306,6 +318,7 @@ int main(void)
         cmocka_unit_test(an_account_is_counted_wherever_it_is),
         cmocka_unit_test(known_senders_and_users_go_first),
         cmocka_unit_test(connections_are_counted),
+        cmocka_unit_test(a_message_that_trickles_in_ends),
     };
     return cmocka_run_group_tests(TESTS, NULL, NULL);
 }
