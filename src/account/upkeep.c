@@ -9,10 +9,12 @@
 #include <stdatomic.h>
 
 /* How often messages that were expunged long ago are removed for good. */
-#define PURGE_EVERY_MS    (24 * 3600 * (int64_t)1000)
+#define PURGE_EVERY_MS        (24 * 3600 * (int64_t)1000)
 /* After new mail: a burst is over, and is worked on as one. Also the pause in which deliveries that go on for
  * long have the store for themselves. */
-#define CATCH_UP_AFTER_MS (3 * (int64_t)1000)
+#define CATCH_UP_AFTER_MS     (3 * (int64_t)1000)
+/* Where mail never stops coming for so long, it is done all the same. */
+#define CATCH_UP_AT_LATEST_MS (30 * (int64_t)1000)
 
 struct upkeep {
     struct host *host;
@@ -24,6 +26,8 @@ struct upkeep {
     struct loop_timer *catch_up; /* waits */
     atomic_bool has_news;        /* something came, and the main thread was told */
     atomic_uint arrivals;        /* commits that brought something */
+    _Atomic int64_t came_ms;     /* the last of them */
+    int64_t since_ms;            /* something waits to be caught up with */
     bool is_left;                /* the thread has left something to do */
 };
 
@@ -106,15 +110,21 @@ static void start_catch_up(struct upkeep *u)
 static void catch_up_now(void *context)
 {
     struct upkeep *u = context;
+    int64_t now = clock_ms(), quiet = now - atomic_load(&u->came_ms);
     u->catch_up = NULL;
-    start_catch_up(u);
+    if (quiet < CATCH_UP_AFTER_MS && now - u->since_ms < CATCH_UP_AT_LATEST_MS)
+        u->catch_up = loop_timer(u->host->loop, CATCH_UP_AFTER_MS - quiet, catch_up_now, u);
+    else
+        start_catch_up(u);
 }
 
 static void catch_up_later(void *context)
 {
     struct upkeep *u = context;
-    if (!u->catch_up)
-        u->catch_up = loop_timer(u->host->loop, CATCH_UP_AFTER_MS, catch_up_now, u);
+    if (u->catch_up)
+        return;
+    u->since_ms = clock_ms();
+    u->catch_up = loop_timer(u->host->loop, CATCH_UP_AFTER_MS, catch_up_now, u);
 }
 
 /* In the thread that appended. */
@@ -122,6 +132,7 @@ static void something_came(void *context)
 {
     struct upkeep *u = context;
     atomic_fetch_add(&u->arrivals, 1);
+    atomic_store(&u->came_ms, clock_ms());
     if (!atomic_exchange(&u->has_news, true))
         loop_post(u->host->loop, catch_up_later, u);
 }

@@ -293,6 +293,10 @@ static enum store_result append_each(struct change *ch, struct store_append *ite
 enum store_result store_append_all(struct store *s, struct store_append *items, size_t n,
                                    const struct store_replaced *replaced, struct err *e)
 {
+    if (n == 1 && !replaced) {
+        enum store_result one = store_arrive(s, items, 1, e);
+        return one == STORE_OK ? first_failure(items, 1, e) : one;
+    }
     CLEAN_ARENA struct arena a = ARENA_INIT;
     struct digest *digests = ARENA_ARRAY(&a, struct digest, n);
     digests_prepare(items, digests, n, &a);

@@ -31,6 +31,11 @@
 #define BYTES_MAX     ((size_t)64 * 1024)
 /* Of what comes alone, after so long without anything, a commit of its own is the least work. */
 #define BURST_MS      (10 * (int64_t)1000)
+/* Where somebody looked before so many had come, a write was added and no commit spared: the next PASS go
+ * into the database at once. (A client that has the mailbox selected into which it puts messages looks after
+ * each.) */
+#define WORTH_MIN     4
+#define PASS          16
 /* After a transaction that failed (a full disk) the next who asks within this time gets the same answer. */
 #define RETRY_MS      1000
 /* As SQLite waits for another process's lock (base/sqlite_open.c). */
@@ -261,6 +266,7 @@ static bool settle(struct store *s, struct err *e)
                 a->failed_ms = 0;
         }
         if (a->failed_ms == 0) {
+            a->pass = atomic_load(&a->count) < WORTH_MIN ? PASS : 0;
             start_over(a);
             return true;
         }
@@ -302,6 +308,20 @@ void store_peeked(struct store *s, struct connection *c)
 {
     pool_give(&s->pool, c);
     pthread_mutex_unlock(&s->arrivals.lock);
+}
+
+uint64_t arrivals_modseq(struct store *s, int64_t mailbox)
+{
+    struct arrivals *a = &s->arrivals;
+    uint64_t modseq = 0;
+    if (atomic_load(&a->count) == 0)
+        return 0;
+    pthread_mutex_lock(&a->lock);
+    for (const struct counters *c = a->plan ? a->plan->touched : NULL; c; c = c->next)
+        if (c->mailbox == mailbox)
+            modseq = c->highestmodseq;
+    pthread_mutex_unlock(&a->lock);
+    return modseq;
 }
 
 void arrivals_count(struct store *s, struct mailbox *m)
@@ -452,7 +472,8 @@ static bool may_stand(struct store *s, const struct arrival_batch *b, size_t *by
     struct arrivals *a = &s->arrivals;
     int64_t now = clock_ms(), before = a->last_ms;
     a->last_ms = now;
-    if (!a->is_kept || b->n > WAITING_MAX || now - before > BURST_MS || watch_has_any(&s->watch))
+    bool passes = a->pass > 0 && a->pass-- > 0;
+    if (!a->is_kept || passes || b->n > WAITING_MAX || now - before > BURST_MS || watch_has_any(&s->watch))
         return false;
     for (size_t i = 0; i < b->n; i++) {
         if (b->items[i].again)

@@ -60,6 +60,7 @@ struct arrivals {
     struct change *plan;     /* what the database will be told, as far as its counters go; NULL: nothing */
     struct arrival_batch *first, **end;
     int64_t last_ms;   /* something came */
+    unsigned pass;     /* so many go into the database at once: the journal has not paid */
     int64_t failed_ms; /* the last try to put it into the database failed, with `error`; 0: it did not */
     struct err error;
 };
@@ -82,6 +83,8 @@ struct connection *store_take(struct store *s, struct err *e);
  * in the journal stays there. Nothing arrives until it is given back with store_peeked. */
 struct connection *store_peek(struct store *s, struct err *e);
 void store_peeked(struct store *s, struct connection *c);
+uint64_t arrivals_modseq(struct store *s,
+                         int64_t mailbox); /* of what stands there; 0: nothing of this mailbox */
 void arrivals_count(struct store *s,
                     struct mailbox *m); /* what stands in the journal counts as being in it */
 

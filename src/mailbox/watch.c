@@ -63,11 +63,12 @@ void watch_set(struct watch *w, int64_t mailbox, uint64_t modseq)
 uint64_t store_highestmodseq(struct store *s, int64_t mailbox)
 {
     struct watch *w = &s->watch;
-    struct err ignored = ERR_INIT; /* what cannot be put there now is seen when it is */
-    arrivals_settle(s, &ignored);
+    uint64_t modseq = arrivals_modseq(s, mailbox);
+    if (modseq > 0)
+        return modseq;
     pthread_mutex_lock(&w->mutex);
     size_t at = place(w, mailbox);
-    uint64_t modseq = is_at(w, at, mailbox) ? w->seen[at].modseq : 0;
+    modseq = is_at(w, at, mailbox) ? w->seen[at].modseq : 0;
     pthread_mutex_unlock(&w->mutex);
     return modseq;
 }

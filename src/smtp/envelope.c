@@ -1,5 +1,6 @@
 /* MAIL and RCPT: who may send as whom, to whom. */
 #include "base/log.h"
+#include "smtp/recent.h"
 #include "smtp/session.h"
 #include "smtp/solicit.h"
 
@@ -220,6 +221,19 @@ static bool has_room(struct session *s, const struct directory_answer *answer, s
     return false;
 }
 
+static bool resolve(struct session *s, struct str address, struct directory_answer *answer, struct err *e)
+{
+    struct recent *recent = s->server->recent;
+    int64_t now = clock_ms();
+    if (recent && recent_find(recent, address, now, &s->command, answer))
+        return true;
+    if (!directory_resolve(s->server->directory, address, &s->command, answer, e))
+        return false;
+    if (recent)
+        recent_note(recent, address, now, answer);
+    return true;
+}
+
 void smtp_rcpt(struct session *s, const struct smtp_command *c)
 {
     struct directory_answer answer;
@@ -248,7 +262,7 @@ void smtp_rcpt(struct session *s, const struct smtp_command *c)
     }
     if (!guard_lets_rcpt(s))
         return;
-    if (!directory_resolve(s->server->directory, plain, &s->command, &answer, &e)) {
+    if (!resolve(s, plain, &answer, &e)) {
         session_refuse(s, recipient, "451 4.3.0 %s; try again later", e.text);
         return;
     }

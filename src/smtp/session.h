@@ -33,6 +33,7 @@
 /* What all sessions of the process share; owned by smtp.c. */
 struct smtp_server {
     struct directory *directory;
+    struct recent *recent; /* NULL: each address is asked for each time */
     struct delivery_client *delivery;
     struct queue_client *queue;
     struct tally *tally;      /* NULL: nobody is counted */

@@ -6,6 +6,7 @@
 #include "base/thread.h"
 #include "role/role.h"
 #include "smtp/admission.h"
+#include "smtp/recent.h"
 #include "smtp/session.h"
 
 #include <errno.h>
@@ -29,9 +30,10 @@ struct smtp {
     struct smtp_server server; /* what sessions see */
     struct role *role;
     struct loop *loop;
-    pthread_mutex_t lock; /* over what follows */
-    unsigned sessions;    /* running */
-    bool has_ended;       /* it is to stop, and the last session is gone */
+    struct threads *threads; /* of the sessions: many are as short as one message */
+    pthread_mutex_t lock;    /* over what follows */
+    unsigned sessions;       /* running */
+    bool has_ended;          /* it is to stop, and the last session is gone */
 };
 
 /* A channel to a gate. STARTTLS of a session needs it, so it stays open until the last one of them is gone.
@@ -142,7 +144,7 @@ static void start_session(struct gate *g, const struct connection *c)
     struct start *s = MEM_NEW(struct start);
     *s = (struct start){.gate = g, .config = config, .connection = *c, .seat = seat};
     atomic_fetch_add(&g->users, 1);
-    if (thread_start(session_thread, s))
+    if (threads_start(g->smtp->threads, session_thread, s))
         return;
     free(s);
     session_ended(p, &seat);
@@ -229,6 +231,8 @@ int smtp_main(struct role *r)
     enter_sandbox(r);
     p.loop = loop_new();
     p.server.directory = directory_client(r);
+    p.server.recent = recent_new();
+    p.threads = threads_new();
     p.server.delivery = delivery_client(r);
     p.server.queue = queue_client(r);
     p.server.tally = r->tally;

@@ -131,7 +131,27 @@ static void nobody_sees_a_difference(void **state)
 
     arrive_many(f, 13, 14);
     assert_int_equal(store_highestmodseq(f->store, INBOX), modseq + 14);
-    assert_int_equal(in_database(f), 14);
+    assert_int_equal(store_highestmodseq(f->store, 2), 0); /* nothing has happened there */
+    assert_int_equal(in_database(f), 12);
+    check_letter(f, 14);
+}
+
+/* Somebody who looks after each makes the journal a write too many. */
+static void what_is_looked_at_at_once_is_stored_at_once(void **state)
+{
+    struct fixture *f = *state;
+    arrive_many(f, 1, 2);
+    assert_int_equal(in_database(f), 1);
+    check_letter(f, 2);
+    for (uint32_t number = 3; number <= 18; number++) {
+        arrive_many(f, number, number);
+        assert_int_equal(in_database(f), number);
+    }
+    arrive_many(f, 19, 24);
+    assert_int_equal(in_database(f), 18);
+    check_letter(f, 24);
+    arrive_many(f, 25, 26);
+    assert_int_equal(in_database(f), 24);
 }
 
 static void a_change_comes_after_what_arrived_before_it(void **state)
@@ -253,9 +273,11 @@ static void a_closed_account_is_one_file(void **state)
 static void *look_later(void *state)
 {
     struct fixture *f = state;
+    struct message_row row;
+    struct err e;
     usleep(50 * 1000);
-    store_highestmodseq(f->store, INBOX);
-    return NULL;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    return store_message(f->store, INBOX, 1, &a, &row, &e) == STORE_OK ? NULL : "look";
 }
 
 static void a_command_beside_the_server_waits(void **state)
@@ -442,7 +464,7 @@ static void arrive_until_killed(struct fixture *f, atomic_uint *acknowledged, ui
             _exit(1);
         atomic_store(acknowledged, number);
         if (number % 23 == 0)
-            store_highestmodseq(f->store, INBOX);
+            message_at(f, INBOX, number);
         arena_reset(&f->arena);
     }
 }
@@ -594,6 +616,7 @@ static void threads_arrive_beside_each_other(void **state)
     }
     assert_int_equal(mailbox_named(f, "INBOX").messages, 5 * PER_THREAD);
     assert_int_equal(store_highestmodseq(f->store, INBOX), mailbox_named(f, "INBOX").highestmodseq);
+    assert_int_equal(message_at(f, INBOX, 5 * PER_THREAD).uid, 5 * PER_THREAD);
     assert_int_equal(in_database(f), 5 * PER_THREAD);
 }
 
@@ -601,6 +624,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ARRIVALS_TEST(nobody_sees_a_difference),
+        ARRIVALS_TEST(what_is_looked_at_at_once_is_stored_at_once),
         ARRIVALS_TEST(a_change_comes_after_what_arrived_before_it),
         ARRIVALS_TEST(many_are_put_there_at_once),
         ARRIVALS_TEST(a_batch_has_a_result_for_each),

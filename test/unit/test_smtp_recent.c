@@ -1,0 +1,101 @@
+#include "check.h"
+#include "smtp/recent.h"
+
+#include <string.h>
+
+static struct arena arena;
+
+static struct directory_answer answer_of(struct str address, struct str detail)
+{
+    struct directory_answer answer = {
+        .fate = DIRECTORY_LOCAL, .targets = ARENA_NEW(&arena, struct directory_target), .count = 1};
+    *answer.targets =
+        (struct directory_target){.is_local = true, .account = 7, .address = address, .detail = detail};
+    return answer;
+}
+
+/* Asks at `now` as smtp does; whether the directory had to be asked. */
+static bool is_asked(struct recent *r, struct str address, int64_t now, const struct directory_answer *there)
+{
+    struct directory_answer out;
+    if (recent_find(r, address, now, &arena, &out)) {
+        assert_int_equal(out.fate, DIRECTORY_LOCAL);
+        assert_int_equal(out.count, 1);
+        assert_int_equal(out.targets->account, 7);
+        if (there->count > 0) {
+            assert_true(str_eq(out.targets->address, there->targets->address));
+            assert_true(str_eq(out.targets->detail, there->targets->detail));
+        }
+        return false;
+    }
+    recent_note(r, address, now, there);
+    return true;
+}
+
+static void what_is_asked_all_the_time_is_asked_once_a_second(void **state)
+{
+    (void)state;
+    struct recent *r = recent_new();
+    struct directory_answer there = answer_of(STR("ana@example.org"), STR("tag"));
+    struct str address = STR("Ana+tag@example.org");
+    for (int i = 0; i < 4; i++)
+        assert_true(is_asked(r, address, 5000 + i, &there));
+    int asked = 0;
+    for (int64_t now = 5010; now < 15010; now += 10)
+        asked += is_asked(r, address, now, &there);
+    assert_in_range(asked, 9, 10);
+    assert_true(is_asked(r, STR("ana+tag@example.org"), 15010, &there)); /* another spelling */
+    assert_true(is_asked(r, address, 17000, &there));                    /* after a pause it begins anew */
+    assert_true(is_asked(r, address, 17001, &there));
+    recent_free(r);
+}
+
+static void a_change_holds_after_a_second(void **state)
+{
+    (void)state;
+    struct recent *r = recent_new();
+    struct directory_answer there = answer_of(STR("ana@example.org"), STR(""));
+    const struct directory_answer gone = {.fate = DIRECTORY_UNKNOWN};
+    struct str address = STR("ana@example.org");
+    for (int i = 0; i < 20; i++)
+        is_asked(r, address, 100 + i, &there);
+    assert_false(is_asked(r, address, 120, &there));
+    int64_t now = 121;
+    while (!is_asked(r, address, now, &gone))
+        now += 50;
+    assert_in_range(now, 900, 1150);
+    for (int i = 0; i < 20; i++) /* what is not there is not remembered */
+        assert_true(is_asked(r, address, now + i, &gone));
+    recent_free(r);
+}
+
+static void what_leads_to_several_is_asked_each_time(void **state)
+{
+    (void)state;
+    struct recent *r = recent_new();
+    struct directory_target two[2] = {{.is_local = true, .account = 1, .address = STR("a@example.org")},
+                                      {.is_local = true, .account = 2, .address = STR("b@example.org")}};
+    const struct directory_answer answer = {DIRECTORY_LOCAL, two, 2};
+    const struct directory_answer remote = {DIRECTORY_REMOTE, two, 1};
+    char name[300];
+    memset(name, 'x', sizeof name);
+    for (int i = 0; i < 20; i++) {
+        struct directory_answer there = answer_of(STR("a@example.org"), STR(""));
+        assert_true(is_asked(r, STR("all@example.org"), 10 + i, &answer));
+        assert_true(is_asked(r, STR("out@example.com"), 10 + i, &remote));
+        assert_true(is_asked(r, str_from(name, sizeof name), 10 + i, &there));
+    }
+    recent_free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_asked_all_the_time_is_asked_once_a_second),
+        cmocka_unit_test(a_change_holds_after_a_second),
+        cmocka_unit_test(what_leads_to_several_is_asked_each_time),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    arena_free(&arena);
+    return failed;
+}
