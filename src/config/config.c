@@ -371,6 +371,26 @@ static bool take_level(struct reading *r, void *to, struct str value, struct err
     return err_set(e, ERR_PERMANENT, "it is debug, info, warning or error");
 }
 
+static bool take_language(struct reading *r, void *to, struct str value, struct err *e)
+{
+    static const struct {
+        struct str name;
+        enum config_language language;
+    } NAMES[] = {
+        {STR_INIT("en"), CONFIG_ENGLISH},
+        {STR_INIT("sr"), CONFIG_SERBIAN_LATIN},
+        {STR_INIT("sr-Latn"), CONFIG_SERBIAN_LATIN},
+        {STR_INIT("sr-Cyrl"), CONFIG_SERBIAN_CYRILLIC},
+    };
+    (void)r;
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (str_eq_nocase(value, NAMES[i].name)) {
+            *(enum config_language *)to = NAMES[i].language;
+            return true;
+        }
+    return err_set(e, ERR_PERMANENT, "it is en, sr-Latn or sr-Cyrl");
+}
+
 static bool take_format(struct reading *r, void *to, struct str value, struct err *e)
 {
     (void)r;
@@ -618,6 +638,7 @@ static const struct setting SETTINGS[] = {
     {"queue", "warn", take_seconds, IN_CONFIG(queue_delay_warn_s)},
     {"queue", "retry", take_seconds, IN_CONFIG(queue_retry_first_s)},
     {"queue", "retry_most", take_seconds, IN_CONFIG(queue_retry_most_s)},
+    {"queue", "language", take_language, IN_CONFIG(queue_language)},
     {"queue", "connections", take_count, IN_CONFIG(relay_per_destination)},
     {"trace", "days", take_days, IN_CONFIG(trace_days)},
     {"trace", "size", take_room, IN_CONFIG(trace_bytes)},

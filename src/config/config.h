@@ -72,6 +72,13 @@ enum helo_policy {               /* [smtp] helo: which names of strangers are re
                    HELO_STRICT,  /* also those without a dot */
 };
 
+enum config_language { /* that people are written to */
+                       CONFIG_ENGLISH,
+                       CONFIG_SERBIAN_LATIN,
+                       CONFIG_SERBIAN_CYRILLIC,
+                       CONFIG_LANGUAGES,
+};
+
 struct config {
     struct str hostname;   /* how this server calls itself in SMTP, IMAP and trace headers */
     struct str data;       /* absolute path of the data directory */
@@ -137,8 +144,9 @@ struct config {
     bool utf8_headers_only_when_asked; /* [smtp] utf8_headers = any (default) or asked: bytes over 127 in the
                                           header of mail that comes without SMTPUTF8 */
 
-    unsigned queue_lifetime_s;    /* [queue] lifetime (default 5d; suffixes s m h d) */
-    unsigned queue_delay_warn_s;  /* [queue] warn (default 4h; 0 = never) */
+    enum config_language queue_language; /* [queue] language: of reports (default en) */
+    unsigned queue_lifetime_s;           /* [queue] lifetime (default 5d; suffixes s m h d) */
+    unsigned queue_delay_warn_s;         /* [queue] warn (default 4h; 0 = never) */
     unsigned queue_retry_first_s; /* [queue] retry (default 5m); doubles up to retry_most (default 4h) */
     unsigned queue_retry_most_s;
     unsigned relay_per_destination; /* [queue] connections: at most to one destination (default 20) */

@@ -19,7 +19,10 @@ extern const char QUEUE_PGSQL_1[], QUEUE_PGSQL_2[];
 #define QUEUE_DELIVERY_BYTES 16
 
 /* `account` of a recipient that is an address not yet looked up: where a report of ours goes. */
-#define QUEUE_RESOLVE (-2)
+#define QUEUE_RESOLVE      (-2)
+/* The same, but only if it leads to accounts of ours: the sender of the message that the report is about may
+ * be forged, and nobody is to get mail because of that. */
+#define QUEUE_RESOLVE_OURS (-5)
 
 /* A recipient's id is its message's, shifted, and a number from 1: those of a message are a range of keys. */
 #define QUEUE_RECIPIENT_BITS 20 /* over QUEUE_RECIPIENTS_MAX, and room for those that come later */

@@ -1,7 +1,9 @@
 #include "queue/dsn.h"
 
 #include "message/date.h"
+#include "message/decode.h"
 #include "message/header.h"
+#include "queue/dsn_text.h"
 
 #include <string.h>
 
@@ -36,59 +38,40 @@ static bool has_code(struct str reply)
 
 void dsn_status(const struct dsn_recipient *r, enum dsn_action action, char status[DSN_STATUS_MAX])
 {
+    static const char *const USUAL[DSN_ACTIONS] = {"5.0.0", "4.0.0", "2.0.0", "2.0.0", "2.0.0"};
     struct str words = has_code(r->reply) ? str_trim(str_from_offset(r->reply, 3)) : r->reply, found;
-    char class = action == DSN_DELAYED ? '4' : '5';
-    memcpy(status, "5.0.0", sizeof "5.0.0");
-    status[0] = class;
+    memcpy(status, USUAL[action], sizeof "5.0.0");
     if (r->expired) { /* "delivery time expired": RFC 3464 section 2.3.4 wants the 4 here */
         memcpy(status, "4.4.7", sizeof "4.4.7");
-    } else if (take_status(words, &found) && found.p[0] == class && found.n < DSN_STATUS_MAX) {
+    } else if (take_status(words, &found) && found.p[0] == status[0] && found.n < DSN_STATUS_MAX) {
         memcpy(status, found.p, found.n);
         status[found.n] = '\0';
     }
 }
 
-/* --- the text for people --- */
+/* --- words from outside --- */
 
-struct advice {
-    const char *status; /* a prefix */
-    const char *text;
-};
-/* The first that fits. */
-static const struct advice ADVICE[] = {
-    {"5.1.10", "That domain says that it takes no mail at all."},
-    {"5.1.2", "There is no such domain. Please check the part after the @ for a typing error."},
-    {"5.1.1", "There is no such address there. Please check it for a typing error."},
-    {"5.1", "The address does not seem to be right. Please check it for a typing error."},
-    {"5.2.2", "The mailbox is full. The recipient has to make room before you send the message again."},
-    {"5.2", "The mailbox does not take this message at present."},
-    {"5.3.4", "The message is too large for the other server. Please send it in parts, or share it in\r\n"
-              "    another way."},
-    {"5.7", "The other server does not want this message, by its own rules. If you think that it should,\r\n"
-            "    please reach the recipient in another way and ask for help there."},
-    {"4.4.7", "We tried again and again for as long as we keep a message, without success."},
-};
-
-static const char *advice_for(const char *status)
+static bool is_ascii(struct str s)
 {
-    for (size_t i = 0; i < sizeof ADVICE / sizeof *ADVICE; i++)
-        if (strncmp(status, ADVICE[i].status, strlen(ADVICE[i].status)) == 0)
-            return ADVICE[i].text;
-    return NULL;
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] > 127)
+            return false;
+    return true;
 }
 
-/* Text from outside, as printable ASCII: nobody may write lines or fields of the report. */
-static void add_plain(struct buf *out, struct str s)
+/* Nobody may write lines or fields of the report: printable characters only. `utf8`: UTF-8 may stay. */
+static void add_clean(struct buf *out, struct str s, bool utf8)
 {
+    utf8 = utf8 && decode_is_utf8(s);
     for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        buf_add_byte(out, c >= ' ' && c < 127 ? c : '?');
+        unsigned char c = (unsigned char)s.p[i];
+        buf_add_byte(out, (c >= ' ' && c < 127) || (c > 127 && utf8) ? s.p[i] : '?');
     }
 }
 
 /* The same with breaks at spaces, so that no line passes about 76 characters; `indent` begins each further
  * line. */
-static void add_wrapped(struct buf *out, struct str s, struct str indent)
+static void add_wrapped(struct buf *out, struct str s, struct str indent, bool utf8)
 {
     enum { WIDTH = 70, LONGEST = 900 }; /* a "word" over LONGEST is cut: RFC 5322 section 2.1.1 allows 998 */
     size_t column = 0;
@@ -106,7 +89,7 @@ static void add_wrapped(struct buf *out, struct str s, struct str indent)
             column++;
         }
         word = str_slice(word, 0, LONGEST);
-        add_plain(out, word);
+        add_clean(out, word, utf8);
         column += word.n;
     }
 }
@@ -116,80 +99,105 @@ static void add_moment(struct buf *out, int64_t at, int zone)
     date_add_rfc5322(out, at, zone);
 }
 
+/* --- the text for people --- */
+
+static void add_phrase(struct buf *out, const struct dsn *d, enum dsn_phrase phrase)
+{
+    buf_add_c(out, dsn_phrase(d->language, phrase));
+}
+
 static void add_opening(struct buf *out, const struct dsn *d)
 {
-    buf_add_c(out, "This is the mail system at ");
-    add_plain(out, d->hostname);
+    static const enum dsn_phrase SAYS[DSN_ACTIONS] = {DSN_SAYS_FAILED, DSN_SAYS_DELAYED, DSN_SAYS_RELAYED,
+                                                      DSN_SAYS_DELIVERED, DSN_SAYS_EXPANDED};
+    add_phrase(out, d, DSN_OPENING);
+    add_clean(out, d->hostname, false);
     buf_add_c(out, ".\r\n\r\n");
-    if (d->action == DSN_FAILED) {
-        buf_add_c(out, d->count == 1
-                           ? "Your message could not be delivered to the recipient below. It will not be\r\n"
-                             "tried again.\r\n"
-                           : "Your message could not be delivered to the recipients below. It will not be\r\n"
-                             "tried again.\r\n");
+    if (d->is_deadline)
+        add_phrase(out, d, d->action == DSN_FAILED ? DSN_SAYS_EXPIRED : DSN_SAYS_LATE);
+    add_phrase(out, d, SAYS[d->action]);
+    if (d->action != DSN_DELAYED)
         return;
-    }
-    buf_add_c(out, "Your message has not been delivered to the address below yet. There is nothing\r\n"
-                   "that you need to do: we keep trying until\r\n    ");
     add_moment(out, d->until, d->zone);
-    buf_add_c(out, "\r\nand tell you if that was in vain.\r\n");
+    add_phrase(out, d, DSN_SAYS_DELAYED_END);
+}
+
+static void add_person_recipient(struct buf *out, const struct dsn *d, const struct dsn_recipient *r)
+{
+    char status[DSN_STATUS_MAX];
+    dsn_status(r, d->action, status);
+    buf_add_c(out, "\r\n<");
+    add_clean(out, r->address, true);
+    buf_add_c(out, ">\r\n");
+    const char *advice = d->action == DSN_FAILED && !d->is_deadline ? dsn_advice(d->language, status) : NULL;
+    if (advice)
+        buf_addf(out, "    %s\r\n", advice);
+    if (r->reply.n == 0)
+        return;
+    buf_add_c(out, "    ");
+    if (r->host.n > 0) {
+        add_clean(out, r->host, false);
+        add_phrase(out, d, DSN_SAID);
+        buf_add_c(out, "\r\n    ");
+    }
+    add_wrapped(out, r->reply, STR("    "), true);
+    buf_add_c(out, "\r\n");
 }
 
 static void add_person_text(struct buf *out, const struct dsn *d)
 {
     add_opening(out, d);
-    for (size_t i = 0; i < d->count; i++) {
-        const struct dsn_recipient *r = &d->recipients[i];
-        char status[DSN_STATUS_MAX];
-        dsn_status(r, d->action, status);
-        buf_add_c(out, "\r\n<");
-        add_plain(out, r->address);
-        buf_add_c(out, ">\r\n    ");
-        const char *advice = d->action == DSN_FAILED ? advice_for(status) : NULL;
-        if (advice)
-            buf_addf(out, "%s\r\n    ", advice);
-        if (r->host.n > 0) {
-            add_plain(out, r->host);
-            buf_add_c(out, " said:\r\n    ");
-        }
-        add_wrapped(out, r->reply, STR("    "));
-        buf_add_c(out, "\r\n");
-    }
-    buf_add_c(out, "\r\nThe header of your message and details for experts are attached.\r\n");
+    for (size_t i = 0; i < d->count; i++)
+        add_person_recipient(out, d, &d->recipients[i]);
+    buf_add_c(out, "\r\n");
+    add_phrase(out, d,
+               d->is_whole ? DSN_ATTACHED_MESSAGE
+               : d->is_cut ? DSN_ATTACHED_CUT
+                           : DSN_ATTACHED_HEADER);
 }
 
 /* --- the fields for programs (RFC 3464 section 2) --- */
 
-static void add_per_message(struct buf *out, const struct dsn *d)
+static void add_per_message(struct buf *out, const struct dsn *d, bool utf8)
 {
+    if (d->envelope_id.n > 0) { /* RFC 3461 section 6.3: as it was before it was xtext */
+        buf_add_c(out, "Original-Envelope-Id: ");
+        add_clean(out, d->envelope_id, utf8);
+        buf_add_c(out, "\r\n");
+    }
     buf_add_c(out, "Reporting-MTA: dns; ");
-    add_plain(out, d->hostname);
+    add_clean(out, d->hostname, false);
     buf_addf(out, "\r\nX-Golub-Queue-ID: %lld\r\nArrival-Date: ", (long long)d->queue_id);
     add_moment(out, d->arrived, d->zone);
     buf_add_c(out, "\r\n");
 }
 
-static void add_per_recipient(struct buf *out, const struct dsn *d, const struct dsn_recipient *r)
+static void add_per_recipient(struct buf *out, const struct dsn *d, const struct dsn_recipient *r, bool utf8)
 {
+    static const char *const ACTIONS[DSN_ACTIONS] = {"failed", "delayed", "relayed", "delivered", "expanded"};
     char status[DSN_STATUS_MAX];
     dsn_status(r, d->action, status);
     buf_add_c(out, "\r\n");
-    if (r->original.n > 0 && !str_eq(r->original, r->address)) {
-        buf_add_c(out, "Original-Recipient: rfc822; ");
-        add_plain(out, r->original);
+    if (r->original.n > 0) { /* RFC 3461 section 6.3: if and only if there was an ORCPT */
+        struct str address = r->original, type;
+        str_cut(&address, ';', &type);
+        buf_add_c(out, "Original-Recipient: ");
+        add_clean(out, type, false);
+        buf_add_c(out, "; ");
+        add_clean(out, address, utf8);
         buf_add_c(out, "\r\n");
     }
-    buf_add_c(out, "Final-Recipient: rfc822; ");
-    add_plain(out, r->address);
-    buf_addf(out, "\r\nAction: %s\r\nStatus: %s\r\n", d->action == DSN_FAILED ? "failed" : "delayed", status);
+    buf_add_c(out, is_ascii(r->address) ? "Final-Recipient: rfc822; " : "Final-Recipient: utf-8; ");
+    add_clean(out, r->address, utf8);
+    buf_addf(out, "\r\nAction: %s\r\nStatus: %s\r\n", ACTIONS[d->action], status);
     if (r->host.n > 0) {
         buf_add_c(out, "Remote-MTA: dns; ");
-        add_plain(out, r->host);
+        add_clean(out, r->host, false);
         buf_add_c(out, "\r\n");
     }
     if (r->reply.n > 0) {
         buf_add_c(out, has_code(r->reply) ? "Diagnostic-Code: smtp; " : "Diagnostic-Code: x-golub; ");
-        add_wrapped(out, r->reply, STR("    "));
+        add_wrapped(out, r->reply, STR("    "), utf8);
         buf_add_c(out, "\r\n");
     }
     buf_add_c(out, "Last-Attempt-Date: ");
@@ -202,14 +210,13 @@ static void add_per_recipient(struct buf *out, const struct dsn *d, const struct
     }
 }
 
-/* --- the message's own header --- */
+/* --- the message --- */
 
-/* Whole fields, as many as fit; every line ends in CRLF. True: there were bytes over 127. */
-static bool add_header(struct buf *out, struct str header)
+/* Whole fields, as many as fit; every line ends in CRLF. */
+static void add_header(struct buf *out, struct str header)
 {
     struct header_field f;
     size_t room = DSN_HEADER_MAX;
-    bool is_8bit = false;
     while (header_next(&header, &f)) {
         if (f.whole.n > room)
             break;
@@ -221,73 +228,119 @@ static bool add_header(struct buf *out, struct str header)
                 line.n--;
             buf_add(out, line);
             buf_add_c(out, "\r\n");
-            for (size_t i = 0; i < line.n; i++)
-                is_8bit |= (unsigned char)line.p[i] > 127;
         }
     }
-    return is_8bit;
+}
+
+static void add_references(struct buf *out, const struct dsn *d)
+{
+    enum { LONGEST_ID = 500 }; /* longer is no Message-ID that any client threads by */
+    struct header_field id;
+    if (!header_find(d->message, STR("Message-ID"), &id))
+        return;
+    struct str value = str_trim(id.value);
+    if (value.n == 0 || value.n > LONGEST_ID)
+        return;
+    buf_add_c(out, "References: ");
+    add_clean(out, value, false);
+    buf_add_c(out, "\r\n");
 }
 
 static void add_own_header(struct buf *out, const struct dsn *d)
 {
-    struct header_field id;
+    static const char *const TAGS[CONFIG_LANGUAGES] = {"en", "sr-Latn", "sr-Cyrl"};
     buf_add_c(out, "Date: ");
     add_moment(out, d->now, d->zone);
-    buf_add_c(out, "\r\nFrom: Mail Delivery System <postmaster@");
-    add_plain(out, d->hostname);
+    buf_add_c(out, "\r\nFrom: ");
+    dsn_add_words(out, dsn_phrase(d->language, DSN_FROM));
+    buf_add_c(out, " <postmaster@");
+    add_clean(out, d->hostname, false);
     buf_add_c(out, ">\r\nTo: <");
-    add_plain(out, d->to);
-    buf_addf(out, ">\r\nSubject: %s\r\nMessage-ID: <",
-             d->action == DSN_FAILED ? "Your message could not be delivered" : "Your message is delayed");
-    add_plain(out, d->unique);
+    add_clean(out, d->to, true);
+    buf_add_c(out, ">\r\nSubject: ");
+    dsn_add_words(out, dsn_phrase(d->language, (enum dsn_phrase)((int)DSN_SUBJECT_FAILED + (int)d->action)));
+    buf_addf(out, "\r\nContent-Language: %s\r\nMessage-ID: <", TAGS[d->language]);
+    add_clean(out, d->unique, false);
     buf_add_byte(out, '@');
-    add_plain(out, d->hostname);
+    add_clean(out, d->hostname, false);
     buf_add_c(out, ">\r\n");
-    if (header_find(d->header, STR("Message-ID"), &id)) {
-        enum { LONGEST_ID = 500 }; /* longer is no Message-ID that any client threads by */
-        struct str value = str_trim(id.value);
-        if (value.n > 0 && value.n <= LONGEST_ID) {
-            buf_add_c(out, "References: ");
-            add_plain(out, value);
-            buf_add_c(out, "\r\n");
-        }
-    }
+    add_references(out, d);
     buf_add_c(out, "Auto-Submitted: auto-replied\r\n" /* RFC 3834 section 5 */
                    "MIME-Version: 1.0\r\n"
                    "Content-Type: multipart/report; report-type=delivery-status;\r\n boundary=\"=_");
-    add_plain(out, d->unique);
+    add_clean(out, d->unique, false);
     buf_add_c(out, "\"\r\n");
 }
+
+/* --- the parts --- */
 
 static void add_boundary(struct buf *out, const struct dsn *d, const char *end)
 {
     buf_add_c(out, "\r\n--=_");
-    add_plain(out, d->unique);
+    add_clean(out, d->unique, false);
     buf_addf(out, "%s\r\n", end);
 }
 
-void dsn_build(const struct dsn *d, struct buf *out, bool *is_8bit)
+/* With the transfer encoding that its bytes ask for. */
+static void add_part(struct buf *out, const struct dsn *d, const char *description, const char *type,
+                     struct str content)
+{
+    add_boundary(out, d, "");
+    buf_addf(out, "Content-Description: %s\r\nContent-Type: %s\r\n", description, type);
+    if (!is_ascii(content))
+        buf_add_c(out, "Content-Transfer-Encoding: 8bit\r\n");
+    buf_add_c(out, "\r\n");
+    buf_add(out, content);
+}
+
+/* RFC 6533: with addresses that are not ASCII, and a way back that takes them. */
+static bool is_global(const struct dsn *d)
+{
+    bool is = !is_ascii(d->to) || (d->is_utf8 && !is_ascii(d->envelope_id));
+    for (size_t i = 0; i < d->count; i++)
+        is |= d->is_utf8 && (!is_ascii(d->recipients[i].address) || !is_ascii(d->recipients[i].original));
+    return is;
+}
+
+static void add_message(struct buf *out, const struct dsn *d)
 {
     CLEAN_BUF struct buf header;
     buf_init(&header, DSN_HEADER_MAX * 2);
-    *is_8bit = add_header(&header, d->header);
+    if (d->is_whole) {
+        bool is_global = d->is_utf8 && !is_ascii(str_slice(d->message, 0, header_size(d->message)));
+        add_part(out, d, "Your message", is_global ? "message/global" : "message/rfc822", d->message);
+        return;
+    }
+    add_header(&header, d->message);
+    bool is_global = d->is_utf8 && !is_ascii(buf_str(&header));
+    add_part(out, d, "Header of the message", is_global ? "message/global-headers" : "text/rfc822-headers",
+             buf_str(&header));
+}
 
+void dsn_build(const struct dsn *d, struct buf *out, bool *is_8bit, bool *needs_utf8)
+{
+    CLEAN_BUF struct buf text, parts;
+    buf_init(&text, BUF_MAX_DEFAULT);
+    buf_init(&parts, BUF_MAX_DEFAULT);
+    bool utf8 = is_global(d);
+
+    add_person_text(&text, d);
+    add_part(&parts, d, "Notification",
+             is_ascii(buf_str(&text)) ? "text/plain; charset=us-ascii" : "text/plain; charset=utf-8",
+             buf_str(&text));
+    buf_reset(&text);
+    add_per_message(&text, d, utf8);
+    for (size_t i = 0; i < d->count; i++)
+        add_per_recipient(&text, d, &d->recipients[i], utf8);
+    add_part(&parts, d, "Delivery report",
+             utf8 ? "message/global-delivery-status" : "message/delivery-status", buf_str(&text));
+    add_message(&parts, d);
+    add_boundary(&parts, d, "--");
+
+    *is_8bit = !is_ascii(buf_str(&parts));
+    *needs_utf8 = utf8;
     add_own_header(out, d);
     if (*is_8bit)
         buf_add_c(out, "Content-Transfer-Encoding: 8bit\r\n");
-    add_boundary(out, d, "");
-    buf_add_c(out, "Content-Description: Notification\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n");
-    add_person_text(out, d);
-    add_boundary(out, d, "");
-    buf_add_c(out, "Content-Description: Delivery report\r\nContent-Type: message/delivery-status\r\n\r\n");
-    add_per_message(out, d);
-    for (size_t i = 0; i < d->count; i++)
-        add_per_recipient(out, d, &d->recipients[i]);
-    add_boundary(out, d, "");
-    buf_add_c(out, "Content-Description: Header of the message\r\nContent-Type: text/rfc822-headers\r\n");
-    if (*is_8bit)
-        buf_add_c(out, "Content-Transfer-Encoding: 8bit\r\n");
-    buf_add_c(out, "\r\n");
-    buf_add(out, buf_str(&header));
-    add_boundary(out, d, "--");
+    buf_add(out, buf_str(&parts));
 }

@@ -60,6 +60,11 @@ static struct str domain_of(struct str address, struct arena *a)
     return str_from(lower, domain.n);
 }
 
+static bool is_account(int64_t a)
+{
+    return a >= QUEUE_REFUSED || a == QUEUE_STORED || a == QUEUE_EXPANDED;
+}
+
 static bool read_recipient(struct ipc_reader *list, struct queue_row_recipient *r, struct arena *a)
 {
     r->address = ipc_get_str(list);
@@ -68,7 +73,7 @@ static bool read_recipient(struct ipc_reader *list, struct queue_row_recipient *
     r->detail = ipc_get_str(list);
     envelope_recipient_get(list, &r->asked);
     r->domain = r->account == 0 ? domain_of(r->address, a) : QUEUE_LOCAL_DOMAIN;
-    return !list->bad && r->address.n > 0 && is_address(r->address) && r->account >= QUEUE_REFUSED &&
+    return !list->bad && r->address.n > 0 && is_address(r->address) && is_account(r->account) &&
            (r->account != 0 || r->domain.n > 0) && r->original.n <= ORIGINAL_MAX && r->detail.n <= DETAIL_MAX;
 }
 
@@ -149,53 +154,61 @@ void enqueue_free(struct enqueue *in)
 
 /* --- storing --- */
 
-static bool store_recipient(const struct queue_round *q, struct queue_row_recipient *r, struct err *e)
+/* With whom smtp has done already, but for a report. */
+static const struct settled {
+    int64_t account;
+    enum dsn_action action;
+} SETTLED[] = {{QUEUE_REFUSED, DSN_FAILED}, {QUEUE_STORED, DSN_DELIVERED}, {QUEUE_EXPANDED, DSN_EXPANDED}};
+#define SETTLED_COUNT (sizeof SETTLED / sizeof *SETTLED)
+
+static bool is_settled(const struct queue_row_recipient *r)
 {
-    struct queue_row_recipient row = *r;
-    bool there;
-    if (r->account != QUEUE_REFUSED)
-        return queue_db_add_recipient(q->db, r, e);
-    row.detail = STR("");
-    if (!queue_db_add_recipient(q->db, &row, e))
-        return false;
-    struct queue_row_attempt a = {.recipient = row.id,
-                                  .message = r->message,
-                                  .at = q->now,
-                                  .fate = QUEUE_FAILED,
-                                  .host = STR(""),
-                                  .reply = r->detail,
-                                  .transcript = STR("")};
-    return queue_db_failed(q->db, &a, &there, e);
+    return r->account < 0;
 }
 
-/* The report that smtp owes for recipients whom it has refused after all. */
-static bool report_refused(const struct queue_round *q, struct enqueue *in, struct str bytes, struct err *e)
+static bool add_report(const struct queue_round *q, struct enqueue *in, const struct settled *s,
+                       struct str bytes, struct err *e)
 {
-    struct dsn_recipient *refused = ARENA_ARRAY(&in->arena, struct dsn_recipient, in->count);
+    struct dsn_recipient *told = ARENA_ARRAY(&in->arena, struct dsn_recipient, in->count);
     size_t n = 0, written = 0;
-    bool gone;
     for (size_t i = 0; i < in->count; i++)
-        if (in->recipients[i].account == QUEUE_REFUSED)
-            refused[n++] = (struct dsn_recipient){
-                .address = in->recipients[i].address,
-                .original = in->recipients[i].original,
+        if (in->recipients[i].account == s->account)
+            told[n++] = (struct dsn_recipient){
+                .address =
+                    in->recipients[i].original.n > 0 ? in->recipients[i].original : in->recipients[i].address,
+                .original = in->recipients[i].asked.original,
+                .host = STR(""),
                 .reply = str_slice(in->recipients[i].detail, 0, QUEUE_REPLY_MAX),
             };
     if (n == 0)
         return true;
     struct report report = {
-        .action = DSN_FAILED,
+        .action = s->action,
         .message = in->message.id,
         .sender = in->message.sender,
         .arrived = in->message.arrived,
-        .start = str_slice(bytes, 0, QUEUE_ADMIN_HEADER_MAX),
-        .recipients = refused,
+        .size = in->message.size,
+        .asked = &in->message.asked,
+        .start = str_slice(bytes, 0, DSN_MESSAGE_MAX),
+        .recipients = told,
         .count = n,
     };
     if (!report_add(q, &report, &written, e))
         return false;
-    in->has_report = written > 0;
-    return queue_db_finish(q->db, in->message.id, &gone, e);
+    in->has_report |= written > 0;
+    return true;
+}
+
+/* The reports that smtp owes. A message with nothing but those need not stay. */
+static bool add_reports(const struct queue_round *q, struct enqueue *in, struct str bytes, struct err *e)
+{
+    bool gone, any_settled = false;
+    for (size_t i = 0; i < in->count; i++)
+        any_settled |= is_settled(&in->recipients[i]);
+    for (size_t i = 0; any_settled && i < SETTLED_COUNT; i++)
+        if (!add_report(q, in, &SETTLED[i], bytes, e))
+            return false;
+    return !any_settled || queue_db_finish(q->db, in->message.id, &gone, e);
 }
 
 bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct err *e)
@@ -207,9 +220,9 @@ bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct err *
     for (size_t i = 0; ok && i < in->count; i++) {
         in->recipients[i].message = in->message.id;
         in->recipients[i].id = queue_db_first_recipient(in->message.id) + 1 + (int64_t)i;
-        ok = store_recipient(q, &in->recipients[i], e);
+        ok = is_settled(&in->recipients[i]) || queue_db_add_recipient(q->db, &in->recipients[i], e);
     }
-    ok = ok && report_refused(q, in, bytes, e);
+    ok = ok && add_reports(q, in, bytes, e);
     sealed_release(bytes);
     return ok;
 }
@@ -221,7 +234,7 @@ void enqueue_plan(struct enqueue *in, struct plan *p, int64_t now)
     struct letter *letter = plan_letter(p, &in->message, in->fd);
     in->fd = -1;
     for (size_t i = 0; i < in->count; i++)
-        if (in->recipients[i].account != QUEUE_REFUSED)
+        if (!is_settled(&in->recipients[i]))
             plan_add_fresh(p, letter, &in->recipients[i], now);
     plan_letter_drop(p, letter);
     if (in->has_report)

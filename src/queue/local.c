@@ -44,6 +44,16 @@ struct local *local_new(struct role *r, struct loop *loop, void (*done)(void *co
 
 /* --- in a thread --- */
 
+/* Targets that are accounts here, to the front. */
+static size_t keep_ours(struct directory_answer *answer)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < answer->count; i++)
+        if (answer->targets[i].is_local)
+            answer->targets[n++] = answer->targets[i];
+    return n;
+}
+
 static void resolve(struct local *l, const struct job_recipient *r, struct outcome *o, struct verdict *v)
 {
     struct directory_answer answer = {0};
@@ -54,7 +64,7 @@ static void resolve(struct local *l, const struct job_recipient *r, struct outco
         v->reply = arena_printf(&o->arena, "4.3.0 %s", e.text);
     } else if (answer.fate == DIRECTORY_LOCAL || answer.fate == DIRECTORY_REMOTE) {
         v->targets = answer.targets;
-        v->target_count = answer.count;
+        v->target_count = r->account == QUEUE_RESOLVE_OURS ? keep_ours(&answer) : answer.count;
         v->fate = QUEUE_FAILED; /* an alias that leads to nobody */
         v->reply = STR("5.1.1 the address leads to nobody");
     } else {
@@ -114,7 +124,7 @@ static struct outcome *work(struct local *l, struct job *j)
 {
     struct outcome *o = outcome_new(j);
     for (size_t i = 0; i < j->count; i++)
-        if (j->recipients[i].account == QUEUE_RESOLVE)
+        if (j->recipients[i].account == QUEUE_RESOLVE || j->recipients[i].account == QUEUE_RESOLVE_OURS)
             resolve(l, &j->recipients[i], o, &o->verdicts[i]);
     deliver(l, j, o);
     return o;

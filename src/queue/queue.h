@@ -34,6 +34,14 @@ bool queue_enqueue(struct queue_client *q, const struct queue_message *m, int64_
 /* A non-delivery report that smtp itself owes (see DESIGN: several recipients, different fates) is asked for
  * by enqueueing with recipients whose `account` is QUEUE_REFUSED and whose `detail` is the reply. */
 #define QUEUE_REFUSED (-1)
+/* In the same way the reports of success (RFC 3461 section 5.2) that smtp owes a sender who asked for them,
+ * and to whom reports may go: */
+
+/* In a mailbox here: "delivered". */
+#define QUEUE_STORED (-3)
+
+/* The address led to several, who were not asked to report (5.2.7): "expanded". */
+#define QUEUE_EXPANDED (-4)
 
 /* The role: what waits to leave, in DATA/queue/queue.db. */
 int queue_main(struct role *r);

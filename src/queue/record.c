@@ -11,8 +11,10 @@ struct recording {
     const struct queue_round *round;
     struct outcome *outcome;
     int64_t next_attempt; /* of everybody in the job that is deferred, so that they stay together */
-    struct dsn_recipient *failed, *delayed;
-    size_t failed_count, delayed_count;
+    struct {              /* who is told of with each action */
+        struct dsn_recipient *list;
+        size_t count;
+    } told[DSN_ACTIONS];
 };
 
 static const struct letter *letter_of(const struct recording *w)
@@ -37,16 +39,50 @@ static int64_t next_attempt(const struct recording *w)
     return j->letter->asked.by != ENVELOPE_BY_NONE && by > now && by < next ? by : next;
 }
 
-static void tell(struct dsn_recipient *list, size_t *count, const struct job_recipient *r,
+static bool is_local(const struct recording *w)
+{
+    return plan_domain(w->outcome->job).n == 0;
+}
+
+/* RFC 3461 section 4.1: without NOTIFY, failures and delays are reported. */
+static bool wants(const struct recording *w, const struct job_recipient *r, enum dsn_action action)
+{
+    unsigned notify = r->asked.notify;
+    const struct envelope *asked = &letter_of(w)->asked;
+    if (notify & ENVELOPE_NOTIFY_NEVER)
+        return false;
+    if (action == DSN_FAILED)
+        return notify == 0 || notify & ENVELOPE_NOTIFY_FAILURE;
+    if (action == DSN_DELAYED) /* RFC 2852 section 4.1: of a deadline too */
+        return notify == 0 || notify & ENVELOPE_NOTIFY_DELAY || w->outcome->is_deadline;
+    return notify & ENVELOPE_NOTIFY_SUCCESS || (action == DSN_RELAYED && asked->by_trace);
+}
+
+static void tell(struct recording *w, enum dsn_action action, const struct job_recipient *r,
                  const struct verdict *v, bool expired)
 {
-    list[(*count)++] = (struct dsn_recipient){
-        .address = r->address,
-        .original = r->original,
-        .host = v->host,
-        .reply = v->reply,
-        .expired = expired,
-    };
+    if (wants(w, r, action))
+        w->told[action].list[w->told[action].count++] = (struct dsn_recipient){
+            /* For one who is here: the address that the sender knows. */
+            .address = is_local(w) && r->original.n > 0 ? r->original : r->address,
+            .original = r->asked.original,
+            .host = v->host,
+            .reply = v->reply,
+            .expired = expired,
+        };
+}
+
+static bool record_sent(struct recording *w, const struct job_recipient *r, const struct verdict *v,
+                        const struct queue_row_attempt *a, struct err *e)
+{
+    bool there, is_final = is_local(w) || v->passing == QUEUE_PASSED_FINAL;
+    if (!queue_db_sent(w->round->db, a, &there, e))
+        return false;
+    if (there && is_final)
+        tell(w, DSN_DELIVERED, r, v, false);
+    else if (there && (v->passing == QUEUE_PASSED_PLAIN || letter_of(w)->asked.by_trace))
+        tell(w, DSN_RELAYED, r, v, false);
+    return true;
 }
 
 static bool record_failed(struct recording *w, const struct job_recipient *r, const struct verdict *v,
@@ -60,7 +96,7 @@ static bool record_failed(struct recording *w, const struct job_recipient *r, co
     LOG_INFO(expired ? "queue.expired" : "queue.failed", F_C("id", letter_of(w)->name),
              F_INT("queue", a->message), F_STR("to", r->address), F_STR("host", v->host),
              F_STR("reply", v->reply));
-    tell(w->failed, &w->failed_count, r, v, expired);
+    tell(w, DSN_FAILED, r, v, expired);
     return true;
 }
 
@@ -93,7 +129,7 @@ static bool record_deferred(struct recording *w, const struct job_recipient *r, 
                                : !queue_db_deferred(q->db, a, w->next_attempt, warned, &there, e))
         return false;
     if (there && warned > r->warned)
-        tell(w->delayed, &w->delayed_count, r, v, false);
+        tell(w, DSN_DELAYED, r, v, false);
     if (there && !w->outcome->is_overdue)
         outcome_wake(w->outcome, plan_domain(w->outcome->job), plan_flow(w->outcome->job), w->next_attempt);
     return true;
@@ -149,42 +185,55 @@ static bool record_recipient(struct recording *w, const struct job_recipient *r,
         .reply = v->reply,
         .transcript = STR(""),
     };
-    bool there;
     if (!v->answered)
         return true;
     if (v->target_count > 0)
         return record_resolved(w, r, v, e);
     switch (v->fate) {
-    case QUEUE_SENT: return queue_db_sent(w->round->db, &a, &there, e);
+    case QUEUE_SENT: return record_sent(w, r, v, &a, e);
     case QUEUE_DEFERRED: return record_deferred(w, r, v, &a, e);
     case QUEUE_FAILED: break;
     }
     return record_failed(w, r, v, &a, false, e);
 }
 
+static bool has_told(const struct recording *w)
+{
+    for (size_t i = 0; i < DSN_ACTIONS; i++)
+        if (w->told[i].count > 0)
+            return true;
+    return false;
+}
+
 static bool add_reports(struct recording *w, struct err *e)
 {
     const struct letter *l = letter_of(w);
-    if (w->failed_count + w->delayed_count == 0)
+    if (!has_told(w))
         return true;
     CLEAN_BUF struct buf start;
-    buf_init(&start, QUEUE_ADMIN_HEADER_MAX);
+    buf_init(&start, DSN_MESSAGE_MAX);
     if (!queue_db_start(w->round->db, l->id, &start, e))
         return false;
     struct report r = {
-        .message = l->id, .sender = l->sender, .arrived = l->arrived, .start = buf_str(&start)};
-    size_t written = 0, more = 0;
-    r.action = DSN_FAILED;
-    r.recipients = w->failed;
-    r.count = w->failed_count;
-    if (r.count > 0 && !report_add(w->round, &r, &written, e))
-        return false;
-    r.action = DSN_DELAYED;
-    r.recipients = w->delayed;
-    r.count = w->delayed_count;
-    if (r.count > 0 && !report_add(w->round, &r, &more, e))
-        return false;
-    if (written + more > 0)
+        .message = l->id,
+        .sender = l->sender,
+        .arrived = l->arrived,
+        .size = l->size,
+        .asked = &l->asked,
+        .is_deadline = w->outcome->is_deadline || is_past_deadline(w),
+        /* A stranger's mail that an account of ours could not take. */
+        .to_ours = is_local(w) && l->asked.submitter == 0,
+        .start = buf_str(&start),
+    };
+    size_t all = 0, written = 0;
+    for (size_t i = 0; i < DSN_ACTIONS; i++, all += written) {
+        r.action = (enum dsn_action)i;
+        r.recipients = w->told[i].list;
+        r.count = w->told[i].count;
+        if (!report_add(w->round, &r, &written, e))
+            return false;
+    }
+    if (all > 0)
         outcome_wake(w->outcome, QUEUE_LOCAL_DOMAIN, REPORT_FLOW, w->round->now);
     return true;
 }
@@ -224,8 +273,8 @@ bool record_outcome(const struct queue_round *q, struct outcome *o, struct err *
     bool gone;
     o->wakes = NULL;
     w.next_attempt = next_attempt(&w);
-    w.failed = ARENA_ARRAY(&o->arena, struct dsn_recipient, j->count);
-    w.delayed = ARENA_ARRAY(&o->arena, struct dsn_recipient, j->count);
+    for (size_t i = 0; i < DSN_ACTIONS; i++)
+        w.told[i].list = ARENA_ARRAY(&o->arena, struct dsn_recipient, j->count);
     for (size_t i = 0; i < j->count; i++)
         if (!record_recipient(&w, &j->recipients[i], &o->verdicts[i], e))
             return false;

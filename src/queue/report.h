@@ -23,7 +23,11 @@ struct report {
     int64_t message; /* that it is about */
     struct str sender;
     int64_t arrived;
-    struct str start; /* of the message: its header is in it */
+    uint64_t size;
+    const struct envelope *asked;
+    bool is_deadline; /* as in struct dsn */
+    bool to_ours;     /* only if the sender is one of us: QUEUE_RESOLVE_OURS */
+    struct str start; /* of the message: its header, and all of it if that is at most DSN_MESSAGE_MAX */
     const struct dsn_recipient *recipients;
     size_t count;
 };

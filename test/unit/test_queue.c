@@ -9,6 +9,7 @@
 #include "base/sealed.h"
 #include "config/config.h"
 #include "queue/admin.h"
+#include "queue/db.h"
 #include "queue/queue.h"
 #include "store/store_role.h"
 
@@ -499,6 +500,113 @@ static void smtp_may_ask_for_a_report(void **state)
     scene_close(&s);
 }
 
+static void ignore_change(void *context, const struct queue_admin_change *change)
+{
+    (void)context;
+    (void)change;
+}
+
+/* One message with these wishes, and what becomes of it: is there a report? */
+static bool is_reported(struct scene *s, unsigned notify, struct envelope asked, enum queue_fate fate,
+                        enum queue_passing passing, const char *words)
+{
+    struct job j;
+    struct err e = ERR_INIT;
+    struct queue_admin_counts counts;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct queue_recipient to = {.address = STR("bob@example.net"), .asked = {.notify = notify}};
+    int fd = sealed_from("test", STR("Subject: one\r\n\r\nthe body\r\n"), &e);
+    struct queue_message m = {.memfd = fd,
+                              .size = 26,
+                              .sender = STR("ana@elsewhere.example"),
+                              .asked = asked,
+                              .recipients = &to,
+                              .count = 1};
+    int64_t id = 0;
+    assert_true(queue_enqueue(s->client, &m, &id, &e));
+    close(fd);
+    assert_true(take_job(s, &j, WAIT_MS));
+    s->passing = passing;
+    answer(s, &j, fate, fate == QUEUE_SENT ? "250 2.0.0 OK" : "550 5.1.1 No such user");
+    struct listing l = list(s);
+    if (l.messages == 0)
+        return false;
+    assert_int_equal(l.messages, 1);
+    struct queue_admin_message report = {0};
+    assert_true(queue_admin_show(s->tree.config, l.last, &a, &report, &e));
+    CLEAN_SQL struct sql *db = queue_db_open(s->tree.config, false, &e);
+    CLEAN_BUF struct buf text;
+    buf_init(&text, BUF_MAX_DEFAULT);
+    assert_true(db && queue_db_start(db, l.last, &text, &e));
+    if (str_find(buf_str(&text), str_from_c(words)) == STR_NONE)
+        fail_msg("not in the report: %s\n%.*s", words, (int)text.n, text.p);
+    struct queue_admin_filter this = {.id = l.last};
+    assert_true(queue_admin_change(s->tree.config, QUEUE_ADMIN_DROP, &this, STR(""), ignore_change, NULL,
+                                   &counts, &e));
+    return true;
+}
+
+/* RFC 3461 section 5.2, and whom RET and ENVID concern. */
+static void reports_go_by_what_was_asked(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct envelope plain = ENVELOPE_INIT, full = ENVELOPE_INIT;
+    unsigned success = ENVELOPE_NOTIFY_SUCCESS, failure = ENVELOPE_NOTIFY_FAILURE;
+    full.ret = ENVELOPE_RETURN_FULL;
+    full.id = STR("QQ+314159");
+    scene_open(&s, "[queue]\nlanguage = sr-Latn\n", 8);
+    assert_false(is_reported(&s, 0, plain, QUEUE_SENT, QUEUE_PASSED_PLAIN, ""));
+    assert_true(is_reported(&s, success, plain, QUEUE_SENT, QUEUE_PASSED_PLAIN, "\r\nAction: relayed\r\n"));
+    assert_false(is_reported(&s, success, plain, QUEUE_SENT, QUEUE_PASSED_DSN, ""));
+    assert_true(is_reported(&s, success, plain, QUEUE_SENT, QUEUE_PASSED_FINAL, "\r\nAction: delivered\r\n"));
+    assert_true(is_reported(&s, 0, plain, QUEUE_FAILED, QUEUE_PASSED_PLAIN, "\r\nAction: failed\r\n"));
+    assert_true(is_reported(&s, failure, plain, QUEUE_FAILED, QUEUE_PASSED_PLAIN, "text/rfc822-headers"));
+    assert_false(is_reported(&s, success, plain, QUEUE_FAILED, QUEUE_PASSED_PLAIN, ""));
+    assert_false(is_reported(&s, ENVELOPE_NOTIFY_NEVER, plain, QUEUE_FAILED, QUEUE_PASSED_PLAIN, ""));
+    assert_true(is_reported(&s, 0, full, QUEUE_FAILED, QUEUE_PASSED_PLAIN,
+                            "message/rfc822\r\n\r\nSubject: one\r\n\r\nthe body\r\n"));
+    assert_true(is_reported(&s, 0, full, QUEUE_FAILED, QUEUE_PASSED_PLAIN,
+                            "\r\nOriginal-Envelope-Id: QQ+314159\r\n"));
+    assert_true(is_reported(&s, 0, full, QUEUE_FAILED, QUEUE_PASSED_PLAIN, "Takva adresa tamo ne postoji."));
+    scene_close(&s);
+}
+
+/* RFC 2852: at the deadline the message goes back, or its sender is told, though nobody tries it then. */
+static void a_deadline_is_kept(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct job j;
+    struct err e = ERR_INIT;
+    struct queue_recipient to = {.address = STR("bob@example.net")};
+    for (int notify = 0; notify < 2; notify++) {
+        scene_open(&s, "[queue]\nretry = 1h\n", 8);
+        int fd = sealed_from("test", STR("Subject: x\r\n\r\n"), &e);
+        int64_t id = 0, by = clock_wall() + 2;
+        struct queue_message m = {
+            .memfd = fd,
+            .size = 14,
+            .sender = STR("ana@elsewhere.example"),
+            .asked = {.by = notify ? ENVELOPE_BY_NOTIFY : ENVELOPE_BY_RETURN, .deliver_by = by},
+            .recipients = &to,
+            .count = 1};
+        assert_true(queue_enqueue(s.client, &m, &id, &e));
+        close(fd);
+        assert_true(take_job(&s, &j, WAIT_MS));
+        answer(&s, &j, QUEUE_DEFERRED, "450 4.2.0 later");
+        struct listing l = list(&s);
+        while (l.last == id && clock_wall() < by + WAIT_MS / 1000) {
+            if (take_job(&s, &j, NOT_MS)) /* once more, before it is over */
+                answer(&s, &j, QUEUE_DEFERRED, "450 4.2.0 later");
+            l = list(&s);
+        }
+        assert_true(clock_wall() >= by);
+        assert_int_equal(l.messages, notify ? 2 : 1); /* the report, and the message if it goes on */
+        scene_close(&s);
+    }
+}
+
 static void a_lost_relay_gives_its_jobs_back(void **state)
 {
     (void)state;
@@ -745,6 +853,8 @@ int main(void)
         cmocka_unit_test(what_is_deferred_comes_again_and_expires_with_a_report),
         cmocka_unit_test(a_failure_is_reported_once_and_a_report_never),
         cmocka_unit_test(smtp_may_ask_for_a_report),
+        cmocka_unit_test(reports_go_by_what_was_asked),
+        cmocka_unit_test(a_deadline_is_kept),
         cmocka_unit_test(a_lost_relay_gives_its_jobs_back),
         cmocka_unit_test(nonsense_closes_the_channel),
         cmocka_unit_test(an_administrator_retries_and_drops),

@@ -76,7 +76,7 @@ static void status_comes_from_the_reply(void **state)
 
 static const struct dsn_recipient RECIPIENTS[] = {
     {.address = STR_INIT("nobody@example.net"),
-     .original = STR_INIT("Nobody@Example.net"),
+     .original = STR_INIT("rfc822;Nobody@Example.net"),
      .host = STR_INIT("mx1.example.net"),
      .reply = STR_INIT("550 5.1.1 <nobody@example.net>: Recipient address rejected: User unknown\r\n.\r\n")},
     {.address = STR_INIT("full@example.net"), .reply = STR_INIT("5.4.4 example.net has no address")},
@@ -94,7 +94,8 @@ static struct dsn report_of(enum dsn_action action, struct str header)
         .arrived = 1795510000,
         .until = 1795510000 + 5 * DAY,
         .zone = 60,
-        .header = header,
+        .envelope_id = STR(""),
+        .message = header,
         .recipients = RECIPIENTS,
         .count = 2,
     };
@@ -119,10 +120,10 @@ static void a_report_is_multipart_report(void **state)
     (void)state;
     CLEAN_ARENA struct arena a = ARENA_INIT;
     CLEAN_BUF struct buf out;
-    bool is_8bit;
+    bool is_8bit, needs_utf8;
     buf_init(&out, BUF_MAX_DEFAULT);
     struct dsn d = report_of(DSN_FAILED, STR(HEADER "\r\nthe body is not in the report\r\n"));
-    dsn_build(&d, &out, &is_8bit);
+    dsn_build(&d, &out, &is_8bit, &needs_utf8);
     struct str m = buf_str(&out);
     assert_false(is_8bit);
 
@@ -160,11 +161,11 @@ static void a_report_has_the_header_that_clients_thread_and_filter_by(void **sta
 {
     (void)state;
     CLEAN_BUF struct buf out;
-    bool is_8bit;
+    bool is_8bit, needs_utf8;
     struct header_field f;
     buf_init(&out, BUF_MAX_DEFAULT);
     struct dsn d = report_of(DSN_DELAYED, STR(HEADER "\r\n"));
-    dsn_build(&d, &out, &is_8bit);
+    dsn_build(&d, &out, &is_8bit, &needs_utf8);
     struct str m = buf_str(&out);
     assert_true(header_find(m, STR("Auto-Submitted"), &f) && has(f.value, "auto-replied"));
     assert_true(header_find(m, STR("References"), &f) && has(f.value, "<one@example.org>"));
@@ -178,10 +179,10 @@ static void replies_cannot_write_lines(void **state)
 {
     (void)state;
     CLEAN_BUF struct buf out;
-    bool is_8bit;
+    bool is_8bit, needs_utf8;
     buf_init(&out, BUF_MAX_DEFAULT);
     struct dsn d = report_of(DSN_FAILED, STR("Subject: \xc5\xbdivot\r\n\r\n"));
-    dsn_build(&d, &out, &is_8bit);
+    dsn_build(&d, &out, &is_8bit, &needs_utf8);
     assert_true(is_8bit);
     assert_true(has(buf_str(&out), "unknown??.??\r\n"));
     struct str rest = buf_str(&out), line;
@@ -196,13 +197,13 @@ static void a_huge_header_is_cut_at_a_field(void **state)
 {
     (void)state;
     CLEAN_BUF struct buf out, header;
-    bool is_8bit;
+    bool is_8bit, needs_utf8;
     buf_init(&out, BUF_MAX_DEFAULT);
     buf_init(&header, BUF_MAX_DEFAULT);
     for (int i = 0; i < 5000; i++)
         buf_addf(&header, "X-Field-%d: some words here\r\n", i);
     struct dsn d = report_of(DSN_FAILED, buf_str(&header));
-    dsn_build(&d, &out, &is_8bit);
+    dsn_build(&d, &out, &is_8bit, &needs_utf8);
     assert_true(out.n < DSN_HEADER_MAX + 8192);
     assert_true(has(buf_str(&out), "some words here\r\n\r\n--=_"));
 }
