@@ -184,6 +184,17 @@ def test_tls_required_no_goes_before_what_the_destination_published(scene):
     assert arrives(scene, scene.own, "waived.test")[1]
 
 
+def test_requiretls_both_ways(scene):
+    """RFC 8689 section 4.2: taken with it and passed on with it, or not sent at all."""
+    send(scene, "good.test", "own.test", "open.plain", subject="required {}", options=["REQUIRETLS"])
+    got = wait_for("mail with REQUIRETLS", lambda: scene.good.having("required good.test"), 30)
+    assert got[0][0].endswith(" REQUIRETLS")
+    for domain in ("own.test", "open.plain"):
+        line = wait_for(f"{domain} fails", lambda: log_lines(scene, "relay.failed", domain), 30)[0]
+        assert "5.7.30 REQUIRETLS" in line
+    assert not scene.own.having("required own.test") and not scene.own.having("required open.plain")
+
+
 def test_a_policy_outlives_a_restart_and_its_web_server(scene):
     golub = scene.golub
     asked = scene.web.asked.count("mta-sts.sts.plain")
