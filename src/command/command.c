@@ -158,6 +158,11 @@ int run_serve(struct command_run *r)
     return command_misuse(r, "serve takes no arguments");
 }
 
+int run_sendmail(struct command_run *r)
+{
+    return command_misuse(r, NULL); /* main.c has taken those with arguments */
+}
+
 /* Root becomes the owner of the data: what it makes there must be the server's, and nothing that a taken-over
  * server left there may lead root astray. */
 static bool become_owner(const struct config *c, struct err *e)

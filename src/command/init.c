@@ -73,6 +73,16 @@ static bool make_folder(const char *path, bool may_exist, struct err *e)
     return err_set(e, ERR_PERMANENT, "making the folder %s: %s", path, strerror(errno));
 }
 
+/* What this machine's programs reach by its path when they send mail; what is there stays as it is. */
+static bool make_open_folder(const char *path, mode_t mode, struct err *e)
+{
+    if (mkdir(path, 0700) != 0)
+        return errno == EEXIST ||
+               err_set(e, ERR_PERMANENT, "making the folder %s: %s", path, strerror(errno));
+    return chmod(path, mode) == 0 ||
+           err_set(e, ERR_PERMANENT, "opening the folder %s: %s", path, strerror(errno));
+}
+
 static bool is_free(struct init *init, struct err *e)
 {
     static const char *const OURS[] = {"golub.conf", "tls", "dkim", "directory", "queue", "account"};
@@ -126,9 +136,10 @@ static bool write_config(struct init *init, struct err *e)
     fprintf(f,
             "# golub.conf: see golub.conf(5). Domains, accounts and addresses: golub help\n"
             "[server]\n"
-            "hostname = %.*s    # this server's name in DNS, in the MX record and in the certificate\n\n"
+            "hostname = %.*s    # this server's name in DNS, in the MX record and in the certificate\n"
+            "origin = %.*s    # what stands behind the @ of this machine's users\n\n"
             "[listen]\n",
-            STR_ARGS(init->hostname));
+            STR_ARGS(init->hostname), STR_ARGS(init->domain));
     if (init->port_base)
         fprintf(f, "port_base = %s    # every service on 127.0.0.1, at this plus its number\n",
                 init->port_base);
@@ -151,7 +162,8 @@ static bool make_data(struct init *init, struct err *e)
     const struct config *c = config_load(below(init, "golub.conf"), e);
     struct sql *queue = NULL;
     bool good = c && make_directory(init, c, e) && make_folder(below(init, "account"), false, e) &&
-                (queue = queue_db_open(c, true, e));
+                make_open_folder(below(init, "run"), 0755, e) &&
+                make_open_folder(below(init, "maildrop"), 01733, e) && (queue = queue_db_open(c, true, e));
     sql_close(queue);
     if (c)
         config_free(c);
@@ -186,7 +198,7 @@ static bool give_away(struct init *init, struct err *e)
 
 static bool make_server(struct init *init, struct err *e)
 {
-    if (!make_folder(init->dir, true, e))
+    if (!make_open_folder(init->dir, 0711, e))
         return false;
     CLEAN_FREE char *full = realpath(init->dir, NULL);
     if (!full)

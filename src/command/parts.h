@@ -114,5 +114,6 @@ int run_queue_retry(struct command_run *r);
 int run_queue_redirect(struct command_run *r);
 int run_queue_drop(struct command_run *r);
 int run_trace(struct command_run *r);
+int run_sendmail(struct command_run *r);
 
 #endif

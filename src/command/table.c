@@ -179,6 +179,14 @@ const struct command COMMANDS[] = {
      "  --limit           the newest N messages (100)\n"
      "  --json            an object for each message, on a line of its own\n",
      NEEDS_DATA, run_trace},
+    {"sendmail", "[OPTION...] [RECIPIENT...]", "send a message of this machine, as sendmail(1) does",
+     "What cron and PHP call as /usr/sbin/sendmail: make that a link to golub, and mailq and newaliases too. "
+     "The\n"
+     "message comes on standard input. Options as Postfix's sendmail takes them: -t -i -f -F -N -R -V -v -bs "
+     "-bp -q;\n"
+     "-C FILE names another golub.conf. While the server does not run, the message waits in the maildrop.\n"
+     "Exit codes are those of sysexits.h.\n",
+     NEEDS_NOTHING, run_sendmail},
     {"certificate renew", "", "issue the certificate of the private CA anew",
      "For the hostname in the config, with the CA that golub init made (tls/ca.key beside golub.conf). Mail\n"
      "clients that trust the CA notice nothing. Then send the server SIGHUP.\n",

@@ -13,7 +13,7 @@ static const struct {
      "queue][; {deferred} to be tried again][; {refused} refused]"},
     {"smtp", "message.refused",
      "refused[ for {to}], from {from|<>} at {peer} (HELO {helo}[, user {user}]): {reply}"},
-    {"smtp", "message.recipients", "also for {to}"},
+    {"smtp", "message.recipients", "its recipients, as they were asked for: {to}"},
     {NULL, "message.recipient_refused", "refused for {to}: {reply}[; {then}]"},
     {NULL, "message.lost", "lost on its way in from {peer}, {from|<>} to {to}: {why}"},
     {"account", "message.stored", "stored for {address} in {where}, UID {uid}, {size} bytes"},

@@ -28,6 +28,7 @@ static const struct {
     [SERVICE_IMAPS] = {"imaps", 993, true, false},
     [SERVICE_POP3] = {"pop3", 110, false, false},
     [SERVICE_POP3S] = {"pop3s", 995, true, false},
+    [SERVICE_LOCAL] = {"submission_socket", 0, false, true},
     [SERVICE_LMTP] = {"lmtp", 24, false, true},
 };
 
@@ -64,6 +65,7 @@ struct reading {
     struct config_listener lmtp[CONFIG_LISTENERS_MAX];
     size_t lmtp_count;
     struct str section; /* of the line at hand */
+    bool has_no_socket; /* submission_socket = none */
 };
 
 typedef bool value_fn(struct reading *r, void *to, struct str value, struct err *e);
@@ -449,6 +451,28 @@ void config_listener_words(const struct config_listener *l, char words[CONFIG_LI
         snprintf(words, CONFIG_LISTENER_WORDS_MAX, "%.*s port %u", STR_ARGS(l->address), l->port);
 }
 
+static bool take_socket(struct reading *r, void *to, struct str value, struct err *e)
+{
+    if (str_eq(value, STR("none"))) {
+        r->has_no_socket = true;
+        *(struct str *)to = STR("");
+        return true;
+    }
+    r->has_no_socket = false;
+    return take_path(r, to, value, e) && (((struct str *)to)->n < sizeof((struct sockaddr_un *)0)->sun_path ||
+                                          err_set(e, ERR_PERMANENT, "a socket's path has less than %zu bytes",
+                                                  sizeof((struct sockaddr_un *)0)->sun_path));
+}
+
+static bool take_local_senders(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)r;
+    if (!str_eq(value, STR("ours")) && !str_eq(value, STR("any")))
+        return err_set(e, ERR_PERMANENT, "it is ours (addresses of our domains) or any");
+    *(bool *)to = str_eq(value, STR("any"));
+    return true;
+}
+
 /* The server may carry a port: 127.0.0.1@5353, as unbound writes it. */
 static bool take_dns_server(struct reading *r, void *to, struct str value, struct err *e)
 {
@@ -576,12 +600,15 @@ struct setting {
 #define IN_LIMIT(scope, member) IN_CONFIG(limits[LIMIT_##scope].member)
 static const struct setting SETTINGS[] = {
     {"server", "hostname", take_text, IN_CONFIG(hostname)},
+    {"server", "origin", take_text, IN_CONFIG(origin)},
     {"server", "data", take_path, IN_CONFIG(data)},
     {"server", "user", take_text, IN_CONFIG(user)},
     {"server", "sandbox", take_sandbox, IN_CONFIG(sandbox_required)},
     {"server", "workers", take_workers, IN_CONFIG(workers)},
     {"listen", "address", take_addresses, 0},
     {"listen", "port_base", take_port_base, 0},
+    {"listen", "submission_socket", take_socket, IN_CONFIG(submission_socket)},
+    {"listen", "maildrop", take_path, IN_CONFIG(maildrop)},
     {"listen", "lmtp", take_lmtp, 0},
     {"listen", "lmtp_mode", take_mode, IN_CONFIG(lmtp_mode)},
     {"listen", "lmtp_group", take_text, IN_CONFIG(lmtp_group)},
@@ -605,6 +632,7 @@ static const struct setting SETTINGS[] = {
     {"dns", "server", take_dns_server, IN_CONFIG(dns_server)},
     {"dns", "trust_anchor", take_path, IN_CONFIG(dns_trust_anchor)},
     {"smtp", "message_size", take_bytes, IN_CONFIG(message_size_max)},
+    {"smtp", "local_senders", take_local_senders, IN_CONFIG(local_senders_any)},
     {"smtp", "recipients", take_count, IN_CONFIG(recipients_max)},
     {"smtp", "hops", take_count, IN_CONFIG(hops_max)},
     {"smtp", "separator", take_separator, IN_CONFIG(tag_separator)},
@@ -714,12 +742,26 @@ static bool add_listener(struct config *c, struct config_listener l, struct err 
     return true;
 }
 
+/* What follows from other settings. A data directory whose path is too long for a socket has none. */
+static void set_places(struct reading *r)
+{
+    struct config *c = r->c;
+    if (c->origin.n == 0)
+        c->origin = c->hostname;
+    if (c->maildrop.n == 0)
+        c->maildrop = arena_printf(r->a, "%.*s/maildrop", STR_ARGS(c->data));
+    struct str path = arena_printf(r->a, "%.*s/run/submission.sock", STR_ARGS(c->data));
+    if (c->submission_socket.n == 0 && !r->has_no_socket &&
+        path.n < sizeof((struct sockaddr_un *)0)->sun_path)
+        c->submission_socket = path;
+}
+
 static bool make_listeners(struct reading *r, struct err *e)
 {
     struct config *c = r->c;
     if (r->address_count == 0 && !take_addresses(r, NULL, r->has_port_base ? STR("127.0.0.1") : STR("*"), e))
         return false;
-    for (enum service s = 0; s < SERVICE_LMTP; s++) {
+    for (enum service s = 0; s < SERVICE_LOCAL; s++) {
         int64_t port = r->ports[s] >= 0 ? r->ports[s] : (int64_t)r->port_base + SERVICES[s].port;
         for (size_t i = 0; port > 0 && i < r->address_count; i++) {
             struct config_listener l = {
@@ -728,6 +770,10 @@ static bool make_listeners(struct reading *r, struct err *e)
                 return false;
         }
     }
+    struct config_listener local = {
+        .service = SERVICE_LOCAL, .address = STR(""), .path = c->submission_socket};
+    if (local.path.n > 0 && !add_listener(c, local, e))
+        return false;
     for (size_t i = 0; i < r->lmtp_count; i++)
         if (!add_listener(c, r->lmtp[i], e))
             return false;
@@ -844,6 +890,7 @@ const struct config *config_parse(struct str text, const char *where, struct err
             config_free(c);
             return NULL;
         }
+    set_places(&r);
     if (got == INI_BAD || !make_listeners(&r, e) || !is_complete(c, e)) {
         err_prefix(e, "%s", where);
         config_free(c);

@@ -17,6 +17,7 @@ enum service {
     SERVICE_IMAPS,          /* 993 */
     SERVICE_POP3,           /* 110 */
     SERVICE_POP3S,          /* 995 */
+    SERVICE_LOCAL,          /* [listen] submission_socket: mail from programs of this machine, sendmail */
     SERVICE_LMTP, /* where [listen] lmtp says: mail from programs of this machine, for our addresses */
     SERVICE_COUNT
 };
@@ -81,6 +82,7 @@ enum config_language { /* that people are written to */
 
 struct config {
     struct str hostname;   /* how this server calls itself in SMTP, IMAP and trace headers */
+    struct str origin;     /* [server] origin: what stands behind the @ of local users (default: hostname) */
     struct str data;       /* absolute path of the data directory */
     struct str user;       /* to become when started as root; default "golub" */
     bool sandbox_required; /* [server] sandbox = require; default "best" */
@@ -88,8 +90,11 @@ struct config {
 
     struct config_listener listeners[CONFIG_LISTENERS_MAX];
     size_t listener_count;
-    unsigned lmtp_mode;                 /* [listen] lmtp_mode: permissions of unix sockets (default 0660) */
-    struct str lmtp_group;              /* [listen] lmtp_group: whose they are; "" = as it comes */
+    struct str submission_socket; /* [listen] submission_socket (default: run/submission.sock in data) */
+    struct str maildrop;          /* [listen] maildrop (default: maildrop in data): where sendmail leaves
+                                     messages while the server does not run */
+    unsigned lmtp_mode;           /* [listen] lmtp_mode: permissions of unix sockets (default 0660) */
+    struct str lmtp_group;        /* [listen] lmtp_group: whose they are; "" = as it comes */
     struct network_list proxy_networks; /* [listen] proxy: from there every connection begins with a PROXY
                                            header (gate/proxy.h) */
 
@@ -125,6 +130,7 @@ struct config {
     size_t route_count;
 
     uint64_t message_size_max;  /* [smtp] message_size = bytes (default 50 MiB) */
+    bool local_senders_any;     /* [smtp] local_senders = ours (default) or any */
     unsigned recipients_max;    /* [smtp] recipients (default 1000; RFC 5321 4.5.3.1.8 asks for 100) */
     unsigned hops_max;          /* [smtp] hops: Received lines before it is a loop (default 50) */
     char tag_separator;         /* [smtp] separator (default '+') */

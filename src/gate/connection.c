@@ -74,6 +74,8 @@ void connection_put(struct ipc_frame *f, const struct connection *c)
     ipc_put_u32(f, c->peer_port);
     ipc_put_str(f, str_from_c(c->local));
     ipc_put_u32(f, c->local_port);
+    if (c->service == SERVICE_LOCAL)
+        ipc_put_u32(f, c->uid);
     tls_info_put(f, &c->tls);
     ipc_put_u8(f, c->has_voucher);
     if (c->has_voucher)
@@ -106,6 +108,12 @@ static bool get_voucher(struct ipc_reader *r, struct connection *c)
     return true;
 }
 
+static bool get_uid(struct ipc_reader *r, uint32_t *uid)
+{
+    *uid = ipc_get_u32(r);
+    return !r->bad;
+}
+
 bool connection_get(struct ipc_frame *f, struct ipc_reader *r, struct connection *c)
 {
     *c = (struct connection){.fd = -1};
@@ -114,7 +122,8 @@ bool connection_get(struct ipc_frame *f, struct ipc_reader *r, struct connection
         return false;
     c->service = (enum service)service;
     if (!get_endpoint(r, c->peer, &c->peer_port) || !get_endpoint(r, c->local, &c->local_port) ||
-        !tls_info_get(r, &c->tls) || !get_voucher(r, c))
+        (c->service == SERVICE_LOCAL && !get_uid(r, &c->uid)) || !tls_info_get(r, &c->tls) ||
+        !get_voucher(r, c))
         return false;
     c->fd = ipc_frame_take_fd(f, 0);
     return c->fd >= 0;

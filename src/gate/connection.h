@@ -25,6 +25,7 @@ struct connection {
     uint16_t peer_port;
     char local[CONNECTION_ADDRESS_MAX];
     uint16_t local_port;
+    uint32_t uid; /* SERVICE_LOCAL: whose program it is, as the kernel says */
     struct tls_info tls;
     /* login's word for the above: an account that gives the connection back (UNAUTHENTICATE) returns it, and
      * cannot make another up. */

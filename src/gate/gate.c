@@ -103,12 +103,25 @@ static bool write_address(const union address *a, char text[CONNECTION_ADDRESS_M
     return inet_ntop(AF_INET6, six, text, CONNECTION_ADDRESS_MAX) != NULL;
 }
 
+/* Whose program has connected. */
+static bool ask_for_user(struct connection *c)
+{
+    struct ucred who;
+    socklen_t n = sizeof who;
+    if (c->service != SERVICE_LOCAL)
+        return true;
+    if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0)
+        return false;
+    c->uid = who.uid;
+    return true;
+}
+
 static bool describe(struct connection *c, const union address *peer)
 {
     union address local;
     socklen_t n = sizeof local;
-    return getsockname(c->fd, &local.any, &n) == 0 && write_address(peer, c->peer, &c->peer_port) &&
-           write_address(&local, c->local, &c->local_port);
+    return ask_for_user(c) && getsockname(c->fd, &local.any, &n) == 0 &&
+           write_address(peer, c->peer, &c->peer_port) && write_address(&local, c->local, &c->local_port);
 }
 
 /* --- tunnels --- */

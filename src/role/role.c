@@ -27,6 +27,7 @@ static const char *const NAMES[ROLE_COUNT] = {
     [ROLE_RELAY] = "relay",
     [ROLE_STORE] = "store",
     [ROLE_TRACE] = "trace",
+    [ROLE_PICKUP] = "pickup",
 };
 
 #define MAY(kind) (1u << (kind))
@@ -38,6 +39,7 @@ static const unsigned CONNECTS[ROLE_COUNT] = {
     /* what accounts give back; who shares with whom */
     [ROLE_KEEPER] = MAY(ROLE_LOGIN) | MAY(ROLE_DIRECTORY) | MAY(ROLE_STORE),
     [ROLE_QUEUE] = MAY(ROLE_DIRECTORY) | MAY(ROLE_KEEPER) | MAY(ROLE_STORE),
+    [ROLE_PICKUP] = MAY(ROLE_SMTP),
     [ROLE_RELAY] = MAY(ROLE_DNS) | MAY(ROLE_QUEUE) | MAY(ROLE_DIRECTORY), /* routes */
 };
 

@@ -26,6 +26,7 @@ enum role_kind {
     ROLE_RELAY,
     ROLE_STORE, /* only with PostgreSQL */
     ROLE_TRACE,
+    ROLE_PICKUP,
     ROLE_COUNT
 };
 const char *role_name(enum role_kind k);                       /* "smtp" */

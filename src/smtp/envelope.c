@@ -1,5 +1,6 @@
 /* MAIL and RCPT: who may send as whom, to whom. */
 #include "base/log.h"
+#include "smtp/local.h"
 #include "smtp/recent.h"
 #include "smtp/session.h"
 #include "smtp/solicit.h"
@@ -34,6 +35,8 @@ static bool is_their_sender(struct session *s, const struct smtp_path *path, str
     bool may = true;
     if (!s->is_authenticated || sender.n == 0)
         return true;
+    if (session_is_local(s))
+        return local_may_send_as(s, session_plain_address(path, &s->command));
     if (!directory_may_send_as(s->server->directory, s->user.account,
                                session_plain_address(path, &s->command), &may, &e)) {
         session_refuse(s, STR(""), "451 4.3.0 %s; try again later", e.text);
@@ -278,7 +281,15 @@ void smtp_rcpt(struct session *s, const struct smtp_command *c)
             refuse_recipient(s, recipient, "550 5.7.1",
                              "not an address of this server, and you are not its user");
         break;
-    case DIRECTORY_UNKNOWN: refuse_recipient(s, recipient, "550 5.1.1", "no such address here"); break;
+    case DIRECTORY_UNKNOWN:
+        if (local_is_roots(s, plain) &&
+            directory_resolve(s->server->directory, STR("postmaster"), &s->command, &answer, &e) &&
+            answer.fate == DIRECTORY_LOCAL) {
+            accept_recipient(s, &answer, recipient, &c->rcpt);
+            break;
+        }
+        refuse_recipient(s, recipient, "550 5.1.1", "no such address here");
+        break;
     case DIRECTORY_LOOP: refuse_recipient(s, recipient, "550 5.4.6", e.text); break;
     }
 }

@@ -273,6 +273,27 @@ static struct str join_folders(const struct fates *f, struct arena *a)
     return arena_copy(a, buf_str(&all));
 }
 
+/* Recipients that lead to another address, or for whom there was no room in the line: for the trace, which is
+ * asked about those too. */
+static void trace_recipients(const struct fates *f)
+{
+    const struct smtp_transaction *t = &f->s->transaction;
+    bool *is_told = ARENA_ARRAY(&f->s->command, bool, t->recipient_count + 1);
+    bool has_room = join_recipients(f, &f->s->command).n < LOGGED_RECIPIENTS_MAX / 2;
+    for (size_t i = 0; i < t->target_count && has_room; i++)
+        is_told[t->targets[i].recipient] |=
+            str_eq_nocase(t->targets[i].to.address, t->recipients[t->targets[i].recipient].address);
+    for (size_t i = 0; i < t->recipient_count;) {
+        CLEAN_BUF struct buf some;
+        buf_init(&some, LOG_TRACE_MAX / 2);
+        for (; i < t->recipient_count && some.n + ADDRESS_MAX < LOG_TRACE_MAX / 2; i++)
+            if (!is_told[i])
+                buf_addf(&some, "%s%.*s", some.n ? "," : "", STR_ARGS(t->recipients[i].address));
+        if (some.n > 0)
+            LOG_TRACE("message.recipients", F_C("id", t->id.hex), F_STR("to", buf_str(&some)));
+    }
+}
+
 static void log_accepted(const struct fates *f)
 {
     struct session *s = f->s;
@@ -287,6 +308,7 @@ static void log_accepted(const struct fates *f)
              F_INT("relayed", f->remotes), F_INT("queue", f->queue_id), F_INT("size", f->message->size),
              F_C("peer", c->peer), F_C("helo", s->helo), F_C("user", s->user.address), F_C("with", protocol),
              F_C("tls", c->tls.version), F_C("cipher", c->tls.cipher));
+    trace_recipients(f);
 }
 
 /* --- the answer --- */

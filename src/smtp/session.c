@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "message/decode.h"
 #include "smtp/extension.h"
+#include "smtp/local.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -391,6 +392,8 @@ void session_run(struct smtp_server *server, const struct config *config, const 
     session_forget_transaction(&s);
     LOG_DEBUG("smtp.connected", F_C("peer", c->peer), F_C("service", service_name(c->service)));
     guard_begin(&s);
+    if (session_is_local(&s))
+        local_begin(&s);
     if (guard_awaits_greeting(&s))
         session_greet(&s);
     while (!s.is_over)

@@ -42,6 +42,7 @@ struct gate {
     struct smtp *smtp;
     int channel; /* a duplicate of the loop's, whose lifetime is its own */
     _Atomic unsigned users;
+    bool is_pickup; /* no gate, but the role that brings what local programs left in the maildrop */
 };
 
 static void gate_release(struct gate *g)
@@ -159,7 +160,8 @@ static void take_frame(void *context, struct loop_channel *channel, struct ipc_f
     struct gate *g = context;
     struct ipc_reader r = ipc_read(f);
     struct connection c = {.fd = -1};
-    bool good = f->type == GATE_FRAME_CONNECTION && connection_get(f, &r, &c);
+    bool good = f->type == GATE_FRAME_CONNECTION && connection_get(f, &r, &c) &&
+                (!g->is_pickup || c.service == SERVICE_LOCAL);
     if (good && ipc_done(&r) && service_is_smtp(c.service)) {
         start_session(g, &c);
         return;
@@ -184,7 +186,7 @@ static void take_channel(void *context, int channel, enum role_kind client, uint
 {
     struct smtp *p = context;
     (void)index;
-    if (client != ROLE_GATE) {
+    if (client != ROLE_GATE && client != ROLE_PICKUP) {
         LOG_ERROR("smtp.bad_client", F_C("role", role_name(client)));
         close(channel);
         return;
@@ -192,6 +194,7 @@ static void take_channel(void *context, int channel, enum role_kind client, uint
     struct gate *g = MEM_NEW(struct gate);
     g->smtp = p;
     g->users = 1; /* the loop's */
+    g->is_pickup = client == ROLE_PICKUP;
     g->channel = fcntl(channel, F_DUPFD_CLOEXEC, 0);
     if (g->channel < 0)
         log_die("smtp.no_descriptors", "a channel to gate: %s", strerror(errno));

@@ -4,6 +4,7 @@
 #include "message/date.h"
 #include "message/header.h"
 #include "smtp/fate.h"
+#include "smtp/local.h"
 #include "smtp/received.h"
 #include "smtp/session.h"
 
@@ -54,8 +55,8 @@ static bool may_write_as(struct session *s, const struct address *author)
  * either. A message without From is left to them: there is nobody whose name it could take. */
 static bool is_their_author(struct session *s, const struct incoming *m)
 {
-    if (!s->is_authenticated || m->froms == 0)
-        return true;
+    if (!s->is_authenticated || m->froms == 0 || session_is_local(s))
+        return true;    /* what a program writes there is its own affair, as with Postfix */
     if (m->froms > 1) { /* RFC 5322 section 3.6: which one a reader sees is anybody's guess */
         session_refuse_message(s, "550 5.6.0 The message has %u From fields", m->froms);
         return false;

@@ -47,6 +47,14 @@ static void remove_stale(const struct sockaddr_un *at)
         unlink(at->sun_path);
 }
 
+/* Any program may send mail; who it is, the kernel says. */
+#define SUBMISSION_SOCKET_MODE 0666
+
+static mode_t mode_of(const struct config_listener *w, const struct config *c)
+{
+    return w->service == SERVICE_LOCAL ? SUBMISSION_SOCKET_MODE : (mode_t)c->lmtp_mode;
+}
+
 /* Nobody may connect before the socket has its owner and permissions: until then it has none. */
 static int bind_unix(const struct config_listener *w, const struct config *c)
 {
@@ -54,11 +62,12 @@ static int bind_unix(const struct config_listener *w, const struct config *c)
     socklen_t n = config_listener_address(w, &storage);
     const struct sockaddr_un *at = (const struct sockaddr_un *)&storage;
     CLEAN_FREE char *group_name = mem_copy_c(c->lmtp_group.p, c->lmtp_group.n);
-    const struct group *group = c->lmtp_group.n > 0 ? getgrnam(group_name) : NULL;
+    bool has_group = w->service == SERVICE_LMTP && c->lmtp_group.n > 0;
+    const struct group *group = has_group ? getgrnam(group_name) : NULL;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
-    if (c->lmtp_group.n > 0 && !group) {
+    if (has_group && !group) {
         errno = ESRCH;
         return close_failed(fd);
     }
@@ -69,7 +78,7 @@ static int bind_unix(const struct config_listener *w, const struct config *c)
     if (bound < 0)
         return close_failed(fd);
     if ((!group || chown(at->sun_path, (uid_t)-1, group->gr_gid) == 0) &&
-        chmod(at->sun_path, (mode_t)c->lmtp_mode) == 0 && listen(fd, BACKLOG) == 0)
+        chmod(at->sun_path, mode_of(w, c)) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     int why = errno;
     unlink(at->sun_path);

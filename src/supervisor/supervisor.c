@@ -11,6 +11,7 @@
 #include "supervisor/local_socket.h"
 #include "supervisor/material.h"
 #include "supervisor/notify.h"
+#include "supervisor/places.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -44,6 +45,7 @@ static const struct {
     {ROLE_TRACE, false, STOP_STORE},     {ROLE_DIRECTORY, false, STOP_LAST}, {ROLE_DNS, false, STOP_LAST},
     {ROLE_KEEPER, false, STOP_ACCOUNTS}, {ROLE_QUEUE, false, STOP_LAST},     {ROLE_RELAY, false, STOP_FIRST},
     {ROLE_SMTP, true, STOP_FIRST},       {ROLE_LOGIN, false, STOP_FIRST},    {ROLE_GATE, true, STOP_LAST},
+    {ROLE_PICKUP, false, STOP_FIRST},
 };
 
 struct supervisor {
@@ -513,8 +515,8 @@ static bool prepare(struct supervisor *s, struct err *e)
     s->tally = tally_new();
     if (!s->tally)
         return err_set(e, ERR_TEMPORARY, "no memory to count clients in: %s", strerror(errno));
-    return choose_user(s, e) && material_read(&s->material, s->config, e) &&
-           listeners_bind(&s->listeners, NULL, s->config, e);
+    return choose_user(s, e) && places_make(s->config, s->uid, s->gid, e) &&
+           material_read(&s->material, s->config, e) && listeners_bind(&s->listeners, NULL, s->config, e);
 }
 
 int supervisor_main(const char *config_path, role_main_fn *const mains[ROLE_COUNT])

@@ -13,7 +13,7 @@ from harness import Golub, message, wait_for
 from readers import inbox, login, wait_for_message
 from wire import Wire
 
-ROLES = ["supervisor", "gate", "smtp", "login", "directory", "keeper", "dns", "queue", "relay", "trace"]
+ROLES = ["supervisor", "gate", "smtp", "login", "directory", "keeper", "dns", "queue", "relay", "trace", "pickup"]
 
 
 def send(golub, subject, to="ana@example.test"):

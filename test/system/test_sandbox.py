@@ -9,7 +9,7 @@ import pytest
 
 from harness import Golub, message, wait_for
 
-ROLES = ["gate", "smtp", "login", "directory", "keeper", "account", "dns", "queue", "relay", "trace"]
+ROLES = ["gate", "smtp", "login", "directory", "keeper", "account", "dns", "queue", "relay", "trace", "pickup"]
 OPENED_FILE, CONNECTED, EXECUTED, OPENED_OTHER = 1, 2, 4, 8
 JOB = {"dns": CONNECTED, "relay": CONNECTED}
 

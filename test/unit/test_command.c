@@ -194,7 +194,7 @@ static mode_t mode_of(const char *name)
     struct stat st;
     snprintf(path, sizeof path, "%s/%s", here.server, name);
     assert_int_equal(stat(path, &st), 0);
-    return st.st_mode & 0777;
+    return st.st_mode & 07777;
 }
 
 static X509 *read_certificate(const char *name)
@@ -222,7 +222,13 @@ static void init_makes_a_whole_server_and_never_a_second_over_it(void **state)
     assert_int_equal(c->listeners[0].port, here.port_base + 25);
     assert_true(str_eq(c->listeners[0].address, STR("127.0.0.1")));
     config_free(c);
-    assert_int_equal(mode_of("."), 0700);
+    assert_int_equal(mode_of("."), 0711); /* local programs pass through, to these two */
+    assert_int_equal(mode_of("run"), 0755);
+    assert_int_equal(mode_of("maildrop"), 01733);
+    assert_int_equal(mode_of("account"), 0700);
+    assert_int_equal(mode_of("queue"), 0700);
+    assert_int_equal(mode_of("tls"), 0700);
+    assert_int_equal(mode_of("dkim"), 0700);
     assert_int_equal(mode_of("tls/server.key"), 0600);
     assert_int_equal(mode_of("tls/ca.key"), 0600);
     assert_int_equal(mode_of("dkim/golub.key"), 0600);

@@ -22,8 +22,16 @@ static void ten_lines_are_enough(void **state)
     assert_true(str_eq(c->data, STR("/srv/golub")));
     assert_true(str_eq(c->tls_certificate, STR("/srv/golub/tls/server.pem")));
     assert_true(str_eq(c->tls_key, STR("/etc/k.pem")));
-    assert_int_equal(c->listener_count, 2 * (SERVICE_COUNT - 1)); /* LMTP only where it is asked for */
+    /* The two unix sockets apart: one for local programs, and LMTP's only where it is asked for. */
+    assert_int_equal(c->listener_count, 2 * (SERVICE_COUNT - 2) + 1);
     assert_int_equal(c->listeners[0].port, 25);
+    assert_int_equal(c->listeners[c->listener_count - 1].service, SERVICE_LOCAL);
+    assert_true(str_eq(c->submission_socket, STR("/srv/golub/run/submission.sock")));
+    assert_true(str_eq(c->maildrop, STR("/srv/golub/maildrop")));
+    assert_true(str_eq(c->origin, c->hostname));
+    assert_false(c->local_senders_any);
+    assert_int_equal(c->trace_days, 30);
+    assert_true(c->trace_bytes == (uint64_t)1 << 30);
     assert_false(c->plain_on_loopback);
     assert_int_equal(c->queue_lifetime_s, 5 * 86400);
     assert_null(config_route_for(c, STR("example.net")));
@@ -39,10 +47,17 @@ static void sections_come_again_and_later_values_win(void **state)
                                          "[login]\nplain_on_loopback = yes        # passwords without TLS\n"
                                          "[route Sink.test]\nhost = 127.0.0.1\nport = 2527\n"
                                          "[route *]\nhost = smart.example.org\n[queue]\nretry = 90s\n"
+                                         "[listen]\nsubmission_socket = none\n[server]\norigin = x.test\n"
+                                         "[trace]\ndays = 7\nsize = 2t\n[smtp]\nlocal_senders = any\n"
                                          "[smtp]\nmessage_size = 10m\n[log]\nformat = json\nlevel = debug\n",
                                    &e);
     assert_non_null(c);
-    assert_int_equal(c->listener_count, SERVICE_COUNT - 2);
+    assert_int_equal(c->listener_count, SERVICE_COUNT - 3);
+    assert_int_equal(c->submission_socket.n, 0);
+    assert_true(str_eq(c->origin, STR("x.test")));
+    assert_true(c->local_senders_any);
+    assert_int_equal(c->trace_days, 7);
+    assert_true(c->trace_bytes == (uint64_t)2 << 40);
     assert_true(str_eq(c->listeners[0].address, STR("127.0.0.1")));
     assert_int_equal(c->listeners[0].port, 2525);
     assert_int_equal(c->listeners[1].port, 23587);
