@@ -31,18 +31,28 @@ static void add_byte(struct line *l, char c)
         l->p[l->n++] = c;
 }
 
+static void add_bytes(struct line *l, const char *p, size_t n)
+{
+    size_t room = l->max - 3 - l->n;
+    n = n < room ? n : room;
+    if (n > 0)
+        memcpy(l->p + l->n, p, n);
+    l->n += n;
+}
+
 static void add_c(struct line *l, const char *s)
 {
-    while (*s)
-        add_byte(l, *s++);
+    add_bytes(l, s, strlen(s));
 }
 
 static bool is_bare(struct str s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] <= ' ' || s.p[i] == '"' || s.p[i] == '=' || s.p[i] == '\\' || s.p[i] == 127)
-            return false;
-    return s.n > 0;
+    unsigned odd = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        odd |= c <= ' ' || c == '"' || c == '=' || c == '\\' || c == 127;
+    }
+    return s.n > 0 && !odd;
 }
 
 /* JSON's escapes serve both formats. Bytes of 128 and over go through: the lines are UTF-8 if the value is.
@@ -70,20 +80,35 @@ static void add_quoted(struct line *l, struct str s)
 static void add_number(struct line *l, int64_t v)
 {
     char digits[24];
-    snprintf(digits, sizeof digits, "%lld", (long long)v);
-    add_c(l, digits);
+    size_t at = sizeof digits;
+    uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (v < 0)
+        digits[--at] = '-';
+    add_bytes(l, digits + at, sizeof digits - at);
 }
 
+/* A second's text is made once: busy threads say many lines in it. */
 static void add_time(struct line *l)
 {
+    static _Thread_local char text[40];
+    static _Thread_local time_t made_for = -1;
+    static _Thread_local size_t n;
     struct timespec ts;
-    struct tm tm;
-    char text[40];
     clock_gettime(CLOCK_REALTIME, &ts);
-    gmtime_r(&ts.tv_sec, &tm);
-    size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(text + n, sizeof text - n, ".%03dZ", (int)(ts.tv_nsec / 1000000));
-    add_c(l, text);
+    if (ts.tv_sec != made_for) {
+        struct tm tm;
+        gmtime_r(&ts.tv_sec, &tm);
+        n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.", &tm);
+        made_for = ts.tv_sec;
+    }
+    int ms = (int)(ts.tv_nsec / 1000000);
+    char rest[] = {(char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z'};
+    add_bytes(l, text, n);
+    add_bytes(l, rest, sizeof rest);
 }
 
 static void add_fields(struct line *l, bool json, const struct log_field *fields, size_t n)
@@ -98,8 +123,7 @@ static void add_fields(struct line *l, bool json, const struct log_field *fields
         if (fields[i].is_number)
             add_number(l, fields[i].number);
         else if (!json && is_bare(fields[i].text))
-            for (size_t k = 0; k < fields[i].text.n; k++)
-                add_byte(l, fields[i].text.p[k]);
+            add_bytes(l, fields[i].text.p, fields[i].text.n);
         else
             add_quoted(l, fields[i].text);
     }

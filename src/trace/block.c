@@ -122,8 +122,7 @@ void trace_block_write(struct str lines, bool packed, uint32_t number, struct ar
 {
     struct summary s = {0};
     size_t start = out->n;
-    summarise(lines, a, &s);
-    trace_tokens_sort(&s.tokens);
+    summarise(lines, a, &s); /* a token that comes twice sets the same bits */
     size_t filter = packed ? filter_size(s.tokens.n) : 0;
     unsigned char *at = (unsigned char *)buf_room(out, TRACE_BLOCK_HEADER + filter);
     memset(at, 0, TRACE_BLOCK_HEADER + filter);
