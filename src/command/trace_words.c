@@ -32,7 +32,12 @@ static const struct {
     {NULL, "queue.retried", "to be tried at once for {to}, by {by}"},
     {NULL, "queue.dropped", "dropped for {to} by {by}"},
     {NULL, "queue.redirected", "redirected from {to} to {into} by {by}"},
-    {NULL, "queue.report", "report to {to}, number {report} in the queue[: {action}]"},
+    {NULL, "queue.report",
+     "report to {to}: number {about} has {action} for {recipients} recipients; it is number {queue} in the "
+     "queue"},
+    {NULL, "queue.report_undeliverable",
+     "a report that cannot be delivered to {to} is dropped[, {host}]: {reply}"},
+    {NULL, "relay.no_route", "no way to {domain} now: {reason}"},
     {NULL, "relay.sent", "sent to {to} by {host}[ ({address})], TLS {tls}: {reply}"},
     {NULL, "relay.deferred", "not sent to {to} yet[, by {host}][ ({address})]: {reply}"},
     {NULL, "relay.failed", "not sent to {to} for good[, by {host}][ ({address})]: {reply}"},

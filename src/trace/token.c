@@ -79,13 +79,13 @@ static void add_message_id(struct str id, trace_token_fn *each, void *context)
 }
 
 /* The fields that say such a thing. `id` and `delivery` are a delivery id with some roles and a number of the
- * queue with others. */
+ * queue with others; `about` is the message that a report of ours, which is a message too, is about. */
 static const struct {
     struct str key;
     void (*add)(struct str value, trace_token_fn *each, void *context);
 } KEYS[] = {
     {STR_INIT("id"), add_delivery},        {STR_INIT("delivery"), add_delivery},
-    {STR_INIT("queue"), add_delivery},     {STR_INIT("report"), add_delivery},
+    {STR_INIT("queue"), add_delivery},     {STR_INIT("about"), add_delivery},
     {STR_INIT("from"), add_addresses},     {STR_INIT("to"), add_addresses},
     {STR_INIT("original"), add_addresses}, {STR_INIT("address"), add_addresses},
     {STR_INIT("user"), add_addresses},     {STR_INIT("sender"), add_addresses},

@@ -19,6 +19,7 @@
 #define START ((int64_t)1795700000000) /* 2026-11-26T13:33:20Z */
 #define ID_A  "0123456789abcdef0123456789abcdef"
 #define ID_B  "fedcba9876543210fedcba9876543210"
+#define ID_C  "00112233445566778899aabbccddeeff"
 
 static const struct trace_limits LIMITS = {.days = 30, .bytes = (uint64_t)1 << 30};
 
@@ -507,9 +508,18 @@ static void a_life_is_put_together(void **state)
         for (size_t k = 1; k < 5; k++)
             assert_true(answer.messages[0].lines[k - 1].at <= answer.messages[0].lines[k].at);
     }
+    /* The report about it is a message of its own, and shown beside it. */
+    say(&r, w, START + 20, "queue.report id=" ID_C " queue=9 about=7 to=ana@x.test");
+    say(&r, w, START + 21, "message.stored delivery=" ID_C " address=ana@x.test");
+    assert_true(trace_writer_save(w, START, &r.e));
+    CLEAN_TRACE_ANSWER struct trace_answer reported;
+    ask(&r, "7", &reported);
+    assert_int_equal(reported.count, 2);
+    assert_str(reported.messages[1].delivery, ID_C);
+    assert_int_equal(reported.messages[1].count, 2);
     CLEAN_TRACE_ANSWER struct trace_answer both;
     ask(&r, "@x.test", &both);
-    assert_int_equal(both.count, 2);
+    assert_int_equal(both.count, 3);
     trace_writer_close(w);
     leave_room(&r);
 }
