@@ -134,7 +134,7 @@ struct config {
     unsigned recipients_max;    /* [smtp] recipients (default 1000; RFC 5321 4.5.3.1.8 asks for 100) */
     unsigned hops_max;          /* [smtp] hops: Received lines before it is a loop (default 50) */
     char tag_separator;         /* [smtp] separator (default '+') */
-    unsigned smtp_sessions_max; /* [smtp] sessions: at once, all smtp processes together (default 8000: 28 KiB
+    unsigned smtp_sessions_max; /* [smtp] sessions: at once, all smtp processes together (default 8000: 30 KiB
                                    each with TLS) */
     struct network_list smtp_trusted; /* [smtp] trusted: no limits, no delays, no doubts (default loopback) */
     struct network_list smtp_xclient; /* [smtp] xclient: may say whose mail it brings (smtp/xclient.h) */

@@ -20,6 +20,8 @@
 #define FILES_PER_SESSION 4
 #define FILES_BESIDE      512 /* channels to gates, directory, keeper, accounts and queue */
 
+#define COMPLAIN_MS 1000 /* between two lines about clients that were turned away */
+
 /* A session gathers a header in memory, rarely near its bound; the allocator reserves 64 MiB of addresses for
  * each of its arenas, of which there are 8 a core. */
 #define ADDRESSES_PER_SESSION (THREAD_STACK_BYTES + ((size_t)2 << 20))
@@ -30,10 +32,12 @@ struct smtp {
     struct smtp_server server; /* what sessions see */
     struct role *role;
     struct loop *loop;
-    struct threads *threads; /* of the sessions: many are as short as one message */
-    pthread_mutex_t lock;    /* over what follows */
-    unsigned sessions;       /* running */
-    bool has_ended;          /* it is to stop, and the last session is gone */
+    struct threads *threads;        /* of the sessions: many are as short as one message */
+    struct deadline complain_again; /* the loop's, as the next one */
+    unsigned turned_away;           /* since the last line about it */
+    pthread_mutex_t lock;           /* over what follows */
+    unsigned sessions;              /* running */
+    bool has_ended;                 /* it is to stop, and the last session is gone */
 };
 
 /* A channel to a gate. STARTTLS of a session needs it, so it stays open until the last one of them is gone.
@@ -121,10 +125,22 @@ static void session_thread(void *context)
     session_ended(p, &s.seat);
 }
 
-/* Says so, if the client listens, and closes. */
-static void turn_away(const struct connection *c, const char *reply)
+/* Of a flood one in a while stands in the log, with how many there were since the one before. */
+static void log_turned_away(struct smtp *p, const struct connection *c, const char *reply)
 {
-    LOG_WARNING("smtp.turned_away", F_C("peer", c->peer), F_C("reply", reply));
+    p->turned_away++;
+    if (!deadline_passed(p->complain_again))
+        return;
+    LOG_WARNING("smtp.turned_away", F_C("peer", c->peer), F_STR("reply", str_trim(str_from_c(reply))),
+                F_INT("count", p->turned_away));
+    p->complain_again = deadline_in(COMPLAIN_MS);
+    p->turned_away = 0;
+}
+
+/* Says so, if the client listens, and closes. */
+static void turn_away(struct smtp *p, const struct connection *c, const char *reply)
+{
+    log_turned_away(p, c, reply);
     if (send(c->fd, reply, strlen(reply), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         LOG_DEBUG("smtp.not_heard", F_C("peer", c->peer));
     close(c->fd);
@@ -139,7 +155,7 @@ static void start_session(struct gate *g, const struct connection *c)
     limits_init(&seat, is_filter ? NULL : p->server.tally, p->server.holder, config, c->peer);
     const char *why = session_begins(p, c, &seat);
     if (why) {
-        turn_away(c, why);
+        turn_away(p, c, why);
         return;
     }
     struct start *s = MEM_NEW(struct start);
@@ -150,7 +166,7 @@ static void start_session(struct gate *g, const struct connection *c)
     free(s);
     session_ended(p, &seat);
     gate_release(g);
-    turn_away(c, "421 4.3.2 No room for another session; try again later\r\n");
+    turn_away(p, c, "421 4.3.2 No room for another session; try again later\r\n");
 }
 
 /* --- gates --- */
