@@ -67,6 +67,7 @@ QUEUE_STATEMENT(FINISH, "DELETE FROM message WHERE id = $1 AND NOT EXISTS"
 QUEUE_STATEMENT(IS_THERE, "SELECT 1 FROM message WHERE id = $1");
 QUEUE_STATEMENT(REMOVE, "DELETE FROM message WHERE id = $1");
 QUEUE_STATEMENT(RECIPIENTS_REMOVE, "DELETE FROM recipient WHERE id >= $1 AND id < $2");
+QUEUE_STATEMENT(RECIPIENTS_SENT, "DELETE FROM recipient WHERE id >= $1 AND id < $2 AND state = 0");
 QUEUE_STATEMENT(CHUNKS_REMOVE, "DELETE FROM chunk WHERE id >= $1 AND id < $2");
 
 int64_t queue_db_first_recipient(int64_t message)
@@ -454,4 +455,14 @@ bool queue_db_remove(struct sql *db, int64_t message, bool *there, struct err *e
         return false;
     *there = changed > 0;
     return !*there || remove_parts(db, message, e);
+}
+
+bool queue_db_remove_sent(struct sql *db, int64_t message, size_t count, uint64_t size, struct err *e)
+{
+    int64_t first = queue_db_first_recipient(message) + 1, gone = 0;
+    return sql_exec(db, &RECIPIENTS_SENT, SQL(sql_int(first), sql_int(first + (int64_t)count)), NULL, e) &&
+           sql_exec(db, &FINISH,
+                    SQL(sql_int(message), sql_int(first), sql_int(queue_db_past_recipient(message))), &gone,
+                    e) &&
+           (gone == 0 || size <= INLINE_MAX || remove_parts(db, message, e));
 }

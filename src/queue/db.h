@@ -130,6 +130,9 @@ bool queue_db_replace(struct sql *db, int64_t recipient, bool *there, struct err
 /* Removes the message if nobody waits for it (or is held) any more. */
 bool queue_db_finish(struct sql *db, int64_t message, bool *gone, struct err *e);
 bool queue_db_is_there(struct sql *db, int64_t message, bool *there, struct err *e);
+/* The same for one that everybody has whom it came for, `count` recipients, at the first attempt. Those whom
+ * a command has put in their place meanwhile, or holds, keep it. */
+bool queue_db_remove_sent(struct sql *db, int64_t message, size_t count, uint64_t size, struct err *e);
 /* Removes it whoever waits. */
 bool queue_db_remove(struct sql *db, int64_t message, bool *there, struct err *e);
 

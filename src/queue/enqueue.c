@@ -233,6 +233,7 @@ void enqueue_plan(struct enqueue *in, struct plan *p, int64_t now)
 {
     struct letter *letter = plan_letter(p, &in->message, in->fd);
     in->fd = -1;
+    letter->whole = in->count; /* settled ones among them are in no job */
     for (size_t i = 0; i < in->count; i++)
         if (!is_settled(&in->recipients[i]))
             plan_add_fresh(p, letter, &in->recipients[i], now);

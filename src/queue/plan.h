@@ -48,7 +48,7 @@ struct letter {
     struct envelope asked; /* its id owned by `sender` */
     int fd;                /* sealed memfd; -1: only on disk. Whoever needs it puts one here */
     bool is_kept; /* fd is counted against PLAN_OPEN_MAX; else it is closed when no job is in flight */
-    bool is_read; /* from the table: it has been there for a while */
+    size_t whole; /* recipients of the message, if none of them has been tried before; 0: not known */
     unsigned jobs, in_flight;
 };
 

@@ -67,7 +67,6 @@ static void load_row(void *context, const struct queue_row_message *m, const str
     }
     if (!to->letter || to->letter->id != m->id)
         to->letter = plan_letter(to->plan, m, -1);
-    to->letter->is_read = true;
     lane_add(to->plan, to->lane, to->letter, r);
 }
 

@@ -194,10 +194,14 @@ static bool store_outcomes(struct server *s, const struct queue_round *q, struct
     return true;
 }
 
-/* Each message may fail alone. False: the transaction is lost. */
-static bool store_enqueues(struct server *s, const struct queue_round *q, struct err *e)
+/* `apart`: each message may fail alone. False: the transaction is lost. */
+static bool store_enqueues(struct server *s, const struct queue_round *q, bool apart, struct err *e)
 {
     for (struct enqueue *in = s->enqueues; in; in = in->next) {
+        if (!apart && !enqueue_store(q, in, e))
+            return false;
+        if (!apart)
+            continue;
         if (!sql_savepoint(s->db, e))
             return false;
         if (enqueue_store(q, in, &in->error)) {
@@ -214,13 +218,19 @@ static bool store_enqueues(struct server *s, const struct queue_round *q, struct
     return true;
 }
 
-static bool commit(struct server *s, const struct queue_round *q, struct err *e)
+static bool try_commit(struct server *s, const struct queue_round *q, bool apart, struct err *e)
 {
-    if (sql_begin_write(s->db, e) && store_outcomes(s, q, e) && store_enqueues(s, q, e) &&
+    if (sql_begin_write(s->db, e) && store_outcomes(s, q, e) && store_enqueues(s, q, apart, e) &&
         sql_commit(s->db, e))
         return true;
     sql_rollback(s->db);
     return false;
+}
+
+/* All together; if that fails, once more, with care for who it is. */
+static bool commit(struct server *s, const struct queue_round *q, struct err *e)
+{
+    return try_commit(s, q, false, e) || (s->enqueues && try_commit(s, q, true, e));
 }
 
 static void answer_enqueue(struct server *s, const struct enqueue *in)
