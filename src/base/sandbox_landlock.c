@@ -20,9 +20,14 @@ struct path_beneath_attr {
     uint64_t allowed_access;
     int32_t parent_fd;
 } __attribute__((packed));
+struct net_port_attr {
+    uint64_t allowed_access;
+    uint64_t port;
+};
 
 #define CREATE_RULESET_VERSION (1u << 0)
 #define RULE_PATH_BENEATH      1
+#define RULE_NET_PORT          2
 
 enum {
     FS_EXECUTE = 1 << 0,
@@ -90,6 +95,15 @@ static bool allow_dirs(int ruleset, const char *const dirs[SANDBOX_DIRS_MAX], ui
     return true;
 }
 
+/* Whoever may connect may say from which address: bound to no port of its own choice, and never listening,
+ * for which there is no system call on the list. */
+static bool allow_any_port(int ruleset, struct err *e)
+{
+    struct net_port_attr rule = {NET_BIND_TCP, 0};
+    return syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) == 0 ||
+           err_set(e, ERR_INTERNAL, "sandbox: a Landlock rule for source addresses: %s", strerror(errno));
+}
+
 bool sandbox_landlock_enter(const struct sandbox_profile *p, struct err *e)
 {
     int abi = sandbox_landlock_abi();
@@ -109,6 +123,8 @@ bool sandbox_landlock_enter(const struct sandbox_profile *p, struct err *e)
         return err_set(e, ERR_INTERNAL, "sandbox of %s: Landlock ruleset: %s", p->name, strerror(errno));
     if (!allow_dirs(ruleset, p->read_dirs, FS_READ & attr.handled_access_fs, e) ||
         !allow_dirs(ruleset, p->write_dirs, FS_WRITE & attr.handled_access_fs, e))
+        return false;
+    if (abi >= 4 && (p->rights & SANDBOX_CONNECT) && !allow_any_port(ruleset, e))
         return false;
     if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         return err_set(e, ERR_INTERNAL, "sandbox of %s: Landlock: %s", p->name, strerror(errno));

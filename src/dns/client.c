@@ -6,7 +6,7 @@
 
 /* Lookups at once from one process; a further one waits for a free channel. Relay has at most as many threads
  * that ask. */
-#define CHANNELS_MAX 64
+#define CHANNELS_MAX 256
 
 struct dns {
     struct ipc_pool *pool;

@@ -89,9 +89,18 @@ static struct relay_job *pop(struct nexthop *n)
     return j;
 }
 
-static bool may_grow(const struct crew *c, const struct nexthop *n)
+/* What one destination may have of the threads: fewer as they become few, so that a hundred that do not
+ * answer leave some for the others. */
+static unsigned share(const struct crew *c)
 {
     unsigned most = c->settings.config->relay_per_destination;
+    unsigned left = 1 + (CREW_THREADS_MAX - c->threads) / 8;
+    return most < left ? most : left;
+}
+
+static bool may_grow(const struct crew *c, const struct nexthop *n)
+{
+    unsigned most = share(c);
     return n->waiting > n->idle && n->threads < (most > 0 ? most : 1);
 }
 

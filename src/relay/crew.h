@@ -4,8 +4,8 @@
 #define RELAY_CREW_H
 #include "relay/courier.h"
 
-#define CREW_THREADS_MAX 64  /* connections at once */
-#define CREW_JOBS_MAX    128 /* what the queue may give: some wait, so that no thread waits for the queue */
+#define CREW_THREADS_MAX 256  /* connections at once: most of them wait for the other side */
+#define CREW_JOBS_MAX    1024 /* what the queue may give: those of slow destinations wait, and keep nobody */
 
 struct crew;
 struct crew_settings {

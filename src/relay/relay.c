@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 /* The main thread holds the channel to queue; the crew does the sending. */
 
@@ -21,7 +22,7 @@
 #define CONNECT_MS      (10 * 1000) /* to queue, through the supervisor */
 #define RECONNECT_MS    500         /* after the queue went away: it is being started again */
 #define STOP_MS         8000 /* for what is under way when the server goes down; the supervisor waits ten seconds */
-#define RELAY_FILES_MAX 1024 /* a socket and a message a thread, jobs that wait, channels to dns */
+#define RELAY_FILES_MAX 4096 /* a socket a thread, a message a job, channels to dns and directory */
 
 struct relay {
     struct role *role;
@@ -152,11 +153,21 @@ static void queue_closed(void *context, struct loop_channel *c)
         loop_timer(r->loop, RECONNECT_MS, connect_queue, r);
 }
 
+/* Each job holds a descriptor; with a low limit there are fewer of them. */
+static uint32_t jobs_at_once(void)
+{
+    struct rlimit l;
+    uint32_t other = 2 * CREW_THREADS_MAX; /* connections, and channels to those whom threads ask */
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur >= other + CREW_JOBS_MAX)
+        return CREW_JOBS_MAX;
+    return l.rlim_cur > 2u * other ? (uint32_t)l.rlim_cur - other : (uint32_t)l.rlim_cur / 2;
+}
+
 static bool open_channel(struct relay *r)
 {
     CLEAN_FRAME struct ipc_frame ready;
     ipc_frame_init(&ready, QUEUE_FRAME_READY);
-    ipc_put_u32(&ready, CREW_JOBS_MAX);
+    ipc_put_u32(&ready, jobs_at_once());
     CLEAN_CLOSE int channel = role_connect(r->role, ROLE_QUEUE, ROLE_ANY, deadline_in(CONNECT_MS));
     CLEAN_CLOSE int again = channel < 0 ? -1 : fcntl(channel, F_DUPFD_CLOEXEC, 0);
     if (again < 0 || ipc_send(channel, &ready, deadline_in(SEND_MS)) != IPC_OK)

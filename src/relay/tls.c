@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "relay/tls_sessions.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define DESCRIPTION_MAX 120               /* version, cipher, and what was proven */
 #define AUTHORITIES_MAX ((size_t)4 << 20) /* Debian's has 220 KiB */
@@ -27,6 +29,7 @@ struct tls {
 /* Set by tls_start, before threads. */
 static SSL_CTX *any_context;    /* whatever the other side can do */
 static SSL_CTX *strict_context; /* what is worth checking */
+static struct tls_sessions *sessions;
 static struct buf
     authorities; /* PEM; parsed when the first certificate is to be verified: most servers never do */
 
@@ -107,12 +110,14 @@ static SSL_CTX *make_context(int version, const char *ciphers)
     SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_options(c, SSL_OP_IGNORE_UNEXPECTED_EOF); /* many peers leave without close_notify */
-    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+    tls_sessions_attach(sessions, c);
     return c;
 }
 
 bool tls_start(const struct config *c, struct err *e)
 {
+    if (!(sessions = tls_sessions_new(e)))
+        return false;
     any_context = make_context(TLS1_VERSION, "DEFAULT:@SECLEVEL=0");
     strict_context = make_context(TLS1_2_VERSION, "DEFAULT"); /* RFC 8461 section 10.2 wants 1.2 at least */
     if (!any_context || !strict_context)
@@ -187,6 +192,20 @@ static bool demand_dane(SSL *ssl, const char *host, const struct tls_demand *dem
     return usable > 0; /* without any, OpenSSL would not check at all */
 }
 
+/* DANE looks at the certificate each time: its records may be new. */
+static void resume(SSL *ssl, int fd, const struct tls_demand *demand)
+{
+    CLEAN_BUF struct buf name;
+    struct sockaddr_storage peer = {0};
+    socklen_t size = sizeof peer;
+    buf_init(&name, BUF_MAX_DEFAULT);
+    if (demand->check == TLS_CHECK_DANE || getpeername(fd, (struct sockaddr *)&peer, &size) != 0)
+        return;
+    buf_addf(&name, "%d %d %.*s ", demand->check, demand->is_strict, STR_ARGS(demand->host));
+    buf_add(&name, str_from(&peer, size));
+    tls_sessions_use(sessions, ssl, buf_str(&name));
+}
+
 static bool prepare(SSL *ssl, int fd, const struct tls_demand *demand)
 {
     CLEAN_FREE char *host = mem_copy_c(demand->host.p, demand->host.n);
@@ -233,8 +252,9 @@ static void describe(struct tls *t, const struct tls_demand *demand, enum tls_rp
 {
     static const char *const PROVEN[] = {
         [TLS_CHECK_NONE] = "", [TLS_CHECK_NAME] = " verified", [TLS_CHECK_DANE] = " DANE"};
-    snprintf(t->description, sizeof t->description, "%s %s%s", SSL_get_version(t->ssl),
-             SSL_get_cipher_name(t->ssl), result == TLS_RPT_SUCCESS ? PROVEN[demand->check] : "");
+    snprintf(t->description, sizeof t->description, "%s %s%s%s", SSL_get_version(t->ssl),
+             SSL_get_cipher_name(t->ssl), result == TLS_RPT_SUCCESS ? PROVEN[demand->check] : "",
+             SSL_session_reused(t->ssl) ? " resumed" : "");
 }
 
 struct tls *tls_connect(int fd, const struct tls_demand *demand, struct deadline d,
@@ -243,9 +263,9 @@ struct tls *tls_connect(int fd, const struct tls_demand *demand, struct deadline
     struct tls *t = MEM_NEW(struct tls);
     *result = TLS_RPT_VALIDATION_FAILURE;
     t->ssl = SSL_new(demand->is_strict ? strict_context : any_context);
-    if (!t->ssl || !prepare(t->ssl, fd, demand))
+    if (!t->ssl || !prepare(t->ssl, fd, demand)) {
         fail(e, "starting TLS");
-    else if (handshake(t, fd, d, e)) {
+    } else if (resume(t->ssl, fd, demand), handshake(t, fd, d, e)) {
         *result = check(t, demand, e);
         describe(t, demand, *result);
         if (*result == TLS_RPT_SUCCESS || !demand->is_strict)

@@ -41,8 +41,8 @@ struct tls *tls_connect(int fd, const struct tls_demand *demand, struct deadline
 void tls_free(struct tls *t); /* NULL is fine */
 
 extern const struct stream_transport TLS_TRANSPORT; /* its context is a struct tls */
-struct str
-tls_description(const struct tls *t); /* "TLSv1.3 TLS_AES_256_GCM_SHA384", and " DANE" or " verified" */
+struct str tls_description(
+    const struct tls *t); /* "TLSv1.3 TLS_AES_256_GCM_SHA384", and " DANE" or " verified", " resumed" */
 
 /* What a login over this connection can be bound to: RFC 9266, RFC 5929. */
 void tls_bindings(const struct tls *t, struct channel_bindings *out);

@@ -112,6 +112,8 @@ static void hello(struct session *s)
         say(s, "250-STARTTLS");
     if (p->size_max > 0)
         stream_writef(&s->stream, "250-SIZE %u\r\n", p->size_max);
+    if (p->offer)
+        stream_writef(&s->stream, "250-%s\r\n", p->offer);
     say(s, "250 8BITMIME");
 }
 
@@ -210,6 +212,7 @@ static void *serve(void *context)
         bool had_tls = s->ssl;
         goes_on = command(s, line);
         p->tls_connections += !had_tls && s->ssl;
+        p->resumed += !had_tls && s->ssl && SSL_session_reused(s->ssl);
     }
     SSL_free(s->ssl);
     stream_close(&s->stream);

@@ -15,10 +15,11 @@ struct smtp_peer {
     bool no_ehlo, no_pipelining;
     enum { PEER_NO_TLS, PEER_TLS, PEER_BROKEN_TLS } tls;
     unsigned size_max;            /* 0: SIZE is not offered */
+    const char *offer;            /* a further line of the answer to EHLO; NULL: none */
     const char *_Atomic greeting; /* NULL: 220 */
     /* out, under the lock */
     pthread_mutex_t lock;
-    _Atomic unsigned connections, tls_connections, hellos, once, drops;
+    _Atomic unsigned connections, tls_connections, resumed, hellos, once, drops;
     struct {
         char sender[200], recipients[500];
         struct buf body; /* as it came, dots taken away */

@@ -225,6 +225,21 @@ static void tls_is_used_when_offered(void **state)
     scene_close(&s);
 }
 
+static void a_further_connection_resumes_the_tls_session(void **state) /* RFC 8446 section 2.2 */
+{
+    (void)state;
+    struct scene s = {.peer.tls = PEER_TLS, .peer.offer = "LIMITS MAILMAX=1"};
+    scene_open(&s, "");
+    for (size_t i = 0; i < 2; i++) {
+        enqueue_one(&s, MESSAGE, "bob@peer.test");
+        assert_true(smtp_peer_wait(&s.peer, i + 1));
+        queue_becomes_empty(&s);
+    }
+    assert_int_equal(s.peer.connections, 2);
+    assert_int_equal(s.peer.resumed, 1);
+    scene_close(&s);
+}
+
 static void broken_tls_does_not_stop_mail(void **state)
 {
     (void)state;
@@ -310,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_connection_lost_after_the_dot_is_tried_again),
         cmocka_unit_test(old_servers_get_helo_and_one_command_at_a_time),
         cmocka_unit_test(tls_is_used_when_offered),
+        cmocka_unit_test(a_further_connection_resumes_the_tls_session),
         cmocka_unit_test(broken_tls_does_not_stop_mail),
         cmocka_unit_test(a_message_over_the_limit_is_not_even_tried),
         cmocka_unit_test(who_cannot_be_reached_is_told_after_a_while),
