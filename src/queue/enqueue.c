@@ -163,7 +163,7 @@ static const struct settled {
 
 static bool is_settled(const struct queue_row_recipient *r)
 {
-    return r->account < 0;
+    return r->account < 0 && r->account != QUEUE_RESOLVE; /* which is a report of relay's, on its way */
 }
 
 static bool add_report(const struct queue_round *q, struct enqueue *in, const struct settled *s,
