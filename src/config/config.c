@@ -253,6 +253,15 @@ static bool take_classes(struct reading *r, void *to, struct str value, struct e
     return take_text(r, to, value, e);
 }
 
+static bool take_dsn(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)r;
+    if (!str_eq(value, STR("ours")) && !str_eq(value, STR("all")))
+        return err_set(e, ERR_PERMANENT, "it is ours (our users may ask for reports) or all (strangers too)");
+    *(bool *)to = str_eq(value, STR("all"));
+    return true;
+}
+
 static bool take_utf8_headers(struct reading *r, void *to, struct str value, struct err *e)
 {
     (void)r;
@@ -638,6 +647,7 @@ static const struct setting SETTINGS[] = {
     {"smtp", "separator", take_separator, IN_CONFIG(tag_separator)},
     {"smtp", "hold", take_hold, IN_CONFIG(hold_most_s)},
     {"smtp", "no_soliciting", take_classes, IN_CONFIG(unwanted_advertising)},
+    {"smtp", "dsn", take_dsn, IN_CONFIG(dsn_for_all)},
     {"smtp", "utf8_headers", take_utf8_headers, IN_CONFIG(utf8_headers_only_when_asked)},
     {"smtp", "sessions", take_count, IN_CONFIG(smtp_sessions_max)},
     {"smtp", "trusted", take_networks, IN_CONFIG(smtp_trusted)},

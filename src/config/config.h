@@ -145,8 +145,9 @@ struct config {
     enum helo_policy smtp_helo;  /* [smtp] helo = any, certain (default) or strict */
     struct config_limit limits[LIMIT_SCOPES];
     unsigned hold_most_s; /* [smtp] hold (default 30d): how long a user may have a message wait (RFC 4865) */
-    struct str unwanted_advertising;   /* [smtp] no_soliciting: classes of RFC 3865 that are refused, with
-                                          spaces   between; "" = none */
+    struct str unwanted_advertising; /* [smtp] no_soliciting: classes of RFC 3865 that are refused, with
+                                        spaces   between; "" = none */
+    bool dsn_for_all; /* [smtp] dsn = ours (default) or all: who may ask for reports (RFC 3461) */
     bool utf8_headers_only_when_asked; /* [smtp] utf8_headers = any (default) or asked: bytes over 127 in the
                                           header of mail that comes without SMTPUTF8 */
 

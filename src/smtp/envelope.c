@@ -203,6 +203,7 @@ static void accept_recipient(struct session *s, const struct directory_answer *a
     t->recipients[t->recipient_count++] = (struct smtp_recipient){
         .address = arena_copy(&t->arena, recipient),
         .asked = {.notify = asked->notify, .original = arena_copy(&t->arena, asked->original)},
+        .targets = answer->count,
     };
     session_reply(s, "250 2.1.5 OK");
 }

@@ -39,6 +39,13 @@ static bool submits(const struct session *s) /* RFC 4865 section 3: for submissi
     return s->is_authenticated || session_is_submission_port(s);
 }
 
+/* RFC 3461. A stranger's address may be forged, and a report of success to it is as bad as a bounce; a server
+ * that is not offered DSN sends its own reports, to a sender whom it may know. */
+static bool hears_reports(const struct session *s)
+{
+    return s->config->dsn_for_all || submits(s);
+}
+
 static bool refuses_advertising(const struct session *s)
 {
     return s->config->unwanted_advertising.n > 0;
@@ -102,6 +109,7 @@ static const struct extension {
     [EXTENSION_ENHANCEDSTATUSCODES] = {"ENHANCEDSTATUSCODES", NULL, NULL},
     [EXTENSION_8BITMIME] = {"8BITMIME", NULL, NULL},
     [EXTENSION_SMTPUTF8] = {"SMTPUTF8", NULL, NULL},
+    [EXTENSION_DSN] = {"DSN", hears_reports, NULL},
     [EXTENSION_CHUNKING] = {"CHUNKING", NULL, NULL},
     [EXTENSION_XCLIENT] = {"XCLIENT", may_xclient, xclient_words},
     [EXTENSION_BINARYMIME] = {"BINARYMIME", NULL, NULL},

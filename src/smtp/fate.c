@@ -1,108 +1,19 @@
 #include "smtp/fate.h"
 
 #include "base/log.h"
-#include "message/address.h"
+#include "smtp/fates.h"
 #include "smtp/needs_utf8.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LOGGED_RECIPIENTS_MAX                                                     \
     ((size_t)1500) /* bytes of them in the log line, which has a bound of its own \
                     */
 
-/* Who share an answer: all recipients; or, with LMTP and PRDR, each for itself. */
-struct group {
-    bool has_it;                           /* somebody has the message for them, or the queue has */
-    const struct delivery_recipient *told; /* of their accounts that failed, whose words they hear */
-    size_t failed;                         /* such accounts */
-    const struct delivery_recipient *last; /* of them: targets are sorted by place */
-};
-
-/* One message on its way out of this process. Each place gets it once: those of `local` come first, those of
- * `remote` follow. */
-struct fates {
-    struct session *s;
-    struct incoming *message;
-    struct delivery_recipient *local;
-    const struct envelope_recipient **local_asked; /* one each */
-    bool *is_ours; /* one each: it failed, and to settle that is our task now */
-    struct queue_recipient *remote;
-    size_t locals, remotes;
-    size_t stored, deferred, refused; /* of the locals */
-    struct group *groups;
-    size_t group_count;
-    int64_t queue_id; /* 0: nothing was queued */
-};
-
-/* --- who gets it --- */
-
-static int by_place(const void *left, const void *right)
-{
-    const struct smtp_target *a = left, *b = right;
-    if (a->to.is_local != b->to.is_local)
-        return a->to.is_local ? -1 : 1;
-    if (a->to.is_local && a->to.account != b->to.account)
-        return a->to.account < b->to.account ? -1 : 1;
-    int order = a->to.is_local ? 0 : str_compare(a->to.address, b->to.address);
-    /* So that of two ways to one place the same is taken every time, one without a tag first. */
-    return order ? order : str_compare(a->to.detail, b->to.detail);
-}
-
-static bool is_same_place(const struct smtp_target *a, const struct smtp_target *b)
-{
-    return a->to.is_local == b->to.is_local &&
-           (a->to.is_local ? a->to.account == b->to.account : str_eq(a->to.address, b->to.address));
-}
-
-/* An address for another server, as it must stand in its RCPT. */
-static struct str wire_address(struct str plain, struct arena *a)
-{
-    size_t at = str_rfind_byte(plain, '@');
-    struct smtp_path path = {plain, STR("")};
-    if (at != STR_NONE)
-        path = (struct smtp_path){str_slice(plain, 0, at), str_from_offset(plain, at + 1)};
-    return smtp_path_text(&path, a);
-}
-
-static void add_place(struct fates *f, const struct smtp_target *x)
-{
-    struct smtp_transaction *t = &f->s->transaction;
-    const struct smtp_recipient *r = &t->recipients[x->recipient];
-    if (x->to.is_local) {
-        f->local_asked[f->locals] = &r->asked;
-        f->local[f->locals++] = (struct delivery_recipient){.account = x->to.account,
-                                                            .address = x->to.address,
-                                                            .original = r->address,
-                                                            .detail = x->to.detail};
-    } else {
-        f->remote[f->remotes++] = (struct queue_recipient){.address = wire_address(x->to.address, &t->arena),
-                                                           .original = r->address,
-                                                           .asked = r->asked,
-                                                           .detail = STR("")};
-    }
-}
-
-/* Everybody gets one copy, however many of the recipients lead there. */
-static void sort_targets(struct fates *f)
-{
-    struct smtp_transaction *t = &f->s->transaction;
-    f->local = ARENA_ARRAY(&t->arena, struct delivery_recipient, t->target_count);
-    f->local_asked = ARENA_ARRAY(&t->arena, const struct envelope_recipient *, t->target_count);
-    f->is_ours = ARENA_ARRAY(&t->arena, bool, t->target_count);
-    f->remote = ARENA_ARRAY(&t->arena, struct queue_recipient, t->target_count);
-    qsort(t->targets, t->target_count, sizeof *t->targets, by_place);
-    for (size_t i = 0; i < t->target_count; i++) {
-        if (i == 0 || !is_same_place(&t->targets[i - 1], &t->targets[i]))
-            add_place(f, &t->targets[i]);
-        t->targets[i].place = f->locals + f->remotes - 1;
-    }
-}
-
 /* --- the two places --- */
 
-static bool enqueue(struct fates *f, struct queue_recipient *recipients, size_t n, struct err *e)
+bool fates_enqueue(struct fates *f, struct queue_recipient *recipients, size_t n, struct err *e)
 {
     int memfd = incoming_memfd(f->message, e);
     if (memfd < 0)
@@ -120,7 +31,12 @@ static bool enqueue(struct fates *f, struct queue_recipient *recipients, size_t 
         m.asked.body = ENVELOPE_8BIT; /* whatever the client said */
     m.asked.is_utf8 = m.asked.is_utf8 && needs_utf8(&f->s->transaction, f->message);
     memcpy(m.id, f->s->transaction.id.bytes, sizeof m.id);
-    return queue_enqueue(f->s->server->queue, &m, &f->queue_id, e);
+    int64_t id = 0;
+    if (!queue_enqueue(f->s->server->queue, &m, &id, e))
+        return false;
+    if (f->queue_id == 0) /* of two, the one that is relayed; the queue's own log line tells of both */
+        f->queue_id = id;
+    return true;
 }
 
 /* What an account said becomes ours, if it has the form of an SMTP reply of its kind. */
@@ -152,101 +68,6 @@ static void deliver(struct fates *f)
         }
         check_reply(&f->local[i]);
     }
-}
-
-/* --- whose task the rest is --- */
-
-static struct group *group_of(const struct fates *f, const struct smtp_target *x)
-{
-    return &f->groups[f->group_count > 1 ? x->recipient : 0];
-}
-
-/* What each group has, and what it hears if it has nothing: rather of an account that may still work. */
-static void judge(struct fates *f)
-{
-    const struct smtp_transaction *t = &f->s->transaction;
-    for (size_t i = 0; i < t->target_count; i++) {
-        const struct smtp_target *x = &t->targets[i];
-        struct group *g = group_of(f, x);
-        const struct delivery_recipient *r = x->to.is_local ? &f->local[x->place] : NULL;
-        if (!r || r->fate == DELIVERY_STORED) {
-            g->has_it = true;
-            continue;
-        }
-        g->failed += g->last != r;
-        g->last = r;
-        if (!g->told || (g->told->fate == DELIVERY_PERMANENT && r->fate == DELIVERY_TEMPORARY))
-            g->told = r;
-    }
-}
-
-/* A group that has the message gets a 250, and its client will not try again: what failed of it is our task.
- * Two recipients may lead to one account: when that is tried again for one of them, the other has it too. */
-static void take_over(struct fates *f)
-{
-    const struct smtp_transaction *t = &f->s->transaction;
-    bool changed = f->deferred + f->refused > 0;
-    while (changed) {
-        changed = false;
-        for (size_t i = 0; i < t->target_count; i++) {
-            const struct smtp_target *x = &t->targets[i];
-            struct group *g = group_of(f, x);
-            if (!x->to.is_local || f->local[x->place].fate == DELIVERY_STORED)
-                continue;
-            bool *is_ours = &f->is_ours[x->place];
-            bool will_be_tried = *is_ours && f->local[x->place].fate == DELIVERY_TEMPORARY;
-            changed = changed || (g->has_it && !*is_ours) || (!g->has_it && will_be_tried);
-            *is_ours = *is_ours || g->has_it;
-            g->has_it = g->has_it || will_be_tried;
-        }
-    }
-}
-
-/* May a report go to the sender of a message that we have taken? An authenticated sender's address is theirs.
- * A stranger's may be forged, and a report to it would be spam; when SPF and DKIM are checked, a sender whom
- * they prove belongs here too. */
-static bool is_known_sender(const struct session *s)
-{
-    return s->is_authenticated && s->transaction.sender.n > 0;
-}
-
-/* RFC 3461 section 4.1: without NOTIFY a failure is reported. */
-static bool wants_failures(const struct envelope_recipient *asked)
-{
-    return asked->notify == 0 || asked->notify & ENVELOPE_NOTIFY_FAILURE;
-}
-
-static void log_refused(const struct fates *f, const struct delivery_recipient *r, const char *then)
-{
-    LOG_INFO("message.recipient_refused", F_C("id", f->s->transaction.id.hex),
-             F_STR("from", f->s->transaction.sender), F_STR("to", r->address), F_C("reply", r->reply),
-             F_C("then", then));
-}
-
-/* Those that may still work are tried again from the queue. Those that will not are told to a sender whom we
- * know; for others the log line is all. */
-static bool settle_rest(struct fates *f, struct err *e)
-{
-    struct queue_recipient *rest =
-        ARENA_ARRAY(&f->s->transaction.arena, struct queue_recipient, f->deferred + f->refused);
-    size_t n = 0;
-    for (size_t i = 0; i < f->locals; i++) {
-        const struct delivery_recipient *r = &f->local[i];
-        bool is_refused = r->fate == DELIVERY_PERMANENT;
-        bool is_reported = is_refused && is_known_sender(f->s) && wants_failures(f->local_asked[i]);
-        if (!f->is_ours[i])
-            continue;
-        if (is_refused)
-            log_refused(f, r, is_reported ? "reported" : "dropped");
-        if (is_refused && !is_reported)
-            continue;
-        rest[n++] = (struct queue_recipient){.address = r->address,
-                                             .account = is_refused ? QUEUE_REFUSED : r->account,
-                                             .original = r->original,
-                                             .asked = *f->local_asked[i],
-                                             .detail = is_refused ? str_from_c(r->reply) : r->detail};
-    }
-    return n == 0 || enqueue(f, rest, n, e);
 }
 
 /* --- the log --- */
@@ -416,7 +237,7 @@ static bool hold(struct fates *f, struct err *e)
                                                   .detail = f->local[i].detail};
     f->locals = 0;
     f->remotes = n;
-    return enqueue(f, f->remote, n, e);
+    return fates_enqueue(f, f->remote, n, e);
 }
 
 static bool is_held(const struct session *s)
@@ -428,18 +249,16 @@ void fate_decide(struct session *s, struct incoming *m)
 {
     struct fates f = {.s = s, .message = m};
     struct err e = ERR_INIT;
-    sort_targets(&f);
+    fates_sort(&f);
     make_groups(&f);
     /* The queue first: should it fail, nobody has the message yet, and the client's next attempt makes no
      * second copy. */
-    if (is_held(s) ? !hold(&f, &e) : f.remotes > 0 && !enqueue(&f, f.remote, f.remotes, &e)) {
+    if (is_held(s) ? !hold(&f, &e) : f.remotes > 0 && !fates_enqueue(&f, f.remote, f.remotes, &e)) {
         not_queued(&f, &e);
         return;
     }
     deliver(&f);
-    judge(&f);
-    take_over(&f);
-    if (settle_rest(&f, &e))
+    if (fates_settle(&f, &e))
         answer(&f);
     else
         not_queued(&f, &e);

@@ -51,6 +51,8 @@ struct smtp_server {
 struct smtp_recipient {
     struct str address; /* without brackets, quoted as needed */
     struct envelope_recipient asked;
+    size_t targets; /* that it leads to */
+    bool is_told;   /* fate.c: a report of success is on its way */
 };
 
 /* Where the mail of one recipient goes. */

@@ -1,6 +1,6 @@
-/* The scanner of whole blocks against one that looks at a byte at a time, written from RFC 5321
- * section 4.1.1.4 and nothing else; and whatever blocks the bytes arrive in, the outcome is the same. The
- * first byte of the input says how they are cut. */
+/* The scanners of whole blocks, for DATA and for BDAT, against one that looks at a byte at a time, written
+ * from RFC 5321 section 4.1.1.4 and nothing else; and whatever blocks the bytes arrive in, the outcome is the
+ * same. The first byte of the input says how they are cut. */
 #include "base/buf.h"
 #include "smtp/data.h"
 
@@ -75,6 +75,26 @@ static struct outcome in_blocks(struct str in, size_t block)
     return o;
 }
 
+/* As the content of BDAT, whose end is where the bytes end. */
+static bool is_clean_chunk(struct str in, size_t block)
+{
+    struct data_scanner s = DATA_SCANNER_INIT;
+    for (size_t at = 0; at < in.n; at += block)
+        data_check(&s, str_slice(in, at, block));
+    data_check_end(&s);
+    return s.fault == DATA_CLEAN;
+}
+
+static bool is_clean_by_the_book(struct str in)
+{
+    for (size_t i = 0; i < in.n; i++) {
+        bool after_cr = i > 0 && in.p[i - 1] == '\r';
+        if (in.p[i] == '\0' || (in.p[i] == '\n') != after_cr)
+            return false;
+    }
+    return in.n == 0 || in.p[in.n - 1] != '\r';
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
@@ -89,6 +109,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(want.is_bad || !want.has_ended || str_eq(buf_str(&got.content), buf_str(&want.content)));
         buf_free(&got.content);
     }
+    for (size_t i = 0; i < sizeof BLOCKS / sizeof *BLOCKS; i++)
+        must(is_clean_chunk(in, BLOCKS[i]) == is_clean_by_the_book(in));
     buf_free(&want.content);
     return 0;
 }

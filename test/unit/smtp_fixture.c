@@ -210,7 +210,11 @@ static void tell_recipient(const struct queue_recipient *r)
                      notify[0] ? "," : " notify=", NOTIFY[i]);
     if (r->asked.original.n > 0)
         snprintf(original, sizeof original, " orcpt=%.*s", STR_ARGS(r->asked.original));
-    const char *what = r->account == 0 ? "relayed" : r->account == QUEUE_REFUSED ? "reported" : "queued";
+    const char *what = r->account == 0                ? "relayed"
+                       : r->account == QUEUE_REFUSED  ? "reported"
+                       : r->account == QUEUE_STORED   ? "delivered"
+                       : r->account == QUEUE_EXPANDED ? "expanded"
+                                                      : "queued";
     happens("%s %.*s%s%s%s%.*s", what, STR_ARGS(r->address), notify, original, r->account < 0 ? ": " : "",
             STR_ARGS(r->account < 0 ? r->detail : STR("")));
 }

@@ -5,10 +5,12 @@
  *   R: bytes     the client sends, as they stand
  *   S: line      must come next: ~ matches a run without spaces, ... at the end anything
  *   S> line      the same for the last line of a reply
- *   W: event     what the world has seen next; at the end there must be no other: "stored ACCOUNT from
- * <SENDER> for RCPT", "envelope <SENDER> ..." and then for each recipient "relayed", "queued" (a local one,
- * to be tried again) or "reported" (a failure that the sender is told of) T: text      stands in the last
- * message
+ *   W: event     what the world has seen next; at the end there must be no other:
+ *                  "stored ACCOUNT from <SENDER> for RCPT";
+ *                  "envelope <SENDER> ...", and then for each recipient "relayed", "queued" (a local one, to
+ *                  be tried again), or what its sender is told of: "reported" (a failure), "delivered",
+ *                  "expanded"
+ *   T: text      stands in the last message
  */
 #ifndef TEST_UNIT_SMTP_SCRIPTS_H
 #define TEST_UNIT_SMTP_SCRIPTS_H
@@ -168,6 +170,52 @@ static const struct smtp_script SCRIPTS[] = {
      LOGIN, "C: MAIL FROM:<ana@ours.test> BODY=BINARYMIME", "S: 250 2.1.0 OK", "C: RCPT TO:<x@far.test>", "S: 250 2.1.5 OK",
      "R: BDAT 27 LAST\r\nFrom: ana@ours.test\r\n\r\n\n\xff\r\r", "S: 250 2.0.0 Accepted as ~",
      "W: envelope <ana@ours.test> binary submitted", "W: relayed x@far.test", NULL}},
+
+    /* --- RFC 3461: DSN --- */
+    {"3461 10.1 what reports are asked for goes on", SERVICE_SUBMISSIONS, true, {
+     LOGIN, "C: MAIL FROM:<ana@ours.test> RET=HDRS ENVID=QQ314159", "S: 250 2.1.0 OK",
+     "C: RCPT TO:<Bob@Example.COM> NOTIFY=SUCCESS ORCPT=rfc822;Bob@Example.COM", "S: 250 2.1.5 OK",
+     "C: RCPT TO:<Carol@Ivory.EDU> NOTIFY=FAILURE ORCPT=rfc822;Carol@Ivory.EDU", "S: 250 2.1.5 OK",
+     "C: RCPT TO:<Dana@Ivory.EDU> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;Dana@Ivory.EDU", "S: 250 2.1.5 OK",
+     "C: RCPT TO:<Fred@Bombs.AF.MIL> NOTIFY=NEVER", "S: 250 2.1.5 OK",
+     "C: DATA", "S: 354 ...", "R: " HEADER "x\r\n.\r\n", "S: 250 2.0.0 Accepted as ~",
+     "W: envelope <ana@ours.test> 7bit ret=headers envid=QQ314159 submitted",
+     "W: relayed Bob@Example.COM notify=success orcpt=rfc822;Bob@Example.COM",
+     "W: relayed Carol@Ivory.EDU notify=failure orcpt=rfc822;Carol@Ivory.EDU",
+     "W: relayed Dana@Ivory.EDU notify=success,failure orcpt=rfc822;Dana@Ivory.EDU",
+     "W: relayed Fred@Bombs.AF.MIL notify=never", NULL}},
+    {"3461 4.1 who wants no report of a failure gets none", SERVICE_SUBMISSIONS, true, {
+     LOGIN, "C: MAIL FROM:<ana@ours.test>", "S: 250 2.1.0 OK",
+     "C: RCPT TO:<ana@ours.test> NOTIFY=NEVER", "S: 250 2.1.5 OK",
+     "C: RCPT TO:<bad1@ours.test> NOTIFY=SUCCESS", "S: 250 2.1.5 OK",
+     "C: DATA", "S: 354 ...", "R: " HEADER "x\r\n.\r\n", "S: 250 2.0.0 Accepted as ~",
+     "W: stored ana@ours.test from <ana@ours.test> for ana@ours.test", NULL}},
+    {"3461 5.2 the good news of a mailbox here", SERVICE_SUBMISSIONS, true, {
+     LOGIN, "C: MAIL FROM:<ana@ours.test> ENVID=x", "S: 250 2.1.0 OK",
+     "C: RCPT TO:<bob@ours.test> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;bob@ours.test", "S: 250 2.1.5 OK",
+     "C: RCPT TO:<full@ours.test> NOTIFY=SUCCESS", "S: 250 2.1.5 OK", /* not yet: the queue will tell */
+     "C: DATA", "S: 354 ...", "R: " HEADER "x\r\n.\r\n", "S: 250 2.0.0 Accepted as ~",
+     "W: stored bob@ours.test from <ana@ours.test> for bob@ours.test",
+     "W: envelope <ana@ours.test> 7bit envid=x submitted",
+     "W: queued full@ours.test notify=success",
+     "W: delivered bob@ours.test notify=success,failure orcpt=rfc822;bob@ours.test: 2.0.0 Delivered", NULL}},
+    {"3461 5.2.7.3 an address that leads to several is expanded, and they report no success", SERVICE_SUBMISSIONS, true, {
+     LOGIN, "C: MAIL FROM:<ana@ours.test>", "S: 250 2.1.0 OK",
+     "C: RCPT TO:<team@ours.test> NOTIFY=SUCCESS,DELAY", "S: 250 2.1.5 OK",
+     "C: DATA", "S: 354 ...", "R: " HEADER "x\r\n.\r\n", "S: 250 2.0.0 Accepted as ~",
+     "W: envelope <ana@ours.test> 7bit submitted", "W: relayed \"x y\"@far.test notify=delay",
+     "W: stored ana@ours.test from <ana@ours.test> for team@ours.test",
+     "W: stored bob@ours.test from <ana@ours.test> for team@ours.test",
+     "W: envelope <ana@ours.test> 7bit submitted",
+     "W: expanded team@ours.test notify=success,delay: 2.0.0 Delivered", NULL}},
+    {"3461: the null sender is told nothing", SERVICE_SUBMISSIONS, true, {
+     LOGIN, "C: MAIL FROM:<>", "S: 250 2.1.0 OK", "C: RCPT TO:<bob@ours.test> NOTIFY=SUCCESS", "S: 250 2.1.5 OK",
+     "C: DATA", "S: 354 ...", "R: " HEADER "x\r\n.\r\n", "S: 250 2.0.0 Accepted as ~",
+     "W: stored bob@ours.test from <> for bob@ours.test", NULL}},
+    {"3461: a stranger's address may be forged", SERVICE_SMTP, false, {
+     EHLO, "C: MAIL FROM:<x@far.test> RET=FULL", "S: 555 5.5.4 RET ...",
+     "C: MAIL FROM:<x@far.test>", "S: 250 2.1.0 OK", "C: RCPT TO:<bob@ours.test> NOTIFY=SUCCESS", "S: 555 5.5.4 NOTIFY ...",
+     NULL}},
 
     /* --- RFC 3865: NO-SOLICITING --- */
     {"3865 2 advertising of an unwanted kind is refused, by MAIL and by its field", SERVICE_SMTP, false, {

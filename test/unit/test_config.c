@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define LEAST "[server]\nhostname = mail.example.org\n[tls]\ncertificate = tls/server.pem\nkey = /etc/k.pem\n"
 
@@ -68,6 +69,51 @@ static void sections_come_again_and_later_values_win(void **state)
     assert_int_equal(c->message_size_max, 10 << 20);
     assert_int_equal(c->log_format, LOG_FORMAT_JSON);
     config_free(c);
+}
+
+static void lmtp_listens_where_it_is_asked_to(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    char words[CONFIG_LISTENER_WORDS_MAX];
+    struct sockaddr_storage at;
+    const struct config *c = parse(
+        LEAST "[listen]\naddress = 192.0.2.1\nlmtp = /run/l unix:x/y.sock 24 ::1@2424\nlmtp_mode = 600\n"
+              "lmtp_group = mail\n",
+        &e);
+    assert_non_null(c);
+    static const char *const WHERE[] = {"/run/l", "/srv/golub/x/y.sock", "127.0.0.1 port 24",
+                                        "::1 port 2424"};
+    assert_int_equal(c->listener_count, SERVICE_COUNT - 1 + 4);
+    for (size_t i = 0; i < 4; i++) {
+        const struct config_listener *l = &c->listeners[SERVICE_COUNT - 1 + i];
+        config_listener_words(l, words);
+        assert_string_equal(words, WHERE[i]);
+        assert_int_equal(l->service, SERVICE_LMTP);
+        assert_true(config_listener_address(l, &at) > 0);
+        assert_int_equal(at.ss_family, i < 2 ? AF_UNIX : i == 2 ? AF_INET : AF_INET6);
+    }
+    assert_int_equal(c->lmtp_mode, 0600);
+    assert_true(str_eq(c->lmtp_group, STR("mail")));
+    config_free(c);
+    static const char *const BAD[] = {
+        "lmtp =",
+        "lmtp = x",
+        "lmtp = 70000",
+        "lmtp = 0",
+        "lmtp = mail.test@24",
+        "lmtp = unix:",
+        "lmtp_mode = 66",
+        "lmtp_mode = 0888",
+        "lmtp_mode = 1660",
+        "lmtp = /a/path/that/is/longer/than/what/the/kernel/takes/for/the/name/of/a/unix/socket/which/is/one/"
+        "hundred/and/eight/bytes"};
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        char text[600];
+        snprintf(text, sizeof text, "%s[listen]\n%s\n", LEAST, BAD[i]);
+        if (parse(text, &e))
+            fail_msg("%s", BAD[i]);
+    }
 }
 
 static void a_route_for_a_long_domain_is_not_cut(void **state)
@@ -142,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ten_lines_are_enough),
         cmocka_unit_test(sections_come_again_and_later_values_win),
+        cmocka_unit_test(lmtp_listens_where_it_is_asked_to),
         cmocka_unit_test(a_route_for_a_long_domain_is_not_cut),
         cmocka_unit_test(errors_name_the_line_and_the_way_out),
         cmocka_unit_test(listeners_have_socket_addresses),

@@ -96,6 +96,34 @@ static void only_crlf_dot_crlf_ends_and_nothing_bare_passes(void **state)
     }
 }
 
+/* All strings of these five bytes up to seven long, in one piece and byte by byte: what DATA would refuse is
+ * refused in a chunk, and a dot is a byte like another. */
+static void a_chunk_has_the_same_line_ends(void **state)
+{
+    (void)state;
+    static const char BYTES[] = {'\r', '\n', '.', 'a', '\0'};
+    size_t combinations = 1;
+    for (size_t length = 0; length <= 7; length++, combinations *= sizeof BYTES) {
+        for (size_t k = 0; k < combinations; k++) {
+            char text[8];
+            bool bare = false;
+            for (size_t i = 0, rest = k; i < length; i++, rest /= sizeof BYTES)
+                text[i] = BYTES[rest % sizeof BYTES];
+            for (size_t i = 0; i < length; i++)
+                bare |= text[i] == '\0' || (text[i] == '\r' && (i + 1 == length || text[i + 1] != '\n')) ||
+                        (text[i] == '\n' && (i == 0 || text[i - 1] != '\r'));
+            struct data_scanner whole = DATA_SCANNER_INIT, bytes = DATA_SCANNER_INIT;
+            data_check(&whole, str_from(text, length));
+            data_check_end(&whole);
+            for (size_t i = 0; i < length; i++)
+                data_check(&bytes, str_from(text + i, 1));
+            data_check_end(&bytes);
+            assert_int_equal(whole.fault != DATA_CLEAN, bare);
+            assert_int_equal(bytes.fault != DATA_CLEAN, bare);
+        }
+    }
+}
+
 /* As a client does: RFC 5321 section 4.5.2. */
 static void stuff(struct str message, struct buf *out)
 {
@@ -160,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_the_end_however_it_arrives),
         cmocka_unit_test(only_crlf_dot_crlf_ends_and_nothing_bare_passes),
+        cmocka_unit_test(a_chunk_has_the_same_line_ends),
         cmocka_unit_test(what_is_stuffed_comes_back),
         cmocka_unit_test(says_what_was_wrong),
     };
