@@ -262,3 +262,24 @@ def test_utf8_addresses_find_their_account(golub):
         assert c.reply().startswith("250 2.0.0")
     text = messages(golub, "ana")["utf8"].decode()
     assert "with UTF8SMTP id" in text and "To: <\u017eika@example.test>\r\n" in text
+
+
+# --- reports of success, and check ---
+def test_a_user_is_told_of_success(golub):
+    with smtp(golub, "branko@example.test") as c:
+        c.say("MAIL FROM:<branko@example.test> RET=HDRS ENVID=QQ314159", "250 2.1.0")
+        c.say("RCPT TO:<ana@example.test> NOTIFY=SUCCESS ORCPT=rfc822;ana@example.test", "250 2.1.5")
+        c.say("RCPT TO:<ivan@example.test> NOTIFY=NEVER", "250 2.1.5|452 4.2.2")
+        c.say("DATA", "354")
+        c.send(message("told", "branko@example.test", "ana@example.test") + ".")
+        assert c.reply().startswith("250 2.0.0")
+
+    def report():
+        return next((m for m in messages(golub, "branko").values() if b"Action: delivered" in m), None)
+    text = wait_for("the report", report)
+    assert b"Original-Envelope-Id: QQ314159" in text and b"Original-Recipient: rfc822; ana@example.test" in text
+    assert b"ivan@example.test" not in text
+
+
+def test_check_knows_the_sockets(golub):
+    assert f"lmtp on {golub.lmtp_path} has somebody who listens" in golub.command("check", check=False).stdout
