@@ -152,3 +152,18 @@ def test_addresses_beyond_ascii(network, golub, exim):
          ["SMTPUTF8", "BODY=8BITMIME"])
     got = has(network, golub, "Subject: Одговор".encode())
     assert b"with UTF8SMTPS" in got and f"Return-Path: <{UTF8_USER}@exim.test>".encode() in got
+
+
+def test_prdr_as_exim_speaks_it(network, golub, exim):
+    """Two recipients in one transaction: Exim asks for PRDR, reads 353 and a line for each, and its log says so."""
+    golub.account("ben")
+    with network.inside("exim"), smtplib.SMTP(exim.address, 25, "client.test", timeout=60) as s:
+        s.sendmail(f"{USER}@exim.test", ["ana@near.test", "ben@near.test"], message("for two", f"{USER}@exim.test", "ana@near.test"))
+    has(network, golub, b"Subject: for two")
+    log = exim.folder / "logs/mainlog"
+
+    def said():
+        lines = [line for line in log.read_text().splitlines() if " PRDR " in line and "250 2.1.5 <" in line]
+        return all(any(f" {who}@near.test " in line and f"250 2.1.5 <{who}@near.test> has it as" in line for line in lines)
+                   for who in ("ana", "ben"))
+    wait_for("Exim heard of each", said, SECONDS, 0.2)
