@@ -270,5 +270,7 @@ int relay_main(struct role *role)
     struct role_handlers handlers = {.channel = no_clients, .config = reconfigure, .stop = stop};
     role_attach(role, r.loop, &handlers, &r);
     loop_run(r.loop);
-    return 0; /* threads that are still sending end with the process */
+    /* Not exit: threads that are still sending, or ending, use OpenSSL, whose cleanup at exit would take it
+     * away from under them. */
+    _exit(0);
 }
