@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 static struct str *take_addresses(const struct command_run *r, struct arena *a)
 {
@@ -12,22 +13,21 @@ static struct str *take_addresses(const struct command_run *r, struct arena *a)
     return v;
 }
 
-int run_address_add(struct command_run *r)
+/* "disabled; until 2026-12-31 00:00; from members, boss@example.org": what is not as usual. */
+static struct str notes(const struct directory_alias *x, struct arena *a)
 {
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
-    struct err e = ERR_INIT;
-    if (!command_has_arguments(r, 2, INT_MAX))
-        return COMMAND_MISUSED;
-    struct str *v = take_addresses(r, &a);
-    if (!(db = command_open_directory(r, &e)) ||
-        !directory_alias_add(db, v[0], v + 1, (size_t)r->argc - 1, &e))
-        return command_fail(&e);
-    printf("%.*s leads to", STR_ARGS(v[0]));
-    for (int i = 1; i < r->argc; i++)
-        printf(" %.*s", STR_ARGS(v[i]));
-    putchar('\n');
-    return COMMAND_DONE;
+    CLEAN_BUF struct buf text;
+    char at[20];
+    buf_init(&text, BUF_MAX_DEFAULT);
+    if (!x->enabled)
+        buf_add_c(&text, "  disabled");
+    if (x->ends)
+        buf_addf(&text, "  until %s", command_time(x->ends, at));
+    if (x->post)
+        buf_addf(&text, "  only from%s%s%s%.*s", x->post & DIRECTORY_POST_MEMBERS ? " members" : "",
+                 x->post & DIRECTORY_POST_ACCOUNTS ? " accounts" : "", x->posters.n ? " " : "",
+                 STR_ARGS(x->posters));
+    return arena_copy(a, buf_str(&text));
 }
 
 int run_address_list(struct command_run *r)
@@ -44,9 +44,125 @@ int run_address_list(struct command_run *r)
     printf("%-40s %s\n", "ADDRESS", "LEADS TO");
     for (size_t i = 0; i < n; i++) {
         bool again = i > 0 && str_eq(v[i].address, v[i - 1].address);
-        printf("%-40.*s %.*s\n", STR_ARGS(again ? STR("") : v[i].address), STR_ARGS(v[i].target));
+        printf("%-40.*s %.*s%.*s\n", STR_ARGS(again ? STR("") : v[i].address), STR_ARGS(v[i].target),
+               STR_ARGS(again ? STR("") : notes(&v[i], &a)));
     }
     return COMMAND_DONE;
+}
+
+/* --- who may write, and until when --- */
+
+struct limits {
+    bool has_ends, has_post;
+    int64_t ends;
+    unsigned post;
+    struct str *posters;
+    size_t poster_count;
+};
+
+/* "anyone", or of "members", "accounts" and addresses what is wanted, with commas between. */
+static void read_post(const char *typed, struct limits *out, struct arena *a)
+{
+    size_t n;
+    struct str *words = command_address_list(typed, &n, a);
+    out->has_post = true;
+    out->posters = words;
+    for (size_t i = 0; i < n; i++) {
+        if (str_eq(words[i], STR("members")))
+            out->post |= DIRECTORY_POST_MEMBERS;
+        else if (str_eq(words[i], STR("accounts")))
+            out->post |= DIRECTORY_POST_ACCOUNTS;
+        else if (!str_eq(words[i], STR("anyone")))
+            out->posters[out->poster_count++] = words[i];
+    }
+    if (out->poster_count > 0)
+        out->post |= DIRECTORY_POST_LISTED;
+}
+
+static const char *take_limits(struct command_run *r, struct limits *out, struct arena *a)
+{
+    bool bad = false;
+    const char *until = command_take_value(r, "--until", &bad), *post = command_take_value(r, "--post", &bad);
+    *out = (struct limits){.has_ends = until != NULL};
+    if (bad)
+        return "a value is missing";
+    if (until && strcmp(until, "none") != 0 && !command_moment(until, true, &out->ends))
+        return "until when: 30d, 12h, 2026-12-31, '2026-12-31 18:00' or none";
+    if (post)
+        read_post(post, out, a);
+    return NULL;
+}
+
+static bool set_limits(struct directory_db *db, struct str address, const struct limits *l, struct err *e)
+{
+    return (!l->has_ends || directory_address_end(db, address, l->ends, e)) &&
+           (!l->has_post || directory_alias_post(db, address, l->post, l->posters, l->poster_count, e));
+}
+
+int run_address_set(struct command_run *r)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
+    struct limits limits;
+    struct err e = ERR_INIT;
+    const char *wrong = take_limits(r, &limits, &a);
+    if (wrong)
+        return command_misuse(r, wrong);
+    if (!command_has_arguments(r, 1, 1))
+        return COMMAND_MISUSED;
+    if (!limits.has_ends && !limits.has_post)
+        return command_misuse(r, "say what: --until or --post");
+    struct str address = command_address(r->argv[0], &a);
+    if (!(db = command_open_directory(r, &e)) || !set_limits(db, address, &limits, &e))
+        return command_fail(&e);
+    printf("%.*s is set\n", STR_ARGS(address));
+    return COMMAND_DONE;
+}
+
+int run_address_add(struct command_run *r)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
+    struct limits limits;
+    struct err e = ERR_INIT;
+    const char *wrong = take_limits(r, &limits, &a);
+    if (wrong)
+        return command_misuse(r, wrong);
+    if (!command_has_arguments(r, 2, INT_MAX))
+        return COMMAND_MISUSED;
+    struct str *v = take_addresses(r, &a);
+    if (!(db = command_open_directory(r, &e)) ||
+        !directory_alias_add(db, v[0], v + 1, (size_t)r->argc - 1, &e) || !set_limits(db, v[0], &limits, &e))
+        return command_fail(&e);
+    printf("%.*s leads to", STR_ARGS(v[0]));
+    for (int i = 1; i < r->argc; i++)
+        printf(" %.*s", STR_ARGS(v[i]));
+    putchar('\n');
+    return COMMAND_DONE;
+}
+
+static int enable(struct command_run *r, bool enabled)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
+    struct err e = ERR_INIT;
+    if (!command_has_arguments(r, 1, 1))
+        return COMMAND_MISUSED;
+    struct str address = command_address(r->argv[0], &a);
+    if (!(db = command_open_directory(r, &e)) || !directory_address_enable(db, address, enabled, &e))
+        return command_fail(&e);
+    printf("%.*s takes %s\n", STR_ARGS(address), enabled ? "mail" : "no mail");
+    return COMMAND_DONE;
+}
+
+int run_address_enable(struct command_run *r)
+{
+    return enable(r, true);
+}
+
+int run_address_disable(struct command_run *r)
+{
+    return enable(r, false);
 }
 
 int run_address_remove(struct command_run *r)

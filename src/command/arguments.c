@@ -66,6 +66,20 @@ struct str command_address(const char *typed, struct arena *a)
     return arena_printf(a, "%.*s@%.*s", STR_ARGS(local), STR_ARGS(domain));
 }
 
+struct str *command_address_list(const char *typed, size_t *n, struct arena *a)
+{
+    struct str rest = str_from_c(typed), one;
+    struct str *v = ARENA_ARRAY(a, struct str, rest.n + 1);
+    *n = 0;
+    for (bool more = rest.n > 0; more;) {
+        more = str_cut(&rest, ',', &one);
+        one = str_trim(one);
+        if (one.n > 0)
+            v[(*n)++] = command_address(arena_copy_c(a, one), a);
+    }
+    return v;
+}
+
 const char *command_time(int64_t at, char out[20])
 {
     time_t t = (time_t)at;
@@ -75,25 +89,32 @@ const char *command_time(int64_t at, char out[20])
     return out;
 }
 
-bool command_read_moment(const char *typed, int64_t *at)
+bool command_moment(const char *typed, bool is_ahead, int64_t *at)
 {
     static const char *const FORMS[] = {"%Y-%m-%d %H:%M", "%Y-%m-%d"};
     struct str s = str_from_c(typed);
     uint64_t n;
     const char *unit = s.n > 1 ? strchr("mhd", s.p[s.n - 1]) : NULL;
     if (unit && str_to_u64(str_slice(s, 0, s.n - 1), &n) && n < 1000000) {
-        *at = clock_wall() - (int64_t)n * (*unit == 'd' ? 86400 : *unit == 'h' ? 3600 : 60);
+        int64_t seconds = (int64_t)n * (*unit == 'd' ? 86400 : *unit == 'h' ? 3600 : 60);
+        *at = clock_wall() + (is_ahead ? seconds : -seconds);
         return true;
     }
     for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; i++) {
         struct tm tm = {.tm_isdst = -1};
         const char *end = strptime(typed, FORMS[i], &tm);
-        if (end && *end == '\0') {
-            *at = mktime(&tm);
-            return true;
-        }
+        if (!end || *end != '\0')
+            continue;
+        tm.tm_mday += is_ahead && i == 1; /* until a day: that day too */
+        *at = mktime(&tm);
+        return true;
     }
     return false;
+}
+
+bool command_read_moment(const char *typed, int64_t *at)
+{
+    return command_moment(typed, false, at);
 }
 
 struct directory_db *command_open_directory(const struct command_run *r, struct err *e)

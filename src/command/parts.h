@@ -36,6 +36,8 @@ int command_misuse(const struct command_run *r, const char *why);
 /* Options are taken out of the arguments wherever they stand. A value that is missing makes *bad true. */
 bool command_take_flag(struct command_run *r, const char *name);
 const char *command_take_value(struct command_run *r, const char *name, bool *bad);
+/* "a@x.example,b@x.example" -> two, each as command_address. */
+struct str *command_address_list(const char *typed, size_t *n, struct arena *a);
 /* What is left must be `least` to `most` arguments, none of them an option; else misused, having said so. */
 bool command_has_arguments(const struct command_run *r, int least, int most);
 
@@ -43,8 +45,10 @@ bool command_has_arguments(const struct command_run *r, int least, int most);
 struct str command_address(const char *typed, struct arena *a);
 /* "2026-11-24 12:00", in this machine's time zone; "-" for 0. */
 const char *command_time(int64_t at, char out[20]);
-/* A moment as it is typed: "3d" ago, or a day, with or without a time of it, of this machine's time zone. */
+/* A moment as it is typed: "3d" ago, or a day, with or without a time of it, of this machine's time zone; or
+ * with is_ahead "3d" from now, and a day with all its hours. */
 bool command_read_moment(const char *typed, int64_t *at);
+bool command_moment(const char *typed, bool is_ahead, int64_t *at);
 #define COMMAND_MOMENT_FORMS "3d, 12h, 30m, 2026-11-24 or '2026-11-24 18:00'"
 
 /* What another server answered and what a sender wrote may be anything: a terminal must not obey it. */
@@ -99,6 +103,15 @@ int run_domain_remove(struct command_run *r);
 int run_address_add(struct command_run *r);
 int run_address_list(struct command_run *r);
 int run_address_remove(struct command_run *r);
+int run_account_forward(struct command_run *r);
+int run_account_send_as(struct command_run *r);
+int run_address_set(struct command_run *r);
+int run_address_enable(struct command_run *r);
+int run_address_disable(struct command_run *r);
+int run_domain_recipients(struct command_run *r);
+int run_rewrite_add(struct command_run *r);
+int run_rewrite_list(struct command_run *r);
+int run_rewrite_remove(struct command_run *r);
 int run_route_add(struct command_run *r);
 int run_route_remove(struct command_run *r);
 int run_route_list(struct command_run *r);

@@ -53,6 +53,20 @@ const struct command COMMANDS[] = {
      "The mailbox is deleted for good, and aliases no longer lead to it; those that led to it alone go too.\n"
      "At a terminal the address is asked for again, unless --yes is given.\n",
      NEEDS_DATA, run_account_remove},
+    {"account forward", "NAME@DOMAIN [--to ADDRESS... [--keep] | --off]",
+     "forward an account's mail, or show where it goes",
+     "Each --to is one address, here or elsewhere; they replace those that were there. --keep leaves a copy "
+     "in the\n"
+     "mailbox. --off ends it. Mail that goes on to another server does so under a return address of ours "
+     "(SRS),\n"
+     "so that it passes SPF there and bounces find their way.\n",
+     NEEDS_DATA, run_account_forward},
+    {"account send-as", "NAME@DOMAIN [--add ADDRESS [--on-behalf]] [--remove ADDRESS]",
+     "let an account send as somebody else, or show as whom",
+     "ADDRESS is one, here or elsewhere, or @DOMAIN. An account's own addresses need none of this. With "
+     "--on-behalf\n"
+     "the message says who has really sent it, in a Sender field.\n",
+     NEEDS_DATA, run_account_send_as},
     {"quota set", "NAME@DOMAIN | @DOMAIN [--bytes SIZE] [--messages NUMBER]",
      "say how much an account may hold",
      "SIZE is in bytes, or with k, m, g or t: 2g. none is no limit, default what the domain says. For "
@@ -77,12 +91,23 @@ const struct command COMMANDS[] = {
      "  --mailbox   those of one mailbox; with UIDs INBOX if it is not said\n"
      "  --all       whatever there is\n",
      NEEDS_DATA, run_undelete},
-    {"domain add", "DOMAIN", "receive mail for another domain",
+    {"domain add", "DOMAIN [--alias-of DOMAIN | --backup-mx [--recipients ADDRESS,...]]",
+     "receive mail for another domain",
+     "With --alias-of its addresses are those of a domain that we have: NAME@DOMAIN leads where that one's "
+     "does.\n"
+     "With --backup-mx it is somebody else's domain, whose mail waits here while its own servers are away, "
+     "and goes on\n"
+     "to those that its MX records prefer to us; with --recipients only for these, for a backup that takes "
+     "what\n"
+     "the owner refuses becomes a source of bounces.\n\n"
      "golub domain records prints what to publish in DNS. postmaster@ and abuse@ of every domain reach the "
      "postmaster of the\n"
      "first one, unless an account or address of that name exists.\n",
      NEEDS_DATA, run_domain_add},
     {"domain list", "", "list our domains", "", NEEDS_DATA, run_domain_list},
+    {"domain recipients", "DOMAIN [--add ADDRESS,...] [--remove ADDRESS,...] [--any]",
+     "say or show for whom a backup MX takes mail", "--any: for whoever is written to.\n", NEEDS_DATA,
+     run_domain_recipients},
     {"domain records", "DOMAIN", "print the DNS records to publish for a domain", "", NEEDS_CONFIG,
      run_domain_records},
     {"dns", "[DOMAIN] [--check] [--enforce]", "print what to publish in DNS for a domain, or compare",
@@ -96,18 +121,53 @@ const struct command COMMANDS[] = {
     {"domain remove", "DOMAIN", "receive no more mail for a domain",
      "Its accounts and addresses must be gone. The first domain stays: its postmaster must exist.\n",
      NEEDS_DATA, run_domain_remove},
-    {"address add", "ADDRESS TARGET...", "make an address that leads to others (alias, forward, catch-all)",
+    {"address add", "ADDRESS TARGET... [--until WHEN] [--post WHO]",
+     "make an address that leads to others (alias, forward, catch-all)",
      "Targets are accounts, other addresses, or addresses elsewhere. More may be added later.\n"
      "@DOMAIN as ADDRESS catches whatever else is unknown there. The address of an account forwards its\n"
      "mail; to keep a copy, name the account itself among the targets.\n\n"
      "  golub address add info@example.org ana@example.org bob@example.org\n"
      "  golub address add @example.org ana@example.org\n"
      "  golub address add bob@example.org bob@example.org bob@elsewhere.example\n\n"
-     "name+tag@ needs none of this: it reaches name@ by itself.\n",
+     "name+tag@ needs none of this: it reaches name@ by itself.\n\n"
+     "An ADDRESS with * (any text) or ? (any character) stands for many, and so does a regular expression\n"
+     "between slashes, which must fit all of what stands before the @. They take what no other address does; "
+     "$1 to $9\n"
+     "in a TARGET are what the stars or groups fitted.\n\n"
+     "  golub address add 'sales-*@example.org' 'crm+$1@example.org'\n"
+     "  golub address add '/(ana|bob)\\.[a-z]+/@example.org' '$1@example.org'\n\n"
+     "--until and --post: see golub help address set.\n",
      NEEDS_DATA, run_address_add},
+    {"address set", "ADDRESS [--until WHEN] [--post WHO]",
+     "say how long an address lives, and who may write to it",
+     "  --until     30d, 12h, 2026-12-31, '2026-12-31 18:00', or none. After that mail for it is refused\n"
+     "  --post      anyone, or, with commas between: members (whom it leads to), accounts (who has logged in "
+     "here),\n"
+     "              addresses and @DOMAINs. Others are refused. An address of ours counts only for who has "
+     "logged\n"
+     "              in, since anybody can pretend to be it\n\n"
+     "--until works for an account's address too.\n",
+     NEEDS_DATA, run_address_set},
+    {"address disable", "ADDRESS", "let an address take no mail for now",
+     "Mail for it is refused. An alias of that name, or else the account.\n", NEEDS_DATA,
+     run_address_disable},
+    {"address enable", "ADDRESS", "let it take mail again", "", NEEDS_DATA, run_address_enable},
     {"address list", "", "list the addresses and where they lead", "", NEEDS_DATA, run_address_list},
     {"address remove", "ADDRESS [TARGET...]", "remove an address, or some of its targets", "", NEEDS_DATA,
      run_address_remove},
+    {"rewrite add", "sender | recipient ADDRESS|@DOMAIN ADDRESS|@DOMAIN",
+     "make one address of another, everywhere",
+     "For every message that comes: in the envelope of all mail, and in the header (From, Sender, Reply-To "
+     "of\n"
+     "senders; To, Cc of recipients) of what our users send. @DOMAIN changes the domain and leaves the name. "
+     "One\n"
+     "address goes before its domain.\n\n"
+     "  golub rewrite add sender @host.example.org @example.org\n"
+     "  golub rewrite add recipient old@example.org new@elsewhere.example\n",
+     NEEDS_DATA, run_rewrite_add},
+    {"rewrite list", "", "list what becomes of which address", "", NEEDS_DATA, run_rewrite_list},
+    {"rewrite remove", "sender | recipient ADDRESS|@DOMAIN", "leave an address as it is", "", NEEDS_DATA,
+     run_rewrite_remove},
     {"route add",
      "DOMAIN | '*' [--from SENDER] [--host HOST | --mx DOMAIN] [--port PORT] [--lmtp]\n"
      "       [--tls LEVEL] [--user USER [--password-stdin]] [--source ADDRESS]...",

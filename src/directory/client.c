@@ -46,14 +46,17 @@ static bool ask(struct directory *d, struct ipc_frame *request, enum directory_f
     return false;
 }
 
-bool directory_resolve(struct directory *d, struct str address, struct arena *a, struct directory_answer *out,
-                       struct err *e)
+bool directory_ask(struct directory *d, const struct directory_question *q, struct arena *a,
+                   struct directory_answer *out, struct err *e)
 {
     CLEAN_FRAME struct ipc_frame request;
     struct ipc_frame reply;
     struct str words;
     ipc_frame_init(&request, DIRECTORY_FRAME_RESOLVE);
-    ipc_put_str(&request, address);
+    ipc_put_str(&request, q->address);
+    ipc_put_u8(&request, q->is_mail);
+    ipc_put_str(&request, q->sender);
+    ipc_put_u64(&request, (uint64_t)q->user);
     if (!ask(d, &request, DIRECTORY_FRAME_ANSWER, &reply, e))
         return false;
     bool good = directory_answer_get(&reply, a, out, &words);
@@ -63,6 +66,30 @@ bool directory_resolve(struct directory *d, struct str address, struct arena *a,
         err_set(e, ERR_PERMANENT, "%.*s", STR_ARGS(words));
     ipc_frame_free(&reply);
     return good;
+}
+
+bool directory_resolve(struct directory *d, struct str address, struct arena *a, struct directory_answer *out,
+                       struct err *e)
+{
+    const struct directory_question q = {.address = address, .sender = STR("")};
+    return directory_ask(d, &q, a, out, e);
+}
+
+bool directory_canonical(struct directory *d, enum directory_canonical kind, struct str address,
+                         struct arena *a, struct str *out, struct err *e)
+{
+    CLEAN_FRAME struct ipc_frame request;
+    struct ipc_frame reply;
+    ipc_frame_init(&request, DIRECTORY_FRAME_CANONICAL);
+    ipc_put_u8(&request, (uint8_t)kind);
+    ipc_put_str(&request, address);
+    if (!ask(d, &request, DIRECTORY_FRAME_CANONICALS, &reply, e))
+        return false;
+    struct ipc_reader r = ipc_read(&reply);
+    *out = arena_copy(a, ipc_get_str(&r));
+    bool good = ipc_done(&r) && out->n <= ADDRESS_MAX;
+    ipc_frame_free(&reply);
+    return good || err_set(e, ERR_TEMPORARY, "the directory's answer cannot be read");
 }
 
 static enum directory_verdict take_verdict(struct ipc_reader *r, struct directory_login *out)
@@ -159,7 +186,8 @@ enum directory_verdict directory_scram_final(struct directory *d, uint64_t excha
     return verdict;
 }
 
-bool directory_may_send_as(struct directory *d, int64_t account, struct str address, bool *may, struct err *e)
+bool directory_send_right(struct directory *d, int64_t account, struct str address, enum directory_send *out,
+                          struct err *e)
 {
     CLEAN_FRAME struct ipc_frame request;
     struct ipc_frame reply;
@@ -169,10 +197,19 @@ bool directory_may_send_as(struct directory *d, int64_t account, struct str addr
     if (!ask(d, &request, DIRECTORY_FRAME_MAY, &reply, e))
         return false;
     struct ipc_reader r = ipc_read(&reply);
-    *may = ipc_get_u8(&r) == 1;
-    bool good = ipc_done(&r);
+    uint8_t right = ipc_get_u8(&r);
+    bool good = ipc_done(&r) && right <= DIRECTORY_SEND_AS;
+    *out = (enum directory_send)right;
     ipc_frame_free(&reply);
     return good || err_set(e, ERR_TEMPORARY, "the directory's answer cannot be read");
+}
+
+bool directory_may_send_as(struct directory *d, int64_t account, struct str address, bool *may, struct err *e)
+{
+    enum directory_send right = DIRECTORY_SEND_NOT;
+    bool good = directory_send_right(d, account, address, &right, e);
+    *may = good && right != DIRECTORY_SEND_NOT;
+    return good;
 }
 
 bool directory_route(struct directory *d, struct str sender, struct str domain, struct arena *a,

@@ -1,4 +1,5 @@
-/* Opening the directory, its tables, domains and accounts. Aliases: db_alias.c; answers: resolve.c. */
+/* Opening the directory, its tables and accounts. Domains: db_domain.c; aliases: db_alias.c; answers:
+ * resolve.c. */
 #include "directory/db.h"
 
 #include "base/clock.h"
@@ -68,6 +69,7 @@ static const struct sql_migration MIGRATIONS[] = {
      "ALTER TABLE alias ADD COLUMN enabled INTEGER NOT NULL DEFAULT 1;"
      "ALTER TABLE alias ADD COLUMN ends INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE alias ADD COLUMN post INTEGER NOT NULL DEFAULT 0;"
+     "CREATE INDEX alias_pattern ON alias (domain) WHERE kind > 0;"
      "CREATE TABLE alias_poster ("
      " alias INTEGER NOT NULL REFERENCES alias (id) ON DELETE CASCADE,"
      " key TEXT NOT NULL,"
@@ -104,21 +106,16 @@ static const struct sql_migration MIGRATIONS[] = {
 const struct sql_schema DIRECTORY_SCHEMA = {"directory", MIGRATIONS, sizeof MIGRATIONS / sizeof MIGRATIONS[0],
                                             NULL};
 
+#define SECRET_MAX 64 /* bytes; the larger of SCRAM_KEY_BYTES and SRS_KEY_BYTES fits */
+_Static_assert(SCRAM_KEY_BYTES <= SECRET_MAX && SRS_KEY_BYTES <= SECRET_MAX, "room for either");
+
 /* What holds, and what is the account's own. */
 #define QUOTA_COLUMNS                                    \
     "coalesce(account.quota_bytes, domain.quota_bytes)," \
     " coalesce(account.quota_messages, domain.quota_messages), account.quota_bytes, account.quota_messages"
 
-DIRECTORY_INSERT(DOMAIN_INSERT, "INSERT INTO domain (name, created) VALUES ($1, $2) ON CONFLICT DO NOTHING");
-DIRECTORY_STATEMENT(DOMAIN_DELETE, "DELETE FROM domain WHERE id = $1");
 DIRECTORY_STATEMENT(DOMAIN_ID, "SELECT id FROM domain WHERE name = $1");
 DIRECTORY_STATEMENT(DOMAIN_FIRST_ID, "SELECT min(id) FROM domain");
-DIRECTORY_STATEMENT(DOMAIN_IN_USE, "SELECT (SELECT count(*) FROM account WHERE domain = $1) "
-                                   "+ (SELECT count(*) FROM alias WHERE domain = $1)");
-DIRECTORY_STATEMENT(DOMAIN_LIST,
-                    "SELECT name, created, (SELECT count(*) FROM account WHERE domain = domain.id),"
-                    " (SELECT count(*) FROM alias WHERE domain = domain.id), quota_bytes, quota_messages"
-                    " FROM domain ORDER BY id");
 DIRECTORY_INSERT(
     ACCOUNT_INSERT,
     "INSERT INTO account (domain, address, password, enabled, created) VALUES ($1, $2, $3, 1, $4)"
@@ -184,7 +181,9 @@ void directory_db_close(struct directory_db *db)
 {
     if (!db)
         return;
+    pattern_cache_free(db->patterns);
     sql_close(db->sql);
+    mem_wipe(db->srs_key, sizeof db->srs_key);
     free(db);
 }
 
@@ -211,83 +210,12 @@ bool directory_db_domain_id(struct directory_db *db, struct str name, int64_t *i
     return found == 1;
 }
 
-/* --- domains --- */
-
-static bool is_first_domain(struct directory_db *db, int64_t id, bool *first, struct err *e)
+bool directory_db_is_first_domain(struct directory_db *db, int64_t id, bool *first, struct err *e)
 {
     int64_t lowest = 0;
     int found = sql_one_int(db->sql, &DOMAIN_FIRST_ID, SQL_NONE, &lowest, e);
     *first = found == 1 && lowest == id;
     return found >= 0;
-}
-
-static bool account_exists(struct str address, struct err *e)
-{
-    return err_set(e, ERR_PERMANENT, "the account %.*s exists already", STR_ARGS(address));
-}
-
-static bool insert_account(struct directory_db *db, int64_t domain, struct str address, struct str hash,
-                           struct err *e)
-{
-    int64_t changed = 0;
-    if (!sql_exec(db->sql, &ACCOUNT_INSERT,
-                  SQL(sql_int(domain), sql_text(address), sql_text(hash), sql_int(clock_wall())), &changed,
-                  e))
-        return false;
-    if (changed == 0)
-        return account_exists(address, e);
-    return true;
-}
-
-static bool add_domain(struct directory_db *db, struct str name, struct arena *a, struct err *e)
-{
-    int64_t changed = 0, id;
-    bool first;
-    if (!sql_exec(db->sql, &DOMAIN_INSERT, SQL(sql_text(name), sql_int(clock_wall())), &changed, e))
-        return false;
-    if (changed == 0)
-        return err_set(e, ERR_PERMANENT, "%.*s is one of our domains already", STR_ARGS(name));
-    id = sql_last_id(db->sql);
-    if (!is_first_domain(db, id, &first, e))
-        return false;
-    return !first || insert_account(db, id, arena_printf(a, "postmaster@%.*s", STR_ARGS(name)), STR(""), e);
-}
-
-bool directory_domain_add(struct directory_db *db, struct str name, struct err *e)
-{
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct str canonical;
-    if (!directory_domain_read(name, &a, &canonical, e))
-        return false;
-    if (canonical.p[0] == '[')
-        return err_set(e, ERR_PERMANENT, "%.*s is an address, not a domain", STR_ARGS(canonical));
-    return sql_begin_write(db->sql, e) && directory_db_end(db, add_domain(db, canonical, &a, e), e);
-}
-
-static bool remove_domain(struct directory_db *db, struct str name, struct err *e)
-{
-    int64_t id, used = 0;
-    bool first;
-    if (!directory_db_domain_id(db, name, &id, e) || !is_first_domain(db, id, &first, e))
-        return false;
-    if (first)
-        return err_set(e, ERR_PERMANENT,
-                       "%.*s is the first domain: postmaster@%.*s must exist (RFC 5321 4.5.1)",
-                       STR_ARGS(name), STR_ARGS(name));
-    if (sql_one_int(db->sql, &DOMAIN_IN_USE, SQL(sql_int(id)), &used, e) < 0)
-        return false;
-    if (used > 0)
-        return err_set(e, ERR_PERMANENT, "%.*s still has %lld accounts and addresses: remove them first",
-                       STR_ARGS(name), (long long)used);
-    return sql_exec(db->sql, &DOMAIN_DELETE, SQL(sql_int(id)), NULL, e);
-}
-
-bool directory_domain_remove(struct directory_db *db, struct str name, struct err *e)
-{
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct str canonical;
-    return directory_domain_read(name, &a, &canonical, e) && sql_begin_write(db->sql, e) &&
-           directory_db_end(db, remove_domain(db, canonical, e), e);
 }
 
 /* Room for one more in an array in an arena that has n: doubles at powers of two. */
@@ -301,28 +229,25 @@ void *directory_db_grow(struct arena *a, void *v, size_t n, size_t size)
     return grown;
 }
 
-bool directory_domain_list(struct directory_db *db, struct arena *a, struct directory_domain **v, size_t *n,
-                           struct err *e)
+/* --- accounts --- */
+
+static bool account_exists(struct str address, struct err *e)
 {
-    struct sql_rows rows;
-    *v = NULL;
-    *n = 0;
-    if (!sql_query(db->sql, &DOMAIN_LIST, SQL_NONE, &rows, e))
-        return false;
-    while (sql_next(&rows)) {
-        *v = directory_db_grow(a, *v, *n, sizeof **v);
-        (*v)[(*n)++] = (struct directory_domain){
-            .name = arena_copy(a, sql_get_str(&rows, 0)),
-            .created = sql_get_int(&rows, 1),
-            .accounts = sql_get_int(&rows, 2),
-            .aliases = sql_get_int(&rows, 3),
-            .quota = directory_db_quota(&rows, 4),
-        };
-    }
-    return sql_end(&rows, e);
+    return err_set(e, ERR_PERMANENT, "the account %.*s exists already", STR_ARGS(address));
 }
 
-/* --- accounts --- */
+bool directory_db_insert_account(struct directory_db *db, int64_t domain, struct str address, struct str hash,
+                                 struct err *e)
+{
+    int64_t changed = 0;
+    if (!sql_exec(db->sql, &ACCOUNT_INSERT,
+                  SQL(sql_int(domain), sql_text(address), sql_text(hash), sql_int(clock_wall())), &changed,
+                  e))
+        return false;
+    if (changed == 0)
+        return account_exists(address, e);
+    return true;
+}
 
 static struct directory_account account_of_row(const struct sql_rows *rows, struct arena *a)
 {
@@ -386,8 +311,8 @@ bool directory_account_add(struct directory_db *db, struct str address, struct s
     int64_t domain;
     if (!directory_address_read(address, &a, &read, e) || !sql_begin_write(db->sql, e))
         return false;
-    bool good =
-        directory_db_domain_id(db, read.domain, &domain, e) && insert_account(db, domain, read.key, hash, e);
+    bool good = directory_db_domain_id(db, read.domain, &domain, e) &&
+                directory_db_insert_account(db, domain, read.key, hash, e);
     *id = good ? sql_last_id(db->sql) : 0;
     return directory_db_end(db, good, e);
 }
@@ -435,26 +360,35 @@ bool directory_account_set_scram(struct directory_db *db, struct str address, st
 }
 
 /* Whichever process comes first makes it. */
-static bool find_or_make_secret(struct directory_db *db, unsigned char key[SCRAM_KEY_BYTES], struct err *e)
+static bool find_or_make_secret(struct directory_db *db, struct str name, unsigned char *key, size_t n,
+                                struct err *e)
 {
-    static const struct str NAME = STR_INIT("scram salt");
-    unsigned char fresh[SCRAM_KEY_BYTES];
+    unsigned char fresh[SECRET_MAX];
     struct sql_rows rows;
-    randombytes_buf(fresh, sizeof fresh);
-    if (!sql_exec(db->sql, &SECRET_INSERT, SQL(sql_text(NAME), sql_blob(str_from(fresh, sizeof fresh))), NULL,
-                  e) ||
-        !sql_query(db->sql, &SECRET_FIND, SQL(sql_text(NAME)), &rows, e))
+    randombytes_buf(fresh, n);
+    if (!sql_exec(db->sql, &SECRET_INSERT, SQL(sql_text(name), sql_blob(str_from(fresh, n))), NULL, e) ||
+        !sql_query(db->sql, &SECRET_FIND, SQL(sql_text(name)), &rows, e))
         return false;
     struct str value = sql_next(&rows) ? sql_get_str(&rows, 0) : STR("");
-    bool good = value.n == SCRAM_KEY_BYTES;
+    bool good = value.n == n;
     if (good)
-        memcpy(key, value.p, SCRAM_KEY_BYTES);
+        memcpy(key, value.p, n);
     return sql_end(&rows, e) && (good || err_set(e, ERR_INTERNAL, "the directory's secret is damaged"));
 }
 
 bool directory_scram_key(struct directory_db *db, unsigned char key[SCRAM_KEY_BYTES], struct err *e)
 {
-    return sql_begin_write(db->sql, e) && directory_db_end(db, find_or_make_secret(db, key, e), e);
+    return sql_begin_write(db->sql, e) &&
+           directory_db_end(db, find_or_make_secret(db, STR("scram salt"), key, SCRAM_KEY_BYTES, e), e);
+}
+
+bool directory_db_load_srs_key(struct directory_db *db, struct err *e)
+{
+    if (!db->has_srs_key)
+        db->has_srs_key =
+            sql_begin_write(db->sql, e) &&
+            directory_db_end(db, find_or_make_secret(db, STR("srs"), db->srs_key, SRS_KEY_BYTES, e), e);
+    return db->has_srs_key;
 }
 
 bool directory_account_enable(struct directory_db *db, struct str address, bool enabled, struct err *e)
@@ -471,7 +405,8 @@ static bool remove_account(struct directory_db *db, const struct directory_addre
     int found = directory_db_account(db, address->key, a, &account, e);
     if (found != 1)
         return found == 0 ? no_such_account(address->key, e) : false;
-    if (!directory_db_domain_id(db, address->domain, &domain, e) || !is_first_domain(db, domain, &first, e))
+    if (!directory_db_domain_id(db, address->domain, &domain, e) ||
+        !directory_db_is_first_domain(db, domain, &first, e))
         return false;
     if (first && str_starts(address->key, STR("postmaster@")))
         return err_set(e, ERR_PERMANENT,

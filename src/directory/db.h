@@ -11,13 +11,18 @@
 #include "base/sql.h"
 #include "config/config.h"
 #include "directory/directory.h"
+#include "directory/pattern.h"
 #include "directory/scram.h"
+#include "directory/srs.h"
 
 extern const struct sql_schema DIRECTORY_SCHEMA;
 
 struct directory_db {
     struct sql *sql;
-    char separator; /* of foo+tag@; 0: none */
+    char separator;                 /* of foo+tag@; 0: none */
+    struct pattern_cache *patterns; /* NULL until one is asked for */
+    bool has_srs_key;
+    unsigned char srs_key[SRS_KEY_BYTES];
 };
 
 /* The folder that the database lives in, alone, so that the directory role's sandbox can name it and nothing
@@ -47,11 +52,25 @@ struct directory_domain {
     int64_t created; /* seconds since 1970 UTC */
     int64_t accounts, aliases;
     struct directory_quota quota; /* of accounts that have none of their own */
+    struct str alias_of;          /* "" for none */
+    bool is_backup;
+    int64_t recipients; /* of a backup: that are known; 0: whoever is written to */
 };
 /* The first domain also gets the account postmaster@ without a password: where mail for postmaster and abuse
  * at any of our domains goes that nobody else takes (RFC 5321 section 4.5.1, RFC 2142). */
 bool directory_domain_add(struct directory_db *db, struct str name, struct err *e);
-/* Only an empty one, and not the first. */
+/* Another name of a domain of ours: NAME@name leads where NAME@other does. */
+bool directory_domain_add_alias(struct directory_db *db, struct str name, struct str other, struct err *e);
+/* Somebody else's domain, whose mail waits here when its own servers are down (a backup MX). With recipients,
+ * only mail for those is taken; more can be added and taken away later, n = 0 takes all away. */
+bool directory_domain_add_backup(struct directory_db *db, struct str name, struct err *e);
+bool directory_backup_add(struct directory_db *db, struct str name, const struct str *recipients, size_t n,
+                          struct err *e);
+bool directory_backup_remove(struct directory_db *db, struct str name, const struct str *recipients, size_t n,
+                             struct err *e);
+bool directory_backup_list(struct directory_db *db, struct str name, struct arena *a, struct str **v,
+                           size_t *n, struct err *e);
+/* Only an empty one that is nobody's other name, and not the first. */
 bool directory_domain_remove(struct directory_db *db, struct str name, struct err *e);
 bool directory_domain_set_quota(struct directory_db *db, struct str name, const struct directory_quota *quota,
                                 struct err *e);
@@ -92,11 +111,23 @@ bool directory_account_enable(struct directory_db *db, struct str address, bool 
  * stays. The mailbox folder DATA/account/ID is the caller's to delete. */
 bool directory_account_remove(struct directory_db *db, struct str address, int64_t *id, struct err *e);
 
-/* --- aliases --- an address that leads to others. `@domain` catches what else is unknown there. An alias
- * goes before an account of the same name, and may name itself among its targets: then the account gets a
- * copy. */
+/* --- aliases --- an address that leads to others. `@domain` catches what else is unknown there; wildcards
+ * and regular expressions (directory/pattern.h) take what they fit. An alias goes before an account of the
+ * same name, and may name itself among its targets: then the account gets a copy. */
+#define DIRECTORY_PATTERNS_MAX \
+    100 /* of a domain: all of them are looked at for an address that is not there */
+
+enum {                              /* who may write to it; 0: anybody */
+       DIRECTORY_POST_MEMBERS = 1,  /* whom it leads to */
+       DIRECTORY_POST_ACCOUNTS = 2, /* who has logged in here */
+       DIRECTORY_POST_LISTED = 4,   /* posters: addresses and "@domain"s */
+};
 struct directory_alias {
-    struct str address, target;
+    struct str address, target; /* a row a target */
+    bool enabled;
+    int64_t ends; /* seconds since 1970; 0: never */
+    unsigned post;
+    struct str posters; /* with POST_LISTED: joined by ", " */
 };
 /* Adds targets to an alias, new or not. Targets in our domains must lead somewhere. */
 bool directory_alias_add(struct directory_db *db, struct str address, const struct str *targets, size_t n,
@@ -106,6 +137,38 @@ bool directory_alias_remove(struct directory_db *db, struct str address, const s
                             struct err *e);
 bool directory_alias_list(struct directory_db *db, struct arena *a, struct directory_alias **v, size_t *n,
                           struct err *e);
+/* Those of one alias; n = 0: there is none of that name. */
+bool directory_alias_targets(struct directory_db *db, struct str address, struct arena *a, struct str **v,
+                             size_t *n, struct err *e);
+/* Takes mail or not, and until when (seconds since 1970, 0 for ever): the alias of that name, or else the
+ * account. */
+bool directory_address_enable(struct directory_db *db, struct str address, bool enabled, struct err *e);
+bool directory_address_end(struct directory_db *db, struct str address, int64_t ends, struct err *e);
+/* Who may write to an alias; posters for POST_LISTED. */
+bool directory_alias_post(struct directory_db *db, struct str address, unsigned post,
+                          const struct str *posters, size_t n, struct err *e);
+
+/* --- rights to send as others (senders.c) --- */
+struct directory_right {
+    struct str whom; /* an address, or "@domain" */
+    bool on_behalf;
+};
+bool directory_right_set(struct directory_db *db, struct str account, struct str whom, bool on_behalf,
+                         struct err *e);
+bool directory_right_remove(struct directory_db *db, struct str account, struct str whom, struct err *e);
+bool directory_right_list(struct directory_db *db, struct str account, struct arena *a,
+                          struct directory_right **v, size_t *n, struct err *e);
+
+/* --- canonical maps (db_canonical.c) --- `from` and `to`: addresses, or both "@domain". */
+struct directory_rewrite {
+    enum directory_canonical kind;
+    struct str from, to;
+};
+bool directory_rewrite_set(struct directory_db *db, const struct directory_rewrite *r, struct err *e);
+bool directory_rewrite_remove(struct directory_db *db, enum directory_canonical kind, struct str from,
+                              struct err *e);
+bool directory_rewrite_list(struct directory_db *db, struct arena *a, struct directory_rewrite **v, size_t *n,
+                            struct err *e);
 
 /* --- routes (db_route.c) --- */
 struct directory_route_entry {
@@ -140,10 +203,16 @@ bool directory_db_share(struct directory_db *db, int64_t owner, const struct str
 bool directory_db_shared_with(struct directory_db *db, int64_t guest, struct str owner, struct arena *a,
                               struct directory_owner **v, size_t *n, struct err *e);
 
-/* --- answers (resolve.c) --- */
-/* As directory_resolve. With LOOP, and when it returns false, *e has the words. */
+/* --- answers (resolve.c, senders.c) --- */
+/* As directory_ask and directory_resolve. With LOOP, and when it returns false, *e has the words. `trail` may
+ * be NULL. */
+bool directory_db_answer(struct directory_db *db, const struct directory_question *q,
+                         struct directory_trail *trail, struct arena *a, struct directory_answer *out,
+                         struct err *e);
 bool directory_db_resolve(struct directory_db *db, struct str address, struct arena *a,
                           struct directory_answer *out, struct err *e);
+bool directory_db_send_right(struct directory_db *db, int64_t account, struct str address,
+                             enum directory_send *out, struct err *e);
 bool directory_db_may_send_as(struct directory_db *db, int64_t account, struct str address, bool *may,
                               struct err *e);
 /* Whose password `user` asks to be checked against: the account of that address, or the one account that an

@@ -17,6 +17,11 @@ bool directory_db_end(struct directory_db *db, bool good, struct err *e);
 /* False, with words, when it is not one of ours. */
 bool directory_db_domain_id(struct directory_db *db, struct str name, int64_t *id, struct err *e);
 
+bool directory_db_is_first_domain(struct directory_db *db, int64_t id, bool *first, struct err *e);
+
+bool directory_db_insert_account(struct directory_db *db, int64_t domain, struct str address, struct str hash,
+                                 struct err *e);
+
 /* By canonical address: 1 found, 0 not, -1 error. */
 int directory_db_account(struct directory_db *db, struct str key, struct arena *a,
                          struct directory_account *out, struct err *e);
@@ -24,9 +29,24 @@ int directory_db_account(struct directory_db *db, struct str key, struct arena *
 /* Aliases whose last target has gone. */
 bool directory_db_drop_empty_aliases(struct directory_db *db, struct err *e);
 
-/* directory_db_resolve inside a transaction that is already open, as db_alias.c needs it. */
+/* directory_db_answer inside a transaction that is already open; and of an address alone. */
+struct directory_trail;
+bool directory_db_expand_question(struct directory_db *db, const struct directory_question *q,
+                                  struct directory_trail *trail, struct arena *a,
+                                  struct directory_answer *out, struct err *e);
 bool directory_db_expand(struct directory_db *db, struct str address, struct arena *a,
                          struct directory_answer *out, struct err *e);
+
+/* Ends a read transaction: one consistent view, and one lock instead of one a statement. */
+bool directory_db_end_read(struct directory_db *db, bool good, struct err *e);
+
+/* What a canonical map makes of an address: 1 *to is filled, 0 it stays, -1 error. */
+int directory_db_canonical(struct directory_db *db, enum directory_canonical kind,
+                           const struct directory_address *address, struct arena *a,
+                           struct directory_address *to, struct err *e);
+
+/* db->srs_key, made by whichever process comes first; not inside a transaction. */
+bool directory_db_load_srs_key(struct directory_db *db, struct err *e);
 
 /* Two columns, from `column` on. */
 struct directory_quota directory_db_quota(const struct sql_rows *rows, int column);

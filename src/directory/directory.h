@@ -15,12 +15,23 @@ struct directory; /* a client */
 struct directory *directory_client(struct role *r);
 
 /* --- whose address --- */
+/* What is asked, of a message that is on its way. */
+struct directory_question {
+    struct str address; /* as it stood in RCPT: local-part@domain, quotes removed, A-label or U-label domain,
+                           any case; or "postmaster" alone (RFC 5321 section 4.5.1) */
+    struct str sender;  /* of the envelope, quotes removed; "" for <> */
+    int64_t user;       /* the account that has logged in and sends it; 0: nobody has */
+    bool is_mail;       /* false: only where the address leads; sender and user do not count */
+};
+
 enum directory_fate {
     DIRECTORY_LOCAL,   /* every target is listed: local accounts and remote addresses */
     DIRECTORY_REMOTE,  /* the domain is not ours: one remote target, the address itself */
     DIRECTORY_UNKNOWN, /* our domain, no such address: 550 5.1.1 */
     DIRECTORY_LOOP, /* aliases that go round, or more than the bounds above: 550 5.4.6 with the words in err
                      */
+    DIRECTORY_REFUSED, /* there is such an address, but it takes no mail, or none of this sender: 550 and
+                          `reply` */
 };
 
 struct directory_target {
@@ -29,18 +40,33 @@ struct directory_target {
     int64_t account;    /* local */
     struct str address; /* local: the account's canonical address; remote: where to send */
     struct str detail;  /* "tag" of foo+tag@, "" for none */
+    struct str sender;  /* remote, a forward: the sender that the message must have there (directory/srs.h),
+                           quotes removed; "": the message's own */
 };
 
 struct directory_answer {
     enum directory_fate fate;
     struct directory_target *targets;
     size_t count;
+    struct str
+        reply; /* UNKNOWN, LOOP, REFUSED: an enhanced status and words, "5.7.2 only its members may ..." */
+    struct str sender;  /* of mail: what a canonical map makes of the sender; "": it stays */
+    bool is_for_sender; /* another sender, or one who has logged in or not, may get another answer */
+    bool rewrites;      /* there are canonical maps (directory_canonical) */
 };
 
-/* `address` as it stood in RCPT: local-part@domain, quotes removed, A-label or U-label domain, any case; or
- * "postmaster" alone (RFC 5321 section 4.5.1). False: no answer (ERR_TEMPORARY). */
+/* Where mail for an address goes. False: no answer (ERR_TEMPORARY). */
+bool directory_ask(struct directory *d, const struct directory_question *q, struct arena *a,
+                   struct directory_answer *out, struct err *e);
+/* The same, where there is no message: who may write there is not asked, and no sender is made. */
 bool directory_resolve(struct directory *d, struct str address, struct arena *a, struct directory_answer *out,
                        struct err *e);
+
+/* Maps that make one address of another: golub rewrite. */
+enum directory_canonical { DIRECTORY_CANONICAL_SENDER, DIRECTORY_CANONICAL_RECIPIENT };
+/* What `address` becomes, in `a`; "" where it stays. False: no answer. */
+bool directory_canonical(struct directory *d, enum directory_canonical kind, struct str address,
+                         struct arena *a, struct str *out, struct err *e);
 
 /* --- passwords --- */
 enum directory_verdict {
@@ -81,8 +107,13 @@ enum sasl_result directory_authenticate(struct directory *d, struct sasl *x, str
                                         struct deadline until, enum directory_verdict *verdict,
                                         struct directory_login *out);
 
-/* May this account send as this address: its own, an alias that leads to it alone, or a tagged form of those.
- */
+/* May this account send as this address: its own, an alias that leads to it alone, a tagged form of those, or
+ * one that it was given the right to (golub account send-as)? ON_BEHALF: only with a Sender field that names
+ * itself (RFC 5322 section 3.6.2). */
+enum directory_send { DIRECTORY_SEND_NOT, DIRECTORY_SEND_ON_BEHALF, DIRECTORY_SEND_AS };
+bool directory_send_right(struct directory *d, int64_t account, struct str address, enum directory_send *out,
+                          struct err *e);
+/* Either of the two rights. */
 bool directory_may_send_as(struct directory *d, int64_t account, struct str address, bool *may,
                            struct err *e);
 

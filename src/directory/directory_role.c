@@ -8,6 +8,7 @@
 #include "base/sandbox.h"
 #include "config/config.h"
 #include "directory/address.h"
+#include "directory/db_parts.h"
 #include "directory/frames.h"
 #include "directory/password.h"
 #include "directory/service.h"
@@ -56,6 +57,8 @@ static void on_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
         directory_serve_resolve(s, c, f);
     } else if (f->type == DIRECTORY_FRAME_MAY_SEND && client->kind != ROLE_RELAY) {
         directory_serve_may_send(s, c, f);
+    } else if (f->type == DIRECTORY_FRAME_CANONICAL && client->kind == ROLE_SMTP) {
+        directory_serve_canonical(s, c, f);
     } else if (f->type == DIRECTORY_FRAME_ROUTE && is_way_out) {
         directory_serve_route(s, c, f, client->kind);
     } else if (f->type == DIRECTORY_FRAME_VERIFY && may_ask) {
@@ -119,7 +122,7 @@ static bool start(struct directory_service *s, struct err *e)
     if (!s->db || !enter_sandbox(s->role, has_files ? directory_db_folder(config->data, &a) : NULL, e))
         return false;
     password_generate(nobodys);
-    if (!directory_scram_key(s->db, s->salt_key, e) ||
+    if (!directory_scram_key(s->db, s->salt_key, e) || !directory_db_load_srs_key(s->db, e) ||
         !password_hash(str_from_c(nobodys), s->nobodys_hash, e))
         return false;
     s->loop = loop_new();

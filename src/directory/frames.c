@@ -4,6 +4,10 @@ void directory_answer_put(struct ipc_frame *f, const struct directory_answer *an
 {
     ipc_put_u8(f, (uint8_t)answer->fate);
     ipc_put_str(f, words);
+    ipc_put_str(f, answer->reply);
+    ipc_put_str(f, answer->sender);
+    ipc_put_u8(f, answer->is_for_sender);
+    ipc_put_u8(f, answer->rewrites);
     ipc_put_u32(f, (uint32_t)answer->count);
     for (size_t i = 0; i < answer->count; i++) {
         const struct directory_target *t = &answer->targets[i];
@@ -12,6 +16,7 @@ void directory_answer_put(struct ipc_frame *f, const struct directory_answer *an
         ipc_put_u64(f, (uint64_t)t->account);
         ipc_put_str(f, t->address);
         ipc_put_str(f, t->detail);
+        ipc_put_str(f, t->sender);
     }
 }
 
@@ -21,11 +26,18 @@ bool directory_answer_get(const struct ipc_frame *f, struct arena *a, struct dir
     struct ipc_reader r = ipc_read(f);
     uint8_t fate = ipc_get_u8(&r);
     *words = arena_copy(a, ipc_get_str(&r));
+    struct str reply = arena_copy(a, ipc_get_str(&r)), sender = arena_copy(a, ipc_get_str(&r));
+    bool is_for_sender = ipc_get_u8(&r) != 0, rewrites = ipc_get_u8(&r) != 0;
     uint32_t n = ipc_get_u32(&r);
-    if (r.bad || fate > DIRECTORY_LOOP || n > DIRECTORY_TARGETS_MAX)
+    if (r.bad || fate > DIRECTORY_REFUSED || n > DIRECTORY_TARGETS_MAX || sender.n > ADDRESS_MAX)
         return false;
-    *answer =
-        (struct directory_answer){(enum directory_fate)fate, ARENA_ARRAY(a, struct directory_target, n), n};
+    *answer = (struct directory_answer){.fate = (enum directory_fate)fate,
+                                        .targets = ARENA_ARRAY(a, struct directory_target, n),
+                                        .count = n,
+                                        .reply = reply,
+                                        .sender = sender,
+                                        .is_for_sender = is_for_sender,
+                                        .rewrites = rewrites};
     for (uint32_t i = 0; i < n; i++) {
         struct directory_target *t = &answer->targets[i];
         t->is_local = ipc_get_u8(&r) != 0;
@@ -33,7 +45,9 @@ bool directory_answer_get(const struct ipc_frame *f, struct arena *a, struct dir
         t->account = (int64_t)ipc_get_u64(&r);
         t->address = arena_copy(a, ipc_get_str(&r));
         t->detail = arena_copy(a, ipc_get_str(&r));
-        if (r.bad || t->address.n == 0 || t->address.n > ADDRESS_MAX || (t->is_local && t->account <= 0))
+        t->sender = arena_copy(a, ipc_get_str(&r));
+        if (r.bad || t->address.n == 0 || t->address.n > ADDRESS_MAX || t->sender.n > ADDRESS_MAX ||
+            (t->is_local && t->account <= 0))
             return false;
     }
     return ipc_done(&r);

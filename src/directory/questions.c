@@ -1,5 +1,6 @@
 /* Questions about addresses and routes. */
 #include "base/mem.h"
+#include "directory/db_parts.h"
 #include "directory/frames.h"
 #include "directory/service.h"
 
@@ -10,13 +11,15 @@ void directory_serve_resolve(struct directory_service *s, struct loop_channel *c
     struct directory_answer answer;
     struct err e = ERR_INIT;
     struct ipc_reader r = ipc_read(f);
-    struct str address = ipc_get_str(&r);
+    struct directory_question q = {.address = ipc_get_str(&r), .is_mail = ipc_get_u8(&r) != 0};
+    q.sender = ipc_get_str(&r);
+    q.user = (int64_t)ipc_get_u64(&r);
     ipc_frame_init(&reply, DIRECTORY_FRAME_ANSWER);
     if (!ipc_done(&r)) {
         loop_channel_close(c);
         return;
     }
-    if (!directory_db_resolve(s->db, address, &a, &answer, &e)) {
+    if (!directory_db_answer(s->db, &q, NULL, &a, &answer, &e)) {
         directory_fail_and_log(c, f->id, &e);
         return;
     }
@@ -31,7 +34,7 @@ void directory_serve_may_send(struct directory_service *s, struct loop_channel *
 {
     CLEAN_FRAME struct ipc_frame reply;
     struct err e = ERR_INIT;
-    bool may;
+    enum directory_send right;
     struct ipc_reader r = ipc_read(f);
     int64_t account = (int64_t)ipc_get_u64(&r);
     struct str address = ipc_get_str(&r);
@@ -40,11 +43,36 @@ void directory_serve_may_send(struct directory_service *s, struct loop_channel *
         loop_channel_close(c);
         return;
     }
-    if (!directory_db_may_send_as(s->db, account, address, &may, &e)) {
+    if (!directory_db_send_right(s->db, account, address, &right, &e)) {
         directory_fail_and_log(c, f->id, &e);
         return;
     }
-    ipc_put_u8(&reply, may);
+    ipc_put_u8(&reply, (uint8_t)right);
+    directory_reply(c, &reply, f->id);
+}
+
+void directory_serve_canonical(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    CLEAN_FRAME struct ipc_frame reply;
+    struct directory_address read, to = {.whole = STR("")};
+    struct err e = ERR_INIT, why = ERR_INIT;
+    struct ipc_reader r = ipc_read(f);
+    uint8_t kind = ipc_get_u8(&r);
+    struct str address = ipc_get_str(&r);
+    ipc_frame_init(&reply, DIRECTORY_FRAME_CANONICALS);
+    if (!ipc_done(&r) || kind > DIRECTORY_CANONICAL_RECIPIENT) {
+        loop_channel_close(c);
+        return;
+    }
+    int found = directory_address_read(address, &a, &read, &why)
+                    ? directory_db_canonical(s->db, (enum directory_canonical)kind, &read, &a, &to, &e)
+                    : 0;
+    if (found < 0) {
+        directory_fail_and_log(c, f->id, &e);
+        return;
+    }
+    ipc_put_str(&reply, found > 0 ? to.whole : STR(""));
     directory_reply(c, &reply, f->id);
 }
 

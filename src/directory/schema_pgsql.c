@@ -48,6 +48,7 @@ const char DIRECTORY_PGSQL_3[] = "ALTER TABLE domain ADD COLUMN alias_of BIGINT 
                                  "ALTER TABLE alias ADD COLUMN enabled BIGINT NOT NULL DEFAULT 1;"
                                  "ALTER TABLE alias ADD COLUMN ends BIGINT NOT NULL DEFAULT 0;"
                                  "ALTER TABLE alias ADD COLUMN post BIGINT NOT NULL DEFAULT 0;"
+                                 "CREATE INDEX alias_pattern ON alias(domain) WHERE kind > 0;"
                                  "CREATE TABLE alias_poster("
                                  " alias BIGINT NOT NULL REFERENCES alias(id) ON DELETE CASCADE,"
                                  " key TEXT COLLATE \"C\" NOT NULL,"

@@ -40,6 +40,8 @@ void directory_fail_and_log(struct loop_channel *c, uint32_t id, const struct er
 /* --- questions.c --- */
 void directory_serve_resolve(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f);
 void directory_serve_may_send(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f);
+void directory_serve_canonical(struct directory_service *s, struct loop_channel *c,
+                               const struct ipc_frame *f);
 void directory_serve_route(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f,
                            enum role_kind asking);
 

@@ -11,6 +11,11 @@ static bool is_bcc(struct str name)
 /* What is added stands on top, where no broken last line of the client's header can swallow it. */
 static void add_missing(const struct submission_fix *fix, bool has_date, bool has_id, struct buf *out)
 {
+    if (fix->sender.n > 0) {
+        buf_add(out, STR("Sender: <"));
+        buf_add(out, fix->sender);
+        buf_add(out, STR(">\r\n"));
+    }
     if (!has_date) {
         buf_add(out, STR("Date: "));
         date_add_rfc5322(out, fix->now, fix->zone);
@@ -45,9 +50,14 @@ size_t submission_fix_header(struct str message, const struct submission_fix *fi
         bool is_empty_one =
             str_trim(f.value).n == 0 && ((!has_date && str_eq_nocase(f.name, STR("Date"))) ||
                                          (!has_id && str_eq_nocase(f.name, STR("Message-ID"))));
-        if (is_bcc(f.name) || is_empty_one)
+        bool is_other_sender = fix->sender.n > 0 && str_eq_nocase(f.name, STR("Sender"));
+        if (is_bcc(f.name) || is_empty_one || is_other_sender)
             continue;
-        buf_add(out, f.whole);
+        enum rewrite_class class = fix->rewrite_count > 0 ? rewrite_class(f.name) : REWRITE_NONE;
+        if (class == REWRITE_NONE)
+            buf_add(out, f.whole);
+        else
+            rewrite_field(f.whole, class, fix->rewrites, fix->rewrite_count, out);
         ends_line = str_ends(f.whole, STR("\n"));
     }
     if (!ends_line)

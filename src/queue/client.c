@@ -35,7 +35,7 @@ static bool read_answer(const struct ipc_frame *f, int64_t *queue_id, struct err
     return id != 0 || err_set(e, ERR_TEMPORARY, "%.*s", STR_ARGS(why));
 }
 
-bool queue_enqueue(struct queue_client *q, const struct queue_message *m, int64_t *queue_id, struct err *e)
+static bool enqueue(struct queue_client *q, const struct queue_message *m, int64_t *queue_id, struct err *e)
 {
     CLEAN_FRAME struct ipc_frame ask, answer = {0};
     CLEAN_BUF struct buf list;
@@ -61,4 +61,39 @@ bool queue_enqueue(struct queue_client *q, const struct queue_message *m, int64_
         ipc_put_fd(&ask, long_list);
     return ipc_pool_call(q->pool, &ask, &answer, deadline_in(QUEUE_TIMEOUT_MS), e) &&
            read_answer(&answer, queue_id, e);
+}
+
+/* Moves those that go under the same sender as the first to the front, in their order; returns how many. */
+static size_t gather(struct queue_recipient *v, size_t n)
+{
+    size_t together = 1;
+    for (size_t i = 1; i < n; i++)
+        if (str_eq(v[i].sender, v[0].sender)) {
+            struct queue_recipient x = v[i];
+            memmove(&v[together + 1], &v[together], (i - together) * sizeof *v);
+            v[together++] = x;
+        }
+    return together;
+}
+
+bool queue_enqueue(struct queue_client *q, const struct queue_message *m, int64_t *queue_id, struct err *e)
+{
+    struct queue_message part = *m;
+    *queue_id = 0;
+    if (m->count == 0)
+        return err_set(e, ERR_PERMANENT, "no recipients");
+    for (size_t at = 0; at < m->count; at += part.count) {
+        int64_t id = 0;
+        part.recipients = m->recipients + at;
+        part.count = gather(part.recipients, m->count - at);
+        part.sender = part.recipients[0].sender.n > 0 ? part.recipients[0].sender : m->sender;
+        if (!enqueue(q, &part, &id, e))
+            return false;
+        *queue_id = *queue_id ? *queue_id : id;
+        if (part.count < m->count)
+            LOG_INFO("queue.forwarded_as", F_INT("queue", id), F_STR("from", part.sender),
+                     F_STR("for", m->sender), F_STR("to", part.recipients[0].address),
+                     F_INT("recipients", part.count));
+    }
+    return true;
 }

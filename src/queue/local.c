@@ -69,8 +69,8 @@ static void resolve(struct local *l, const struct job_recipient *r, struct outco
         v->reply = STR("5.1.1 the address leads to nobody");
     } else {
         v->fate = QUEUE_FAILED;
-        v->reply = answer.fate == DIRECTORY_LOOP ? STR("5.4.6 the address leads round in circles")
-                                                 : STR("5.1.1 there is no such address here");
+        v->reply =
+            answer.fate == DIRECTORY_LOOP ? STR("5.4.6 the address leads round in circles") : answer.reply;
     }
 }
 

@@ -13,6 +13,8 @@ struct queue_recipient {
     struct str original; /* as the client gave it, for reports and Delivered-To */
     struct str detail;
     struct envelope_recipient asked;
+    struct str sender; /* elsewhere, and a forward: the sender that it must have (directory/srs.h); "": the
+                          message's */
 };
 
 struct queue_message {
@@ -28,7 +30,8 @@ struct queue_message {
 
 #define QUEUE_TIMEOUT_MS (60 * 1000)
 
-/* Durable when it returns true; *queue_id names it in the log, in reports and in `golub queue`. */
+/* Recipients with a sender of their own become messages of their own in the queue. Durable when it returns
+ * true; *queue_id names it in the log, in reports and in `golub queue`. */
 bool queue_enqueue(struct queue_client *q, const struct queue_message *m, int64_t *queue_id, struct err *e);
 
 /* A non-delivery report that smtp itself owes (see DESIGN: several recipients, different fates) is asked for

@@ -32,23 +32,24 @@ static bool may_send(struct session *s)
 static bool is_their_sender(struct session *s, const struct smtp_path *path, struct str sender)
 {
     struct err e = ERR_INIT;
-    bool may = true;
+    enum directory_send *right = &s->transaction.right;
+    *right = DIRECTORY_SEND_AS;
     if (!s->is_authenticated || sender.n == 0)
         return true;
     if (session_is_local(s))
         return local_may_send_as(s, session_plain_address(path, &s->command));
-    if (!directory_may_send_as(s->server->directory, s->user.account,
-                               session_plain_address(path, &s->command), &may, &e)) {
+    if (!directory_send_right(s->server->directory, s->user.account, session_plain_address(path, &s->command),
+                              right, &e)) {
         session_refuse(s, STR(""), "451 4.3.0 %s; try again later", e.text);
         return false;
     }
-    if (!may)
+    if (*right == DIRECTORY_SEND_NOT)
         session_refuse(
             s, STR(""),
             "553 5.7.1 <%.*s> is not an address of %s: send as one that is, or have this one added "
-            "(golub address add)",
+            "(golub address add, golub account send-as)",
             STR_ARGS(sender), s->user.address);
-    return may;
+    return *right != DIRECTORY_SEND_NOT;
 }
 
 /* What MAIL asks, with its times as moments. */
@@ -138,6 +139,7 @@ void smtp_mail(struct session *s, const struct smtp_command *c)
     }
     t->id = new_id();
     t->sender = smtp_path_text(&c->path, &t->arena);
+    t->plain_sender = session_plain_address(&c->path, &t->arena);
     t->size = c->mail.has_size ? c->mail.size : 0;
     t->asked = asked_envelope(s, &c->mail);
     t->solicit = arena_copy(&t->arena, c->mail.solicit);
@@ -163,6 +165,16 @@ static void refuse_recipient(struct session *s, struct str recipient, const char
         guard_recipient_refused(s);
 }
 
+/* `reply` is the directory's: "5.7.2 only its members may ..." */
+static void refuse_as_told(struct session *s, struct str recipient, struct str reply)
+{
+    struct str words = reply, status;
+    bool has_words = str_cut(&words, ' ', &status) && str_starts(status, STR("5."));
+    refuse_recipient(s, recipient,
+                     arena_printf(&s->command, "550 %.*s", STR_ARGS(has_words ? status : STR("5.1.1"))).p,
+                     has_words ? arena_copy_c(&s->command, words) : "no such address here");
+}
+
 /* Room for one more in an array of the transaction, whose elements have `size` bytes. */
 static void *grow(struct arena *a, void *array, size_t count, size_t *room, size_t size)
 {
@@ -182,9 +194,21 @@ static void add_target(struct smtp_transaction *t, const struct directory_target
         .to = {.is_local = to->is_local,
                .account = to->account,
                .address = arena_copy(&t->arena, to->address),
-               .detail = arena_copy(&t->arena, to->detail)},
+               .detail = arena_copy(&t->arena, to->detail),
+               .sender = arena_copy(&t->arena, to->sender)},
         .recipient = recipient,
     };
+}
+
+/* What canonical maps make of the sender (golub rewrite); the directory says it with each recipient. */
+static void take_sender(struct smtp_transaction *t, const struct directory_answer *answer)
+{
+    size_t at = str_rfind_byte(answer->sender, '@');
+    t->rewrites = t->rewrites || answer->rewrites;
+    if (at == STR_NONE)
+        return;
+    const struct smtp_path path = {str_slice(answer->sender, 0, at), str_from_offset(answer->sender, at + 1)};
+    t->sender = arena_copy(&t->arena, smtp_path_text(&path, &t->arena));
 }
 
 /* Only what is accepted takes memory of the transaction. */
@@ -196,6 +220,7 @@ static void accept_recipient(struct session *s, const struct directory_answer *a
         session_reply(s, "452 4.5.3 The recipients lead to too many addresses; send again to the rest");
         return;
     }
+    take_sender(t, answer);
     for (size_t i = 0; i < answer->count; i++)
         add_target(t, &answer->targets[i], t->recipient_count);
     t->recipients =
@@ -229,9 +254,15 @@ static bool resolve(struct session *s, struct str address, struct directory_answ
 {
     struct recent *recent = s->server->recent;
     int64_t now = clock_ms();
+    const struct directory_question question = {
+        .address = address,
+        .sender = s->transaction.plain_sender,
+        .user = s->is_authenticated ? s->user.account : 0,
+        .is_mail = true,
+    };
     if (recent && recent_find(recent, address, now, &s->command, answer))
         return true;
-    if (!directory_resolve(s->server->directory, address, &s->command, answer, e))
+    if (!directory_ask(s->server->directory, &question, &s->command, answer, e))
         return false;
     if (recent)
         recent_note(recent, address, now, answer);
@@ -289,8 +320,9 @@ void smtp_rcpt(struct session *s, const struct smtp_command *c)
             accept_recipient(s, &answer, recipient, &c->rcpt);
             break;
         }
-        refuse_recipient(s, recipient, "550 5.1.1", "no such address here");
+        refuse_as_told(s, recipient, answer.reply);
         break;
     case DIRECTORY_LOOP: refuse_recipient(s, recipient, "550 5.4.6", e.text); break;
+    case DIRECTORY_REFUSED: refuse_as_told(s, recipient, answer.reply); break;
     }
 }

@@ -28,6 +28,8 @@ static struct str wire_address(struct str plain, struct arena *a)
 {
     size_t at = str_rfind_byte(plain, '@');
     struct smtp_path path = {plain, STR("")};
+    if (plain.n == 0)
+        return plain;
     if (at != STR_NONE)
         path = (struct smtp_path){str_slice(plain, 0, at), str_from_offset(plain, at + 1)};
     return smtp_path_text(&path, a);
@@ -61,7 +63,8 @@ static void add_place(struct fates *f, const struct smtp_target *x)
         f->remote[f->remotes++] = (struct queue_recipient){.address = wire_address(x->to.address, &t->arena),
                                                            .original = r->address,
                                                            .asked = *asked,
-                                                           .detail = STR("")};
+                                                           .detail = STR(""),
+                                                           .sender = wire_address(x->to.sender, &t->arena)};
     }
 }
 

@@ -112,7 +112,9 @@ static void finish_header(struct incoming *m)
     buf_room(&whole, m->wish.trace.n + there.n);
     buf_add(&whole, m->wish.trace);
     if (m->wish.is_ours) {
-        const struct submission_fix *fix = &m->wish.fix;
+        struct submission_fix *fix = &m->wish.fix;
+        if (m->wish.look)
+            m->wish.look(m->wish.context, there, fix);
         replaced = submission_fix_header(there, fix, &whole);
         if (m->message_id.n == 0) /* then it has just got one */
             m->message_id =

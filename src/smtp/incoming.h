@@ -25,6 +25,10 @@ struct incoming_wish {
     struct str trace;          /* the Received line(s) */
     bool is_ours;              /* our user's mail, which is completed by `fix`; else it stays as it is */
     struct submission_fix fix; /* with is_ours */
+    /* with is_ours: called once, when the header is whole, to fill in what of `fix` hangs on it; NULL:
+     * nothing */
+    void (*look)(void *context, struct str header, struct submission_fix *fix);
+    void *context;
     bool is_binary;            /* BODY=BINARYMIME: any bytes, but for the header (RFC 3030 section 3) */
     bool is_utf8;              /* SMTPUTF8 */
     bool utf8_only_when_asked; /* bytes over 127 in the header are refused without is_utf8 */

@@ -66,8 +66,11 @@ bool recent_find(struct recent *r, struct str address, int64_t now_ms, struct ar
         found = s->asked > OFTEN && now_ms - s->answered_ms < KEPT_MS;
     }
     if (found) {
-        *out = (struct directory_answer){
-            .fate = DIRECTORY_LOCAL, .targets = ARENA_NEW(a, struct directory_target), .count = 1};
+        *out = (struct directory_answer){.fate = DIRECTORY_LOCAL,
+                                         .targets = ARENA_NEW(a, struct directory_target),
+                                         .count = 1,
+                                         .reply = STR(""),
+                                         .sender = STR("")};
         *out->targets = s->target;
         out->targets->address = arena_copy(a, str_from(s->texts + s->name, s->address));
         out->targets->detail = arena_copy(a, str_from(s->texts + s->name + s->address, s->detail));
@@ -86,7 +89,7 @@ static void fill(struct slot *s, struct str address, int64_t now_ms, const struc
                        .address = (uint16_t)to->address.n,
                        .detail = (uint16_t)to->detail.n,
                        .target = *to};
-    s->target.address = s->target.detail = STR("");
+    s->target.address = s->target.detail = s->target.sender = STR("");
     memcpy(s->texts, address.p, address.n);
     memcpy(s->texts + address.n, to->address.p, to->address.n);
     if (to->detail.n > 0)
@@ -97,6 +100,7 @@ void recent_note(struct recent *r, struct str address, int64_t now_ms, const str
 {
     const struct directory_target *to = answer->targets;
     bool is_kept = answer->fate == DIRECTORY_LOCAL && answer->count == 1 && to->is_local &&
+                   !answer->rewrites && !answer->is_for_sender &&
                    address.n + to->address.n + to->detail.n <= TEXTS_MAX;
     pthread_mutex_lock(&r->lock);
     struct slot **at = place(r, address);

@@ -1,7 +1,7 @@
 /* What the directory has answered lately about addresses that are asked for all the time: for the moment of a
  * burst to one address, who asks need not wake another process each time. Only good answers of one local
- * account are kept, for a second: a change holds after that, and what was not there is never remembered. Safe
- * from any thread. */
+ * account that hold for any sender are kept, for a second: a change holds after that, and what was not there
+ * is never remembered. Safe from any thread. */
 #ifndef SMTP_RECENT_H
 #define SMTP_RECENT_H
 #include "directory/directory.h"

@@ -72,9 +72,12 @@ struct smtp_id {
 struct smtp_transaction {
     bool is_open; /* after MAIL */
     struct smtp_id id;
-    uint64_t size;         /* as MAIL announced it (RFC 1870), 0: not */
-    struct str sender;     /* without brackets, quoted as needed; "" for <> */
-    struct envelope asked; /* what MAIL asks beyond that */
+    uint64_t size;             /* as MAIL announced it (RFC 1870), 0: not */
+    struct str sender;         /* without brackets, quoted as needed; "" for <> */
+    struct str plain_sender;   /* as MAIL gave it, quotes removed */
+    bool rewrites;             /* there are canonical maps */
+    enum directory_send right; /* of our user, to the sender */
+    struct envelope asked;     /* what MAIL asks beyond that */
     struct smtp_recipient *recipients;
     struct smtp_target *targets;
     size_t recipient_count, recipient_room, target_count, target_room;
@@ -143,6 +146,9 @@ void smtp_auth(struct session *s, const struct smtp_command *c); /* auth.c */
 void smtp_mail(struct session *s, const struct smtp_command *c); /* envelope.c */
 void smtp_rcpt(struct session *s, const struct smtp_command *c);
 void smtp_data(struct session *s, const struct smtp_command *c); /* transaction.c */
+/* author.c: what of a submission's header hangs on who sends it. An incoming_wish's `look`; context: the
+ * session */
+void smtp_complete_header(void *session, struct str header, struct submission_fix *fix);
 void smtp_bdat(struct session *s, const struct smtp_command *c);
 void smtp_xclient(struct session *s, const struct smtp_command *c); /* xclient_verb.c */
 

@@ -36,7 +36,7 @@ static bool may_write_as(struct session *s, const struct address *author)
         arena_printf(&s->command, "%.*s@%.*s", STR_ARGS(author->local), STR_ARGS(author->domain));
     struct err e = ERR_INIT;
     bool may = false;
-    if (str_eq_nocase(plain, s->transaction.sender)) /* MAIL has asked already */
+    if (str_eq_nocase(plain, s->transaction.plain_sender)) /* MAIL has asked already */
         return true;
     if (!directory_may_send_as(s->server->directory, s->user.account, plain, &may, &e)) {
         session_refuse_message(s, "451 4.3.0 %s; try again later", e.text);
@@ -83,6 +83,8 @@ static struct incoming *begin(struct session *s)
         .trace = trace(s, now, zone),
         .is_ours = s->is_authenticated,
         .fix = {.hostname = s->config->hostname, .unique = str_from_c(t->id.hex), .now = now, .zone = zone},
+        .look = smtp_complete_header,
+        .context = s,
         .is_binary = t->asked.body == ENVELOPE_BINARY,
         .is_utf8 = t->asked.is_utf8,
         .utf8_only_when_asked = s->config->utf8_headers_only_when_asked,

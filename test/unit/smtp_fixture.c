@@ -17,9 +17,10 @@
 
 struct world world;
 
-bool directory_resolve(struct directory *d, struct str address, struct arena *a, struct directory_answer *out,
-                       struct err *e)
+bool directory_ask(struct directory *d, const struct directory_question *q, struct arena *a,
+                   struct directory_answer *out, struct err *e)
 {
+    struct str address = q->address;
     (void)d;
     *out = (struct directory_answer){.fate = DIRECTORY_LOCAL,
                                      .targets = ARENA_ARRAY(a, struct directory_target, 3)};
@@ -37,6 +38,19 @@ bool directory_resolve(struct directory *d, struct str address, struct arena *a,
         err_set(e, ERR_PERMANENT, "the alias leads back to itself\r\n250 not a reply of ours");
     } else if (str_starts(local, STR("unknown"))) {
         out->fate = DIRECTORY_UNKNOWN;
+        out->reply = STR("5.1.1 no such address here");
+    } else if (str_eq(local, STR("group"))) {
+        out->fate = DIRECTORY_REFUSED;
+        out->reply =
+            arena_printf(a, "5.7.2 %.*s (%lld) may not write here", STR_ARGS(q->sender), (long long)q->user);
+    } else if (str_eq(local, STR("rewrites"))) {
+        out->targets[out->count++] =
+            (struct directory_target){.is_local = true, .account = 'r', .address = STR("rewrites@ours.test")};
+        out->rewrites = true;
+    } else if (str_eq(local, STR("forward"))) {
+        out->targets[out->count++] =
+            (struct directory_target){.address = STR("z@far.test"), .sender = STR("SRS0=a b@ours.test")};
+        out->sender = STR("new name@ours.test");
     } else if (out->fate == DIRECTORY_REMOTE) {
         out->targets[out->count++] = (struct directory_target){.address = address, .detail = STR("")};
     } else if (str_eq(local, STR("pair"))) {
@@ -57,6 +71,13 @@ bool directory_resolve(struct directory *d, struct str address, struct arena *a,
                                                                .address = arena_copy(a, address)};
     }
     return true;
+}
+
+bool directory_resolve(struct directory *d, struct str address, struct arena *a, struct directory_answer *out,
+                       struct err *e)
+{
+    const struct directory_question q = {.address = address, .sender = STR("")};
+    return directory_ask(d, &q, a, out, e);
 }
 
 enum directory_verdict directory_verify(struct directory *d, struct str user, struct str password,
@@ -98,10 +119,32 @@ enum directory_verdict directory_scram_final(struct directory *d, uint64_t excha
     return DIRECTORY_GOOD;
 }
 
-bool directory_may_send_as(struct directory *d, int64_t account, struct str address, bool *may, struct err *e)
+bool directory_send_right(struct directory *d, int64_t account, struct str address, enum directory_send *out,
+                          struct err *e)
 {
     (void)d, (void)e;
-    *may = account == 'a' && str_starts_nocase(address, STR("ana")) && str_ends(address, STR("@ours.test"));
+    bool is_own =
+        account == 'a' && str_starts_nocase(address, STR("ana")) && str_ends(address, STR("@ours.test"));
+    bool is_boss = account == 'a' && str_eq_nocase(address, STR("boss@ours.test"));
+    *out = is_own ? DIRECTORY_SEND_AS : is_boss ? DIRECTORY_SEND_ON_BEHALF : DIRECTORY_SEND_NOT;
+    return true;
+}
+
+bool directory_may_send_as(struct directory *d, int64_t account, struct str address, bool *may, struct err *e)
+{
+    enum directory_send right;
+    directory_send_right(d, account, address, &right, e);
+    *may = right != DIRECTORY_SEND_NOT;
+    return true;
+}
+
+/* old...@ours.test becomes new@far.test, for recipients only. */
+bool directory_canonical(struct directory *d, enum directory_canonical kind, struct str address,
+                         struct arena *a, struct str *out, struct err *e)
+{
+    (void)d, (void)a, (void)e;
+    bool is_old = kind == DIRECTORY_CANONICAL_RECIPIENT && str_starts_nocase(address, STR("old"));
+    *out = is_old ? STR("new@far.test") : STR("");
     return true;
 }
 
@@ -236,6 +279,7 @@ bool queue_enqueue(struct queue_client *q, const struct queue_message *m, int64_
         world.queued++;
         world.reported += m->recipients[i].account == QUEUE_REFUSED;
         world.retried += m->recipients[i].account > 0;
+        snprintf(world.forwarded_as, sizeof world.forwarded_as, "%.*s", STR_ARGS(m->recipients[i].sender));
         add_to(m->recipients[i].address);
         tell_recipient(&m->recipients[i]);
     }

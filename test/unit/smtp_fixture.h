@@ -4,7 +4,9 @@
  *
  * NAME@ours.test is a local account with the number of its first letter; team@ is ana@, bob@ and x@far.test;
  * pair@ is bob@ and full@; full- names fail for now, bad- names for good; quota- names have room for 1000
- * bytes; loop@ loops; unknown@ is not there. ana@ours.test has the password "secret". */
+ * bytes; loop@ loops; unknown@ is not there; group@ refuses; forward@ is z@far.test under a sender of its
+ * own; who writes to rewrites@ finds canonical maps. ana@ours.test has the password "secret", and may write
+ * on behalf of boss@ours.test. */
 #ifndef TEST_UNIT_SMTP_FIXTURE_H
 #define TEST_UNIT_SMTP_FIXTURE_H
 #include "smtp/session.h"
@@ -22,6 +24,7 @@ struct world {
     char envid[ENVELOPE_ID_MAX + 1];
     unsigned notify; /* of its last recipient, and `original` */
     char original[ENVELOPE_ORIGINAL_MAX + 1];
+    char forwarded_as[400];    /* the last recipient's own sender */
     char sender[400], to[400]; /* of the last; `to` of all queued or delivered recipients, joined by spaces */
     bool queue_is_down, directory_is_down;
     char events[4000]; /* a line each, in their order: see the scripts of smtp_scripts.h */

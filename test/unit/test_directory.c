@@ -11,7 +11,7 @@
 static const char *resolve_str(struct here *h, struct str address)
 {
     static char text[4096];
-    static const char *const FATES[] = {"local", "remote", "unknown", "loop"};
+    static const char *const FATES[] = {"local", "remote", "unknown", "loop", "refused"};
     CLEAN_ARENA struct arena a = ARENA_INIT;
     struct directory_answer answer;
     struct err e = ERR_INIT;
@@ -490,9 +490,12 @@ static void answers_travel_whole_or_not_at_all(void **state)
 {
     (void)state;
     CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct directory_target targets[] = {{true, true, 7, STR_INIT("ana@example.org"), STR_INIT("tag")},
-                                         {false, false, 0, STR_INIT("x@elsewhere.example"), STR_INIT("")}};
-    struct directory_answer answer = {DIRECTORY_LOCAL, targets, 2}, read;
+    struct directory_target targets[] = {
+        {true, true, 7, STR_INIT("ana@example.org"), STR_INIT("tag"), STR_INIT("")},
+        {false, false, 0, STR_INIT("x@elsewhere.example"), STR_INIT(""), STR_INIT("SRS0=x@example.org")}};
+    struct directory_answer answer = {DIRECTORY_LOCAL,         targets, 2,   STR_INIT("reply"),
+                                      STR_INIT("y@z.example"), true,    true},
+                            read;
     CLEAN_FRAME struct ipc_frame f;
     struct str words;
     ipc_frame_init(&f, DIRECTORY_FRAME_ANSWER);
@@ -501,6 +504,9 @@ static void answers_travel_whole_or_not_at_all(void **state)
     assert_int_equal(read.count, 2);
     assert_int_equal(read.targets[0].account, 7);
     assert_true(str_eq(read.targets[1].address, STR("x@elsewhere.example")));
+    assert_true(str_eq(read.targets[1].sender, STR("SRS0=x@example.org")));
+    assert_true(str_eq(read.reply, STR("reply")) && str_eq(read.sender, STR("y@z.example")) &&
+                read.rewrites && read.is_for_sender);
     size_t whole = f.payload.n;
     for (size_t n = 0; n < whole; n++) {
         f.payload.n = n;

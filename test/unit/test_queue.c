@@ -271,6 +271,40 @@ static void recipients_at_one_destination_travel_together(void **state)
     scene_close(&s);
 }
 
+/* A forward has a sender of its own: those with the same one travel together. */
+static void a_recipient_may_have_a_sender_of_its_own(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct job j;
+    struct queue_recipient to[] = {
+        {.address = STR("a@example.net")},
+        {.address = STR("b@example.net"), .sender = STR("SRS0=x@ours.example")},
+        {.address = STR("c@example.net")},
+        {.address = STR("d@example.net"), .sender = STR("SRS0=x@ours.example")},
+        {.address = STR("e@example.net"), .sender = STR("SRS0=y@ours.example")},
+    };
+    static const char *const EXPECTED[] = {"ana@example.org: a@example.net c@example.net",
+                                           "SRS0=x@ours.example: b@example.net d@example.net",
+                                           "SRS0=y@ours.example: e@example.net"};
+    bool seen[3] = {false};
+    scene_open(&s, "", 8);
+    enqueue(&s, "ana@example.org", "x\r\n", to, 5);
+    assert_int_equal(list(&s).messages, 3);
+    for (int i = 0; i < 3; i++) {
+        char text[1000];
+        assert_true(take_job(&s, &j, WAIT_MS));
+        int n = snprintf(text, sizeof text, "%s:", j.sender);
+        for (size_t k = 0; k < j.count; k++)
+            n += snprintf(text + n, sizeof text - (size_t)n, " %s", j.address[k]);
+        for (int k = 0; k < 3; k++)
+            seen[k] = seen[k] || strcmp(text, EXPECTED[k]) == 0;
+        answer(&s, &j, QUEUE_SENT, "250 OK");
+    }
+    assert_true(seen[0] && seen[1] && seen[2]);
+    scene_close(&s);
+}
+
 /* What a sender asked for comes to relay as it was said, from memory and from the table. */
 static void what_a_sender_asked_for_travels(void **state)
 {
@@ -845,6 +879,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_goes_to_relay_and_is_gone_when_sent),
         cmocka_unit_test(recipients_at_one_destination_travel_together),
+        cmocka_unit_test(a_recipient_may_have_a_sender_of_its_own),
         cmocka_unit_test(what_a_sender_asked_for_travels),
         cmocka_unit_test(a_message_is_held_for_the_future),
         cmocka_unit_test(thousands_of_recipients),

@@ -50,6 +50,20 @@ static void what_is_asked_all_the_time_is_asked_once_a_second(void **state)
     recent_free(r);
 }
 
+static void an_answer_for_one_sender_is_for_nobody_else(void **state)
+{
+    (void)state;
+    struct recent *r = recent_new();
+    struct directory_answer there = answer_of(STR("team@example.org"), STR("")), rewritten = there;
+    there.is_for_sender = true;
+    rewritten.rewrites = true;
+    for (int i = 0; i < 20; i++) {
+        assert_true(is_asked(r, STR("team@example.org"), 100 + i, &there));
+        assert_true(is_asked(r, STR("old@example.org"), 100 + i, &rewritten));
+    }
+    recent_free(r);
+}
+
 static void a_change_holds_after_a_second(void **state)
 {
     (void)state;
@@ -92,6 +106,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_asked_all_the_time_is_asked_once_a_second),
+        cmocka_unit_test(an_answer_for_one_sender_is_for_nobody_else),
         cmocka_unit_test(a_change_holds_after_a_second),
         cmocka_unit_test(what_leads_to_several_is_asked_each_time),
     };

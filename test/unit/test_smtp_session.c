@@ -143,6 +143,22 @@ static void relays_nothing_for_strangers(void **state)
     quits(&c);
 }
 
+static void the_directory_may_refuse_and_rewrite(void **state)
+{
+    (void)state;
+    struct client c;
+    dial_stranger(&c);
+    says(&c, "MAIL FROM:<\"x y\"@far.test>", "250 ");
+    says(&c, "RCPT TO:<group@ours.test>", "550 5.7.2 <group@ours.test>: x y@far.test (0) may not write here");
+    says(&c, "RCPT TO:<forward@ours.test>", "250 ");
+    says(&c, "DATA", "354 ");
+    says(&c, "Subject: x\r\n\r\ny\r\n.", "250 ");
+    assert_int_equal(world.queued, 1);
+    assert_string_equal(world.forwarded_as, "\"SRS0=a b\"@ours.test");
+    assert_string_equal(world.sender, "\"new name\"@ours.test");
+    quits(&c);
+}
+
 static void bounds_recipients_and_refusals(void **state)
 {
     (void)state;
@@ -432,6 +448,41 @@ static void a_user_sends_as_themselves_only(void **state)
     quits(&c);
 }
 
+static void on_behalf_of_somebody_a_sender_field_names_the_user(void **state)
+{
+    (void)state;
+    struct client c;
+    dial_user(&c);
+    says(&c, "MAIL FROM:<boss@ours.test>", "250 ");
+    says(&c, "RCPT TO:<bob@ours.test>", "250 ");
+    says(&c, "DATA", "354 ");
+    says(&c, "From: <Boss@ours.test>\r\nSender: <somebody@else.test>\r\nTo: old@ours.test\r\n\r\nx\r\n.",
+         "250 ");
+    struct str stored = str_from(world.bytes, world.size);
+    assert_true(str_find(stored, STR("\r\nSender: <ana@ours.test>\r\n")) != STR_NONE);
+    assert_true(str_find(stored, STR("somebody")) == STR_NONE);
+    assert_true(str_find(stored, STR("old@ours.test")) != STR_NONE); /* nobody rewrites */
+    says(&c, "MAIL FROM:<ana@ours.test>", "250 ");
+    says(&c, "RCPT TO:<rewrites@ours.test>", "250 ");
+    says(&c, "DATA", "354 ");
+    says(&c,
+         "From: boss@ours.test\r\nSender: Ana <ana@ours.test>\r\nTo: \"old@ours.test\" <Old@ours.test>,\r\n"
+         " oldest@ours.test\r\nCc: x@far.test\r\n\r\nTo: old@ours.test\r\n.",
+         "250 ");
+    stored = str_from(world.bytes, world.size);
+    assert_true(str_ends(stored, STR("From: boss@ours.test\r\nSender: Ana <ana@ours.test>\r\n"
+                                     "To: \"old@ours.test\" <new@far.test>,\r\n new@far.test\r\n"
+                                     "Cc: x@far.test\r\n\r\nTo: old@ours.test\r\n")));
+    quits(&c);
+    dial_stranger(&c); /* whose header stays as it is */
+    says(&c, "MAIL FROM:<x@far.test>", "250 ");
+    says(&c, "RCPT TO:<rewrites@ours.test>", "250 ");
+    says(&c, "DATA", "354 ");
+    says(&c, "To: old@ours.test\r\n\r\nx\r\n.", "250 ");
+    assert_true(str_find(str_from(world.bytes, world.size), STR("To: old@ours.test")) != STR_NONE);
+    quits(&c);
+}
+
 /* A gate that speaks no TLS: it passes the client's socket through. */
 static void play_gate(struct client *c)
 {
@@ -517,6 +568,7 @@ int main(void)
         cmocka_unit_test(offers_what_is_whole),
         cmocka_unit_test(keeps_the_order_of_commands),
         cmocka_unit_test(relays_nothing_for_strangers),
+        cmocka_unit_test(the_directory_may_refuse_and_rewrite),
         cmocka_unit_test(bounds_recipients_and_refusals),
         cmocka_unit_test(bounds_errors_and_idling),
         cmocka_unit_test(refuses_broken_lines),
@@ -529,6 +581,7 @@ int main(void)
         cmocka_unit_test(authenticates),
         cmocka_unit_test(no_password_without_tls_but_on_loopback),
         cmocka_unit_test(a_user_sends_as_themselves_only),
+        cmocka_unit_test(on_behalf_of_somebody_a_sender_field_names_the_user),
         cmocka_unit_test(starttls_forgets_everything),
         cmocka_unit_test(stopping_wakes_a_quiet_session),
         cmocka_unit_test(stopping_finishes_what_is_under_way),

@@ -1,0 +1,122 @@
+/* What of a submission's header hangs on who sends it: addresses become others where canonical maps say so,
+ * and who writes on behalf of somebody else is named in a Sender field (RFC 5322 section 3.6.2). Whether the
+ * author may be written at all is asked when the message is whole (transaction.c). */
+#include "base/log.h"
+#include "message/address.h"
+#include "message/header.h"
+#include "smtp/session.h"
+
+#include <string.h>
+
+#define REWRITES_MAX 200 /* different addresses of one header that are looked up; further ones stay */
+
+struct look {
+    struct session *s;
+    struct arena *arena;
+    struct rewrite *v;
+    size_t n;
+    bool is_on_behalf, has_own_sender;
+};
+
+static struct str written(struct str local, struct str domain, struct arena *a)
+{
+    CLEAN_BUF struct buf text;
+    buf_init(&text, BUF_MAX_DEFAULT);
+    address_add(&text, local, domain);
+    return arena_copy(a, buf_str(&text));
+}
+
+static struct str plain_of(const struct look *l, const struct address *a)
+{
+    return arena_printf(l->arena, "%.*s@%.*s", STR_ARGS(a->local), STR_ARGS(a->domain));
+}
+
+/* --- canonical maps --- */
+
+static bool is_known(const struct look *l, enum rewrite_class of, struct str from)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->v[i].of == of && str_eq_nocase(l->v[i].from, from))
+            return true;
+    return false;
+}
+
+static void look_up(struct look *l, enum rewrite_class of, const struct address *a)
+{
+    struct str from = written(a->local, a->domain, l->arena), to;
+    struct err e = ERR_INIT;
+    if (l->n == REWRITES_MAX || is_known(l, of, from))
+        return;
+    enum directory_canonical kind =
+        of == REWRITE_SENDERS ? DIRECTORY_CANONICAL_SENDER : DIRECTORY_CANONICAL_RECIPIENT;
+    if (!directory_canonical(l->s->server->directory, kind, plain_of(l, a), l->arena, &to, &e)) {
+        LOG_WARNING("message.not_rewritten", F_C("id", l->s->transaction.id.hex), F_STR("address", from),
+                    F_C("error", e.text));
+        to = STR("");
+    }
+    size_t at = str_rfind_byte(to, '@');
+    l->v[l->n++] = (struct rewrite){
+        of, from,
+        at == STR_NONE ? from : written(str_slice(to, 0, at), str_from_offset(to, at + 1), l->arena)};
+}
+
+/* --- on behalf --- */
+
+static void look_at_author(struct look *l, const struct address *a)
+{
+    const struct session *s = l->s;
+    enum directory_send right = DIRECTORY_SEND_NOT;
+    struct err e = ERR_INIT;
+    struct str plain = plain_of(l, a);
+    if (str_eq_nocase(plain, str_from_c(s->user.address)))
+        return;
+    if (str_eq_nocase(plain, s->transaction.plain_sender))
+        right = s->transaction.right;
+    else if (!directory_send_right(s->server->directory, s->user.account, plain, &right, &e))
+        return; /* transaction.c asks again, and refuses */
+    l->is_on_behalf = l->is_on_behalf || right == DIRECTORY_SEND_ON_BEHALF;
+}
+
+static void look_at_sender(struct look *l, const struct address *a)
+{
+    if (str_eq_nocase(plain_of(l, a), str_from_c(l->s->user.address)))
+        l->has_own_sender = true;
+}
+
+/* --- the header --- */
+
+static void look_at_field(struct look *l, const struct header_field *f)
+{
+    enum rewrite_class of = rewrite_class(f->name);
+    bool is_about_author = str_eq_nocase(f->name, STR("From")) || str_eq_nocase(f->name, STR("Sender"));
+    if (of == REWRITE_NONE || (!is_about_author && !l->s->transaction.rewrites))
+        return;
+    struct address_list list = address_parse_list(header_unfold(f->value, l->arena), l->arena);
+    for (size_t i = 0; i < list.n; i++) {
+        const struct address *a = &list.v[i];
+        if (a->group_start || a->group_end || a->domain.n == 0)
+            continue;
+        if (str_eq_nocase(f->name, STR("From")))
+            look_at_author(l, a);
+        if (str_eq_nocase(f->name, STR("Sender")))
+            look_at_sender(l, a);
+        if (l->s->transaction.rewrites)
+            look_up(l, of, a);
+    }
+}
+
+void smtp_complete_header(void *session, struct str header, struct submission_fix *fix)
+{
+    struct session *s = session;
+    struct look l = {.s = s, .arena = &s->transaction.arena};
+    struct header_field f;
+    l.v = ARENA_ARRAY(l.arena, struct rewrite, s->transaction.rewrites ? REWRITES_MAX : 1);
+    while (header_next(&header, &f))
+        look_at_field(&l, &f);
+    size_t at = str_rfind_byte(str_from_c(s->user.address), '@');
+    if (l.is_on_behalf && !l.has_own_sender && at != STR_NONE)
+        fix->sender = written(str_slice(str_from_c(s->user.address), 0, at),
+                              str_from_offset(str_from_c(s->user.address), at + 1), l.arena);
+    fix->rewrites = l.v;
+    fix->rewrite_count = l.n;
+}
