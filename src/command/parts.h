@@ -112,6 +112,7 @@ int run_domain_recipients(struct command_run *r);
 int run_rewrite_add(struct command_run *r);
 int run_rewrite_list(struct command_run *r);
 int run_rewrite_remove(struct command_run *r);
+int run_route(struct command_run *r);
 int run_route_add(struct command_run *r);
 int run_route_remove(struct command_run *r);
 int run_route_list(struct command_run *r);

@@ -190,6 +190,14 @@ const struct command COMMANDS[] = {
      NEEDS_DATA, run_route_add},
     {"route remove", "DOMAIN | '*' [--from SENDER]", "forget a route", "", NEEDS_DATA, run_route_remove},
     {"route list", "", "list the routes, those of golub.conf first", "", NEEDS_DATA, run_route_list},
+    {"route", "ADDRESS [--from SENDER] [--offline]", "explain where mail for an address would go, and why",
+     "Follows the address as the server does, and says each step: aliases, tags, patterns, catch-alls, "
+     "groups,\n"
+     "accounts and their quotas, forwards, routes, and what DNS says. Mail is from SENDER, as if the user "
+     "had logged\n"
+     "in where it is one's address; without --from it is a report (<>).\n\n"
+     "  --offline   ask no DNS server\n",
+     NEEDS_DATA, run_route},
     {"queue list", "[--sender P] [--recipient P] [--destination P] [--limit N] [--destinations] [--json]",
      "list the mail that waits to leave",
      "Only whom the patterns match, in which * stands for anything and ? for one character; the sender <> "

@@ -6,8 +6,8 @@
 enum directory_frame {
     DIRECTORY_FRAME_RESOLVE = 1, /* str address, u8 is_mail, str sender, u64 user */
     DIRECTORY_FRAME_ANSWER,      /* u8 fate, str words (LOOP), str reply, str sender, u8 is_for_sender, u8
-                                    rewrites, u32 n, n x (u8      is_local, u8 has_quota, u64 account, str address, str
-                                    detail, str sender) */
+                                    rewrites, u32 n, n x (u8      is_local, u8 has_quota, u64 account, str address,
+                                    str      detail, str sender) */
     DIRECTORY_FRAME_VERIFY,      /* str user, str password, str peer; from smtp and login only */
     DIRECTORY_FRAME_VERDICT,     /* u8 verdict, u64 account, str address, u32 wait in seconds */
     DIRECTORY_FRAME_MAY_SEND,    /* u64 account, str address */

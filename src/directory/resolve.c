@@ -93,6 +93,7 @@ static bool follow_targets(struct walk *w, const struct place *p, struct str det
     if (!read_targets(w, p, &targets, &n))
         return false;
     directory_trail_add(w->trail, "%.*s leads to %zu address%s", STR_ARGS(p->key), n, n == 1 ? "" : "es");
+    directory_trail_down(w->trail);
     for (size_t i = 0; i < n; i++) {
         struct directory_address target;
         if (++w->steps > DIRECTORY_TARGETS_MAX)
@@ -103,6 +104,7 @@ static bool follow_targets(struct walk *w, const struct place *p, struct str det
         if (!follow(w, &target, detail, true))
             return false;
     }
+    directory_trail_up(w->trail);
     return true;
 }
 
@@ -114,9 +116,7 @@ static bool follow_alias(struct walk *w, const struct place *p, struct str detai
         return true;
     }
     w->path[w->depth++] = p->alias;
-    directory_trail_down(w->trail);
     bool good = follow_targets(w, p, detail);
-    directory_trail_up(w->trail);
     w->depth--;
     /* Who may write is asked of the address that was written to, not of those that it leads to. */
     if (good && w->depth == 0)
