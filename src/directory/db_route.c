@@ -3,6 +3,7 @@
 #include "directory/trail.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 
 #define ROUTE_COLUMNS \
     "sender, domain, host, port, is_lmtp, by_mx, tls, login, password, source_ipv4, source_ipv6"
@@ -145,14 +146,10 @@ static unsigned rank(const struct directory_route_entry *r)
     return 2 * by_sender + !str_eq(r->domain, ANYWHERE);
 }
 
-static void sort_by_rank(struct directory_route_entry *v, size_t n)
+static int by_rank(const void *a, const void *b)
 {
-    for (size_t i = 1; i < n; i++)
-        for (size_t k = i; k > 0 && rank(&v[k]) > rank(&v[k - 1]); k--) {
-            struct directory_route_entry x = v[k];
-            v[k] = v[k - 1];
-            v[k - 1] = x;
-        }
+    unsigned x = rank(a), y = rank(b);
+    return x > y ? -1 : x < y;
 }
 
 /* What is still unsaid is taken from `r`. A login is its host's. */
@@ -210,7 +207,8 @@ static bool find(struct directory_db *db, struct str sender, struct str domain, 
         return false;
     while (*n < MATCHES_MAX && sql_next(&rows))
         found[(*n)++] = entry_of_row(&rows, a);
-    sort_by_rank(found, *n);
+    if (*n > 1)
+        qsort(found, *n, sizeof *found, by_rank);
     return sql_end(&rows, e);
 }
 
