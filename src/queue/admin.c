@@ -13,10 +13,14 @@ QUEUE_STATEMENT(
 QUEUE_STATEMENT(ADMIN_ATTEMPTS,
                 "SELECT coalesce(r.address, ''), a.host, a.reply, a.transcript, a.at FROM attempt a"
                 " LEFT JOIN recipient r ON r.id = a.recipient WHERE a.message = $1 ORDER BY a.id");
-QUEUE_STATEMENT(ADMIN_DESTINATIONS, "SELECT domain, sum(CASE WHEN state = 0 THEN 1 ELSE 0 END),"
-                                    " sum(CASE WHEN state = 3 THEN 1 ELSE 0 END),"
-                                    " coalesce(min(CASE WHEN state = 0 THEN next_attempt END), 0)"
-                                    " FROM recipient WHERE state IN (0, 3) GROUP BY domain ORDER BY domain");
+QUEUE_STATEMENT(ADMIN_DESTINATIONS,
+                "SELECT domain, CAST(sum(waiting) AS BIGINT), CAST(sum(held) AS BIGINT), "
+                "coalesce(min(next_attempt), 0) FROM"
+                " (SELECT domain, count(*) AS waiting, 0 AS held, min(next_attempt) AS next_attempt"
+                "   FROM recipient WHERE state = 0 GROUP BY domain"
+                "  UNION ALL SELECT domain, 0, count(*), NULL FROM recipient WHERE state = 3 GROUP BY "
+                "domain) AS both_states"
+                " GROUP BY domain ORDER BY domain");
 
 /* --- patterns --- */
 

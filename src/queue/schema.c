@@ -83,6 +83,7 @@ static const char SECOND[] =
     "DROP TABLE recipient;"
     "ALTER TABLE recipient_2 RENAME TO recipient;"
     "CREATE INDEX recipient_due ON recipient (domain, flow, next_attempt, id) WHERE state = 0;"
+    "CREATE INDEX recipient_held ON recipient (domain) WHERE state = 3;"
     /* tls_memory.c */
     "CREATE TABLE sts_policy ("
     "  domain TEXT PRIMARY KEY,"

@@ -91,6 +91,7 @@ const char QUEUE_PGSQL_2[] =
     "DROP TABLE recipient CASCADE;" /* and the view of one node's rows, which is made anew */
     "ALTER TABLE recipient_2 RENAME TO recipient;"
     "CREATE INDEX recipient_due ON recipient(node, domain, flow, next_attempt, id) WHERE state = 0;"
+    "CREATE INDEX recipient_held ON recipient(node, domain) WHERE state = 3;"
     "CREATE TABLE sts_policy("
     " node TEXT COLLATE \"C\" NOT NULL,"
     " domain TEXT COLLATE \"C\" NOT NULL,"
