@@ -123,6 +123,7 @@ enum {                              /* who may write to it; 0: anybody */
        DIRECTORY_POST_LISTED = 4,   /* posters: addresses and "@domain"s */
 };
 struct directory_alias {
+    int64_t id;
     struct str address, target; /* a row a target */
     bool enabled;
     int64_t ends; /* seconds since 1970; 0: never */

@@ -205,15 +205,12 @@ bool directory_alias_list(struct directory_db *db, struct arena *a, struct direc
                           struct err *e)
 {
     struct sql_rows rows;
-    int64_t *ids = NULL;
     *v = NULL;
     *n = 0;
     if (!sql_query(db->sql, &ALIAS_LIST, SQL_NONE, &rows, e))
         return false;
     while (sql_next(&rows)) {
         *v = directory_db_grow(a, *v, *n, sizeof **v);
-        ids = directory_db_grow(a, ids, *n, sizeof *ids);
-        ids[*n] = sql_get_int(&rows, 5);
         (*v)[(*n)++] = (struct directory_alias){
             .address = arena_copy(a, sql_get_str(&rows, 0)),
             .target = arena_copy(a, sql_get_str(&rows, 1)),
@@ -221,12 +218,13 @@ bool directory_alias_list(struct directory_db *db, struct arena *a, struct direc
             .ends = sql_get_int(&rows, 3),
             .post = (unsigned)sql_get_int(&rows, 4),
             .posters = STR(""),
+            .id = sql_get_int(&rows, 5),
         };
     }
     bool good = sql_end(&rows, e);
     for (size_t i = 0; good && i < *n; i++)
         if ((*v)[i].post & DIRECTORY_POST_LISTED)
-            good = read_posters(db, ids[i], a, &(*v)[i].posters, e);
+            good = read_posters(db, (*v)[i].id, a, &(*v)[i].posters, e);
     return good;
 }
 

@@ -216,7 +216,7 @@ bool directory_db_route(struct directory_db *db, const struct config *c, struct 
                         struct arena *a, struct directory_route *out, struct directory_trail *trail,
                         struct err *e)
 {
-    struct directory_route_entry found[MATCHES_MAX];
+    struct directory_route_entry found[MATCHES_MAX] = {0};
     size_t n = 0, i = 0;
     bool has_tls = false;
     struct str canonical;
