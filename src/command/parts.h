@@ -101,6 +101,7 @@ int run_tls_report_list(struct command_run *r);
 int run_tls_report_send(struct command_run *r);
 int run_domain_remove(struct command_run *r);
 int run_address_add(struct command_run *r);
+int run_address_import(struct command_run *r);
 int run_address_list(struct command_run *r);
 int run_address_remove(struct command_run *r);
 int run_account_forward(struct command_run *r);

@@ -138,6 +138,14 @@ const struct command COMMANDS[] = {
      "  golub address add '/(ana|bob)\\.[a-z]+/@example.org' '$1@example.org'\n\n"
      "--until and --post: see golub help address set.\n",
      NEEDS_DATA, run_address_add},
+    {"address import", "FILE [--domain DOMAIN]", "take over a file of aliases, like /etc/aliases",
+     "Each line's name leads from then on to what the file says, and to nothing else; addresses that are not "
+     "in\n"
+     "the file stay as they are. Names without @ are at DOMAIN (default: [server] origin where that is ours, "
+     "else\n"
+     "the first domain). Mail is not given to programs or files here: such lines are told and left out.\n"
+     "Called as newaliases, golub does this with /etc/aliases.\n",
+     NEEDS_DATA, run_address_import},
     {"address set", "ADDRESS [--until WHEN] [--post WHO]",
      "say how long an address lives, and who may write to it",
      "  --until     30d, 12h, 2026-12-31, '2026-12-31 18:00', or none. After that mail for it is refused\n"

@@ -12,11 +12,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define INPUT_MAX ((size_t)2 << 30) /* [smtp] message_size is at most that; the server says its own bound */
 
+#define ALIASES_FILE "/etc/aliases" /* what newaliases reads */
+
 struct sending {
     const struct config *config;
+    const char *config_path;
     const struct sendmail_options *options;
     int argc;
     char **argv;
@@ -224,13 +228,23 @@ static enum sendmail_exit speak_smtp(const struct config *c)
     return SENDMAIL_TEMPORARY;
 }
 
+/* newaliases is golub address import, which says for itself what is wrong. */
+static enum sendmail_exit import_aliases(const struct sending *s)
+{
+    if (access(ALIASES_FILE, F_OK) < 0)
+        return SENDMAIL_OK;
+    execl("/proc/self/exe", "golub", "-c", s->config_path, "address", "import", ALIASES_FILE, (char *)NULL);
+    fprintf(stderr, "%s: cannot run golub: %s\n", s->argv[0], strerror(errno));
+    return SENDMAIL_TEMPORARY;
+}
+
 static enum sendmail_exit run(struct sending *s)
 {
     switch (s->options->mode) {
     case SENDMAIL_SESSION: return speak_smtp(s->config);
     case SENDMAIL_LIST: return mailq_list(s->config);
     case SENDMAIL_FLUSH: return mailq_flush(s->config);
-    case SENDMAIL_NEWALIASES: return SENDMAIL_OK; /* nothing is built from a file here: golub address add */
+    case SENDMAIL_NEWALIASES: return import_aliases(s);
     case SENDMAIL_SEND: break;
     }
     return send_message(s);
@@ -244,10 +258,16 @@ int sendmail_main(const char *config_path, int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (!sendmail_options_read(argc, argv, &options, &e))
         return (int)fail(SENDMAIL_USAGE, &e);
-    const struct config *c = config_load(options.config ? options.config : config_path, &e);
+    const char *path = options.config ? options.config : config_path;
+    const struct config *c = config_load(path, &e);
     if (!c)
         return (int)fail(SENDMAIL_CONFIG, &e);
-    struct sending s = {.config = c, .options = &options, .argc = argc, .argv = argv, .origin = c->origin};
+    struct sending s = {.config = c,
+                        .config_path = path,
+                        .options = &options,
+                        .argc = argc,
+                        .argv = argv,
+                        .origin = c->origin};
     enum sendmail_exit code = run(&s);
     arena_free(&s.arena);
     config_free(c);

@@ -133,3 +133,14 @@ def test_routes_are_told_and_logins_are_not(here):
     here.command("route", "remove", "*", "--from", "@example.test")
     assert here.command("route", "remove", "*", "--from", "@example.test", check=False).returncode == 1
     assert here.command("route", "add", "*", "--tls", "strong", check=False).returncode == 2
+
+
+def test_a_file_of_aliases_is_taken_over(here, tmp_path):
+    aliases = tmp_path / "aliases"
+    aliases.write_text("# as Debian has it\npostmaster: root\nroot: ana\nstaff: ana,\n  zoe@far.test\nauto: |/usr/bin/prog\n")
+    done = here.command("address", "import", str(aliases), "--domain", "example.test", check=False)
+    assert done.returncode == 1 and "3 addresses" in done.stdout
+    assert f"{aliases}:6: auto is left out: mail is not given to a program here (|/usr/bin/prog)" in done.stderr
+    listed = here.command("address", "list").stdout
+    assert "staff@example.test" in listed and "zoe@far.test" in listed and "auto@" not in listed
+    assert "ana@example.test" in told(here, "postmaster@example.test")
