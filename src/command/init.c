@@ -76,6 +76,7 @@ static bool make_folder(const char *path, bool may_exist, struct err *e)
 /* What this machine's programs reach by its path when they send mail; what is there stays as it is. */
 static bool make_open_folder(const char *path, mode_t mode, struct err *e)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): as above */
     if (mkdir(path, 0700) != 0)
         return errno == EEXIST ||
                err_set(e, ERR_PERMANENT, "making the folder %s: %s", path, strerror(errno));
