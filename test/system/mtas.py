@@ -6,6 +6,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import tempfile
 
 from harness import ROOT, wait_for
 from network import PREFIX, sh
@@ -27,7 +28,8 @@ class Mta:
 
     def __init__(self, network, host, domain):
         self.network, self.host, self.domain, self.address = network, host, domain, network.address[host]
-        self.folder = network.folder / type(self).__name__.lower()
+        self.folder = pathlib.Path(tempfile.mkdtemp(dir=network.folder, prefix=type(self).__name__.lower()))
+        self.folder.chmod(0o755)  # they give up root
         self.etc, self.maildir = self.folder / "etc", self.folder / "home" / USER / "Maildir"
         self.ids = {name: 980 - i for i, name in enumerate([USER, *self.users])}
         for folder in (self.etc, self.folder / "work", self.folder / "bin", self.folder / "usr/bin", *(self.maildir / d for d in ("new", "cur", "tmp"))):
@@ -237,7 +239,7 @@ class Courier(Mta):
                 "userdb": f"{USER}\tuid={self.ids[USER]}|gid={self.ids[USER]}|home={self.maildir.parent}|shell=/bin/sh\n",
                 "authdaemonrc": (source / "authdaemonrc").read_text() + 'authmodulelist="authuserdb"\n',
                 "retryalpha": "1\n", "retrybeta": "1\n", "retrygamma": "1\n", "bofh": "opt BOFHBADMIME=accept\n",
-                "esmtpd": (source / "esmtpd").read_text() + f"ADDRESS={self.address}\nTARPIT=0\nBOFHCHECKDNS=0\nTLS_DHPARAMS=\n"}.items():
+                "esmtpd": (source / "esmtpd").read_text() + f"ADDRESS={self.address}\nMAXPERC=40\nMAXPERIP=40\nTARPIT=0\nBOFHCHECKDNS=0\nTLS_DHPARAMS=\n"}.items():
             (config / name).parent.mkdir(exist_ok=True)
             (config / name).write_text(text)
         (config / "userdb").chmod(0o600)
