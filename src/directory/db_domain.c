@@ -42,8 +42,8 @@ static bool insert(struct directory_db *db, struct str name, struct sql_value al
 
 static bool add_domain(struct directory_db *db, struct str name, struct arena *a, struct err *e)
 {
-    int64_t id;
-    bool first;
+    int64_t id = 0; /* gcc -fanalyzer does not see that insert() has set both */
+    bool first = false;
     if (!insert(db, name, sql_null(), false, &id, &first, e))
         return false;
     return !first || directory_db_insert_account(db, id, arena_printf(a, "postmaster@%.*s", STR_ARGS(name)),
