@@ -16,14 +16,46 @@ SENDERS = 8
 NAMES = ["ana", "branko", "vesna"]
 
 
-class Senders:
-    """Eight connections that send numbered messages, for ever; keeps the numbers that were acknowledged."""
+# Ways for a message to come: each gives it to everybody in `to`, and returns who is said to have it.
 
-    def __init__(self, golub, service, recipient):
-        self.golub, self.service, self.recipient = golub, service, recipient
-        self.acknowledged, self.lock, self.stopping = set(), threading.Lock(), False
+def by_smtp(golub, s, to, text):
+    refused = s.sendmail("ana@example.test", to, text)
+    return [address for address in to if address not in refused]
+
+
+def by_lmtp(golub, s, to, text):
+    """An answer for each; smtplib would read only the first."""
+    assert s.mail("ana@example.test")[0] == 250
+    for address in to:
+        assert s.rcpt(address)[0] == 250
+    assert s.docmd("DATA")[0] == 354
+    s.send(smtplib._fix_eols(text).encode() + b".\r\n")
+    return [address for address in to if s.getreply()[0] == 250]
+
+
+def connect_smtp(golub):
+    return smtplib.SMTP("127.0.0.1", golub.port("smtp"), "remote.test", timeout=20)
+
+
+def connect_submission(golub):
+    s = smtplib.SMTP("127.0.0.1", golub.port("submission"), "client.test", timeout=20)
+    s.login("ana@example.test", "secret password")
+    return s
+
+
+def connect_lmtp(golub):
+    s = smtplib.LMTP(str(golub.data / "lmtp.sock"))
+    s.ehlo("local.test")
+    return s
+
+
+class Senders:
+    """Connections that send numbered messages, for ever; keeps the numbers that were acknowledged, with the recipient."""
+
+    def __init__(self, golub, ways):
+        self.golub, self.acknowledged, self.lock, self.stopping = golub, set(), threading.Lock(), False
         self.numbers = iter(range(10**9))
-        self.threads = [threading.Thread(target=self.run) for _ in range(SENDERS)]
+        self.threads = [threading.Thread(target=self.run, args=way) for way in ways]
         for t in self.threads:
             t.start()
 
@@ -31,23 +63,17 @@ class Senders:
         with self.lock:
             return next(self.numbers)
 
-    def session(self):
-        s = smtplib.SMTP("127.0.0.1", self.golub.port(self.service), "remote.test", timeout=20)
-        if self.service == "submission":
-            s.login("ana@example.test", "secret password")
-        return s
-
-    def run(self):
+    def run(self, connect, send, recipients):
         while not self.stopping:
             try:
-                s = self.session()
+                s = connect(self.golub)
                 while not self.stopping:
                     n = self.number()  # never sent again: an answer that was lost tells nothing
-                    to = self.recipient(n)
-                    s.sendmail("ana@example.test", [to], message(f"number {n}", to=to, body=f"{n}\r\n" * random.randint(1, 2000)))
+                    to = recipients(n)
+                    have = send(self.golub, s, to, message(f"number {n}", to=to[0], body=f"{n}\r\n" * random.randint(1, 2000)))
                     with self.lock:
-                        self.acknowledged.add(n)
-            except (OSError, smtplib.SMTPException):
+                        self.acknowledged.update((n, address) for address in have)
+            except (OSError, AssertionError, smtplib.SMTPException):
                 time.sleep(0.05)
 
     def stop(self):
@@ -70,21 +96,35 @@ def numbers(raw_messages):
     return collections.Counter(int(re.search(rb"Subject: number (\d+)\r\n", m).group(1)) for m in raw_messages)
 
 
+def address(name):
+    return f"{name}@example.test"
+
+
+def local(n):
+    return [address(NAMES[n % len(NAMES)])]
+
+
+def check_mailboxes(golub, acknowledged):
+    """What was acknowledged for a mailbox is in it, and nothing is twice."""
+    for name in NAMES:
+        found = numbers(inbox(golub, name))
+        lost = {n for n, to in acknowledged if to == address(name)} - set(found)
+        twice = [n for n, times in found.items() if times > 1]
+        assert not lost and not twice, f"{name}: lost {sorted(lost)[:10]}, twice {twice[:10]} of {len(found)}"
+
+
 def test_every_acknowledged_message_is_in_its_mailbox_exactly_once():
     golub = Golub()
     for name in NAMES:
         golub.account(name)
     with golub:
-        senders = Senders(golub, "smtp", lambda n: f"{NAMES[n % len(NAMES)]}@example.test")
+        senders = Senders(golub, [(connect_smtp, by_smtp, local)] * SENDERS)
         try:
             kill_again_and_again(golub, senders)
         finally:
             acknowledged = senders.stop()
-        found = sum((numbers(inbox(golub, name)) for name in NAMES), collections.Counter())
-    assert len(acknowledged) > KILLS
-    lost = acknowledged - set(found)
-    twice = [n for n, times in found.items() if times > 1]
-    assert not lost and not twice, f"lost {sorted(lost)[:10]}, twice {twice[:10]} of {len(acknowledged)}"
+        assert len(acknowledged) > KILLS
+        check_mailboxes(golub, acknowledged)
 
 
 class Sink(socketserver.ThreadingTCPServer):
@@ -123,23 +163,28 @@ class Sink(socketserver.ThreadingTCPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
-def test_every_acknowledged_submission_reaches_the_other_side():
-    """There at most what was in flight may come twice: one message a connection and kill (RFC 5321 section 4.1.1.4)."""
+def test_all_ways_together():
+    """SMTP from outside, LMTP, submission to here and elsewhere in one message, queue and relay. At the other side at most what was
+    in flight may come twice: one message a connection and kill (RFC 5321 section 4.1.1.4)."""
     sink = Sink()
     connections = 4
     golub = Golub(config=f"[login]\nplain_on_loopback = yes\n[route sink.test]\nhost = 127.0.0.1\nport = {sink.server_address[1]}\n"
-                         f"[queue]\nretry = 1s\nretry_most = 2s\nconnections = {connections}\n")
-    golub.account("ana")
+                         f"[queue]\nretry = 1s\nretry_most = 2s\nconnections = {connections}\n[listen]\nlmtp = unix:lmtp.sock\n")
+    for name in NAMES:
+        golub.account(name)
     with golub:
-        senders = Senders(golub, "submission", lambda n: f"n{n}@sink.test")
+        senders = Senders(golub, [(connect_smtp, by_smtp, local)] * 2
+                          + [(connect_lmtp, by_lmtp, lambda n: [*local(n), *local(n + 1)])] * 2
+                          + [(connect_submission, by_smtp, lambda n: [*local(n), f"n{n}@sink.test"])] * 4)
         try:
             kill_again_and_again(golub, senders)
         finally:
             acknowledged = senders.stop()
-        wait_for("all has arrived", lambda: acknowledged <= set(numbers(sink.messages)), 120, 0.2)
+        check_mailboxes(golub, acknowledged)
+        relayed = {n for n, to in acknowledged if to.endswith("@sink.test")}
+        assert len(relayed) > KILLS and len(acknowledged) > 3 * KILLS
+        wait_for("all has arrived", lambda: relayed <= set(numbers(sink.messages)), 120, 0.2)
         wait_for("the queue is empty", lambda: "sink.test" not in golub.command("queue", "list").stdout, 60, 0.2)
-    found = numbers(sink.messages)
-    twice = sum(times - 1 for times in found.values())
-    assert not acknowledged - set(found)
+    twice = sum(times - 1 for times in numbers(sink.messages).values())
     assert twice <= KILLS * connections, f"{twice} came twice in {KILLS} kills over {connections} connections"
     sink.shutdown()
