@@ -112,8 +112,9 @@ static void bury(const struct ipc_frame *f, struct ipc_frame *reply)
 {
     struct ipc_reader in = ipc_read(f);
     pid_t pid = (pid_t)ipc_get_u64(&in);
-    int status = 0;
-    if (pid > 0 && kill(pid, SIGKILL) == 0) /* the status of one that has ended stays */
+    int status = SIGKILL; /* of one that was born in a nursery before this, and went with it */
+    pid_t found = pid > 0 ? waitpid(pid, &status, WNOHANG) : -1;
+    if (found == 0 && kill(pid, SIGKILL) == 0) /* else it has ended, or its number may be another's by now */
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
         }
     ipc_put_u64(reply, (uint32_t)status);
