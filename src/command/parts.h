@@ -55,6 +55,8 @@ bool command_moment(const char *typed, bool is_ahead, int64_t *at);
 void command_print_clean(struct str text);
 /* Milliseconds since 1970 in this machine's time zone: "2026-11-24 12:00:00.123", or the time alone. */
 void command_print_moment(int64_t ms, bool with_day);
+/* The transcript of an attempt (queue/queue.h), which has a time in milliseconds before each line. */
+void command_print_transcript(struct str text);
 /* As a string of JSON, with its quotes; what is not UTF-8 becomes U+FFFD. */
 void command_print_json(struct str text);
 struct directory_db *command_open_directory(const struct command_run *r, struct err *e);

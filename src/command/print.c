@@ -41,3 +41,19 @@ void command_print_moment(int64_t ms, bool with_day)
         printf("%04d-%02d-%02d ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
     printf("%02d:%02d:%02d.%03d", tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ms % 1000));
 }
+
+void command_print_transcript(struct str text)
+{
+    struct str line, moment;
+    while (text.n > 0) {
+        uint64_t ms;
+        str_cut(&text, '\n', &line);
+        if (!str_cut(&line, ' ', &moment) || !str_to_u64(moment, &ms))
+            continue;
+        printf("      ");
+        command_print_moment((int64_t)ms, false);
+        putchar(' ');
+        command_print_clean(line);
+        putchar('\n');
+    }
+}

@@ -177,23 +177,6 @@ int run_queue_list(struct command_run *r)
 
 /* --- show --- */
 
-/* The transcript of an attempt (queue/queue.h), which has a time in milliseconds before each line. */
-static void print_transcript(struct str text)
-{
-    struct str line, moment;
-    while (text.n > 0) {
-        uint64_t ms;
-        str_cut(&text, '\n', &line);
-        if (!str_cut(&line, ' ', &moment) || !str_to_u64(moment, &ms))
-            continue;
-        printf("      ");
-        command_print_moment((int64_t)ms, false);
-        putchar(' ');
-        command_print_clean(line);
-        putchar('\n');
-    }
-}
-
 static void print_attempt(const struct queue_admin_attempt *t)
 {
     char at[20];
@@ -204,7 +187,7 @@ static void print_attempt(const struct queue_admin_attempt *t)
     printf("  ");
     command_print_clean(t->reply);
     putchar('\n');
-    print_transcript(t->transcript);
+    command_print_transcript(t->transcript);
 }
 
 static void print_header(struct str header)

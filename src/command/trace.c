@@ -17,23 +17,6 @@ struct wish {
 
 /* --- as text --- */
 
-/* The transcript of an attempt (queue/queue.h): a line of ours for each of its. */
-static void print_talk(struct str text)
-{
-    struct str line, moment;
-    while (text.n > 0) {
-        uint64_t ms;
-        str_cut(&text, '\n', &line);
-        if (!str_cut(&line, ' ', &moment) || !str_to_u64(moment, &ms))
-            continue;
-        printf("      ");
-        command_print_moment((int64_t)ms, false);
-        putchar(' ');
-        command_print_clean(line);
-        putchar('\n');
-    }
-}
-
 static void print_line(const struct trace_said *said, struct arena *a)
 {
     struct trace_line l;
@@ -41,7 +24,7 @@ static void print_line(const struct trace_said *said, struct arena *a)
         return;
     struct str talk = trace_line_get(&l, STR("transcript"));
     if (talk.n > 0) {
-        print_talk(talk);
+        command_print_transcript(talk);
         return;
     }
     printf("  ");
