@@ -4,6 +4,7 @@
 #define ACCOUNT_DELIVERY_H
 #include "base/arena.h"
 #include "base/ipc.h"
+#include "trust/tls_summary.h"
 
 struct role;
 struct delivery_client;
@@ -49,12 +50,22 @@ void delivery_deliver(struct delivery_client *c, const struct delivery_message *
 #define DELIVERY_ROOM_MS (10 * 1000)
 bool delivery_has_room(struct delivery_client *c, struct delivery_recipient *to, uint64_t size);
 
+/* What a message that carries a report about TLS (RFC 8460) says. It is unpacked and parsed in the process of
+ * `to->account`, which has the message and can reach nothing but that account. False: *e says what is wrong
+ * with it, or that the account did not answer. Strings live in `a`. */
+#define DELIVERY_REPORT_MS (20 * 1000)
+bool delivery_read_report(struct delivery_client *c, const struct delivery_message *m,
+                          const struct delivery_recipient *to, struct arena *a, struct tls_summary *out,
+                          struct err *e);
+
 /* Frames smtp/queue -> account, on a channel that keeper gave. */
 enum delivery_frame {
     DELIVERY_FRAME_MESSAGE = 1, /* 16 bytes id (str), u8 again, str sender, str original, str detail, u64
                                    size, str bytes; or with "" for bytes: fd memfd */
     DELIVERY_FRAME_RESULT,      /* u8 fate, str reply, str where */
     DELIVERY_FRAME_ROOM,        /* str original, u64 size; the answer is a RESULT */
+    DELIVERY_FRAME_REPORT,  /* u64 size, str bytes; or with "" for bytes: fd memfd. The answer is a SUMMARY */
+    DELIVERY_FRAME_SUMMARY, /* u8 1 and a struct tls_summary; or u8 0, str why */
 };
 
 #endif

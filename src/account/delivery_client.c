@@ -157,36 +157,72 @@ void delivery_deliver(struct delivery_client *c, const struct delivery_message *
     }
 }
 
-/* --- before the message --- */
+/* --- questions about a recipient's account --- */
 
-static bool ask_for_room(struct passage *p, uint64_t size, struct deadline d)
+/* An idle channel may be dead: then a fresh one is asked. False: there was no answer in time. */
+static bool ask(struct delivery_client *c, const struct delivery_recipient *to, struct ipc_frame *question,
+                struct ipc_frame *answer, struct deadline d)
 {
-    CLEAN_FRAME struct ipc_frame ask;
-    CLEAN_FRAME struct ipc_frame reply = {0};
-    ipc_frame_init(&ask, DELIVERY_FRAME_ROOM);
-    ask.id = p->request = next_request();
-    ipc_put_str(&ask, p->to->original);
-    ipc_put_u64(&ask, size);
-    return ipc_send(p->channel, &ask, d) == IPC_OK && ipc_receive(p->channel, &reply, d) == IPC_OK &&
-           read_result(p, &reply);
-}
-
-/* An idle channel may be dead: then a fresh one is asked. */
-bool delivery_has_room(struct delivery_client *c, struct delivery_recipient *to, uint64_t size)
-{
-    struct deadline d = deadline_in(DELIVERY_ROOM_MS);
-    struct passage p = {.to = to, .channel = channels_take(c->idle, to->account)};
     struct err e = ERR_INIT;
-    bool answered = p.channel >= 0 && ask_for_room(&p, size, d);
+    int channel = channels_take(c->idle, to->account);
+    bool answered = channel >= 0 && ipc_call(channel, question, answer, d) == IPC_OK;
     if (!answered) {
-        if (p.channel >= 0)
-            close(p.channel);
-        p.channel = keeper_open_delivery(c->keeper, to->account, to->address, d, &e);
-        answered = p.channel >= 0 && ask_for_room(&p, size, d);
+        if (channel >= 0)
+            close(channel);
+        channel = keeper_open_delivery(c->keeper, to->account, to->address, d, &e);
+        answered = channel >= 0 && ipc_call(channel, question, answer, d) == IPC_OK;
     }
     if (answered)
-        channels_give(c->idle, to->account, p.channel);
-    else if (p.channel >= 0)
-        close(p.channel);
-    return !answered || to->fate == DELIVERY_STORED;
+        channels_give(c->idle, to->account, channel);
+    else if (channel >= 0)
+        close(channel);
+    return answered;
+}
+
+bool delivery_has_room(struct delivery_client *c, struct delivery_recipient *to, uint64_t size)
+{
+    CLEAN_FRAME struct ipc_frame question, answer = {0};
+    struct passage p = {.to = to, .channel = -1};
+    ipc_frame_init(&question, DELIVERY_FRAME_ROOM);
+    ipc_put_str(&question, to->original);
+    ipc_put_u64(&question, size);
+    bool answered = ask(c, to, &question, &answer, deadline_in(DELIVERY_ROOM_MS));
+    p.request = answer.id;
+    return !answered || !read_result(&p, &answer) || to->fate == DELIVERY_STORED;
+}
+
+/* The account may have been taken over by what it read. */
+static bool read_summary(const struct ipc_frame *f, struct arena *a, struct tls_summary *out, struct err *e)
+{
+    struct ipc_reader in = ipc_read(f);
+    bool is_good = ipc_get_u8(&in) == 1;
+    struct str why = is_good ? STR("") : ipc_get_str(&in);
+    if (f->type != DELIVERY_FRAME_SUMMARY || in.bad || (is_good && !tls_summary_get(&in, a, out)) ||
+        !ipc_done(&in))
+        return err_set(e, ERR_TEMPORARY, "its account gave no valid answer");
+    return is_good || err_set(e, ERR_PERMANENT, "%.*s", STR_ARGS(why));
+}
+
+bool delivery_read_report(struct delivery_client *c, const struct delivery_message *m,
+                          const struct delivery_recipient *to, struct arena *a, struct tls_summary *out,
+                          struct err *e)
+{
+    CLEAN_FRAME struct ipc_frame question, answer = {0};
+    ipc_frame_init(&question, DELIVERY_FRAME_REPORT);
+    ipc_put_u64(&question, m->size);
+    ipc_put_str(&question, m->memfd < 0 ? m->bytes : STR(""));
+    if (m->memfd >= 0)
+        ipc_put_fd(&question, m->memfd);
+    if (!ask(c, to, &question, &answer, deadline_in(DELIVERY_REPORT_MS)))
+        return err_set(e, ERR_TEMPORARY, "its account does not answer");
+    if (!read_summary(&answer, a, out, e))
+        return false;
+    struct str *const WORDS[] = {&out->organization, &out->report, &out->begin, &out->end};
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
+        *WORDS[i] = arena_copy(a, *WORDS[i]);
+    for (size_t i = 0; i < out->count; i++) {
+        out->domains[i].domain = arena_copy(a, out->domains[i].domain);
+        out->domains[i].failures = arena_copy(a, out->domains[i].failures);
+    }
+    return true;
 }

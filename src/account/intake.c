@@ -1,6 +1,7 @@
 #include "account/intake.h"
 
 #include "account/delivery.h"
+#include "account/report.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sealed.h"
@@ -229,6 +230,20 @@ static bool answer_room(struct intake *in, struct loop_channel *c, const struct 
     return true;
 }
 
+/* --- what a report about TLS says --- */
+
+static bool answer_report(struct loop_channel *c, const struct ipc_frame *f)
+{
+    CLEAN_FRAME struct ipc_frame answer;
+    ipc_frame_init(&answer, DELIVERY_FRAME_SUMMARY);
+    answer.id = f->id;
+    if (!report_answer(f, &answer))
+        return false;
+    if (ipc_send(loop_channel_fd(c), &answer, deadline_in(REPLY_MS)) != IPC_OK)
+        loop_channel_close(c);
+    return true;
+}
+
 /* --- messages --- */
 
 struct request {
@@ -259,7 +274,8 @@ static void channel_frame(void *context, struct loop_channel *c, struct ipc_fram
     struct intake *in = context;
     struct request r;
     struct err e = ERR_INIT;
-    if (f->type == DELIVERY_FRAME_ROOM && answer_room(in, c, f))
+    if ((f->type == DELIVERY_FRAME_ROOM && answer_room(in, c, f)) ||
+        (f->type == DELIVERY_FRAME_REPORT && answer_report(c, f)))
         return;
     if (!parse(f, &r)) {
         LOG_ERROR("delivery.bad-frame", F_INT("account", in->host->start->id));

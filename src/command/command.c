@@ -188,9 +188,10 @@ static int run(const struct command *c, const char *config_path, int argc, char 
         print_help(c);
         return COMMAND_DONE;
     }
-    if (c->needs != NEEDS_NOTHING && !(r.config = config_load(config_path, &e)))
+    bool has_data = c->needs == NEEDS_DATA || (c->needs == NEEDS_DATA_ALONE && argc == 0);
+    if ((has_data || c->needs == NEEDS_CONFIG) && !(r.config = config_load(config_path, &e)))
         return command_fail(&e);
-    if (c->needs == NEEDS_DATA && !become_owner(r.config, &e)) {
+    if (has_data && !become_owner(r.config, &e)) {
         config_free(r.config);
         return command_fail(&e);
     }

@@ -10,18 +10,23 @@ enum command_exit { COMMAND_DONE, COMMAND_FAILED, COMMAND_MISUSED };
 
 struct command_run;
 struct command {
-    const char *words;                                      /* "account add" */
-    const char *arguments;                                  /* "NAME@DOMAIN [--password-stdin]" */
-    const char *summary;                                    /* one line of `golub help` */
-    const char *help;                                       /* the rest of `golub help account add` */
-    enum { NEEDS_NOTHING, NEEDS_CONFIG, NEEDS_DATA } needs; /* data: also becomes its owner */
+    const char *words;     /* "account add" */
+    const char *arguments; /* "NAME@DOMAIN [--password-stdin]" */
+    const char *summary;   /* one line of `golub help` */
+    const char *help;      /* the rest of `golub help account add` */
+    enum {
+        NEEDS_NOTHING,
+        NEEDS_CONFIG,
+        NEEDS_DATA,       /* and becomes its owner */
+        NEEDS_DATA_ALONE, /* without arguments; with some, nothing */
+    } needs;
     int (*run)(struct command_run *r);
 };
 
 struct command_run {
     const struct command *command;
     const char *config_path;
-    const struct config *config; /* NULL for NEEDS_NOTHING */
+    const struct config *config; /* NULL: it needs nothing */
     int argc;
     char **argv; /* behind the command's words */
 };

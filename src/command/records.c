@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "trust/tls_report.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -176,7 +177,8 @@ bool records_make(const struct config *c, struct str domain, bool is_enforced, s
         STR("the address of the web server that has the policy's file"), RECORD_ANY);
     add(&l, "other servers report whether TLS worked: golub tls-report reads that",
         below(&l, "_smtp._tls", domain), DNS_TXT,
-        arena_printf(a, "v=TLSRPTv1; rua=mailto:postmaster@%.*s", STR_ARGS(domain)), RECORD_VERSION);
+        arena_printf(a, "v=TLSRPTv1; rua=mailto:" TLS_REPORT_MAILBOX "@%.*s", STR_ARGS(domain)),
+        RECORD_VERSION);
     add_clients(&l, c, domain);
     add(&l, "only in a zone signed with DNSSEC: other servers insist on this certificate's key",
         below(&l, "_25._tcp", host), DNS_TLSA, arena_printf(a, "3 1 1 %.*s", STR_ARGS(tlsa)), RECORD_EXACT);

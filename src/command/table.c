@@ -236,11 +236,16 @@ const struct command COMMANDS[] = {
      NEEDS_DATA, run_tls_report_list},
     {"tls-report send", "[DOMAIN]", "send reports of today now, not when the day is over", "", NEEDS_DATA,
      run_tls_report_send},
-    {"tls-report", "FILE...", "summarise a report about TLS that another server sent",
-     "FILE is the message that came to the address of our record at _smtp._tls, or the report that is "
-     "attached\n"
-     "to it, as JSON or packed; - is standard input.\n",
-     NEEDS_NOTHING, run_tls_report},
+    {"tls-report", "[FILE...]", "what other servers reported about TLS with ours",
+     "A line for each report (RFC 8460) that came to postmaster at one of our domains, and each domain that "
+     "it "
+     "is\n"
+     "about: sessions that were good, those that failed, who says so, and what went wrong how often. Kept "
+     "for\n"
+     "90 days. With FILE, a whole report: the message that brought it, or what is attached to it, as JSON "
+     "or\n"
+     "packed; - is standard input.\n",
+     NEEDS_DATA_ALONE, run_tls_report},
     {"trace",
      "ADDRESS | @DOMAIN | MESSAGE-ID | QUEUE-ID | DELIVERY-ID [--since WHEN] [--until WHEN] [--limit "
      "N] [--json]",

@@ -2,9 +2,8 @@
 #include "trust/tls_report.h"
 #include "base/buf.h"
 #include "command/parts.h"
-#include "message/decode.h"
 #include "queue/tls_memory.h"
-#include "trust/gzip.h"
+#include "queue/tls_received.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -36,48 +35,6 @@ static bool read_file(const char *path, struct buf *out, struct err *e)
     return true;
 }
 
-static const struct mime_part *find_part(const struct mime_part *p)
-{
-    if (str_eq(p->type, STR("application")) &&
-        (str_starts(p->subtype, STR("tlsrpt+")) || str_eq(p->subtype, STR("gzip")) ||
-         str_eq(p->subtype, STR("json"))))
-        return p;
-    for (size_t i = 0; i < p->child_count; i++) {
-        const struct mime_part *found = find_part(p->children[i]);
-        if (found)
-            return found;
-    }
-    return NULL;
-}
-
-static bool is_gzip(struct str s)
-{
-    return str_starts(s, STR("\x1f\x8b"));
-}
-
-static bool unpack(struct str packed, struct buf *json, struct err *e)
-{
-    if (!is_gzip(packed))
-        return buf_add(json, packed) || err_set(e, ERR_PERMANENT, "the report is too large");
-    return gzip_unpack(packed, json) ||
-           err_set(e, ERR_PERMANENT, "its gzip is broken, or holds over %zu bytes", TLS_REPORT_BYTES_MAX);
-}
-
-static bool find_json(struct str file, struct arena *a, struct buf *json, struct err *e)
-{
-    CLEAN_BUF struct buf bytes;
-    struct str start = str_trim(str_slice(file, 0, 100));
-    buf_init(&bytes, FILE_MAX);
-    if (is_gzip(file) || str_starts(start, STR("{")))
-        return unpack(file, json, e);
-    const struct mime_part *part = find_part(mime_parse(file, a));
-    if (!part)
-        return err_set(e, ERR_PERMANENT,
-                       "neither a report about TLS (RFC 8460) nor a message that holds one");
-    decode_transfer(str_slice(file, part->body_at, part->body_size), part->encoding, &bytes);
-    return unpack(buf_str(&bytes), json, e);
-}
-
 static void print_field(const char *name, struct str value)
 {
     printf("%-9s", name);
@@ -98,8 +55,9 @@ static void print_row(const struct tls_report_row *r)
         return;
     }
     printf("  %6llu  ", (unsigned long long)r->failed);
-    const struct str *const FIELDS[] = {&r->result, &r->host, &r->address, &r->reason};
+    const struct str *const FIELDS[] = {&r->result, &r->host, &r->address, &r->source, &r->reason};
     for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++) {
+        printf("%s", FIELDS[i] == &r->source && r->source.n ? "from " : "");
         command_print_clean(*FIELDS[i]);
         printf("%s", FIELDS[i]->n ? "  " : "");
     }
@@ -115,7 +73,7 @@ static bool show(const char *path, struct err *e)
     buf_init(&json, TLS_REPORT_BYTES_MAX);
     if (!read_file(path, &file, e))
         return false;
-    if (!find_json(buf_str(&file), &a, &json, e) || !tls_report_read(buf_str(&json), &a, &report, e))
+    if (!tls_report_unpack(buf_str(&file), &a, &json, e) || !tls_report_read(buf_str(&json), &a, &report, e))
         return err_prefix(e, "%s", path);
     print_field("from", report.organization);
     print_field("contact", report.contact);
@@ -127,11 +85,45 @@ static bool show(const char *path, struct err *e)
     return true;
 }
 
+/* --- those that came, as they are kept --- */
+
+static struct str day_of(struct str time)
+{
+    return str_slice(time, 0, 10); /* RFC 3339 */
+}
+
+static void print_received(void *context, const struct queue_tls_received *r)
+{
+    struct str first = day_of(r->begin), last = day_of(r->end);
+    CLEAN_BUF struct buf days;
+    (void)context;
+    buf_init(&days, BUF_MAX_DEFAULT);
+    buf_add(&days, first);
+    if (!str_eq(first, last)) /* section 4.1: a day, as a rule */
+        buf_addf(&days, "/%.*s", STR_ARGS(last));
+    command_print_clean(buf_str(&days));
+    printf("%*s  %8llu  %8llu  ", days.n < 10 ? (int)(10 - days.n) : 0, "", (unsigned long long)r->about.good,
+           (unsigned long long)r->about.failed);
+    command_print_clean(r->about.domain);
+    printf("  ");
+    command_print_clean(r->organization);
+    printf("%s", r->about.failures.n ? "  " : "");
+    command_print_clean(r->about.failures);
+    putchar('\n');
+}
+
+static int list_received(struct command_run *r)
+{
+    struct err e = ERR_INIT;
+    printf("%-10s  %8s  %8s  %s\n", "DAY (UTC)", "GOOD", "FAILED", "DOMAIN  FROM  FAILURES");
+    return queue_tls_received_list(r->config, print_received, NULL, &e) ? COMMAND_DONE : command_fail(&e);
+}
+
 int run_tls_report(struct command_run *r)
 {
     struct err e = ERR_INIT;
-    if (r->argc < 1)
-        return command_misuse(r, "which file? - is standard input");
+    if (r->argc == 0)
+        return list_received(r);
     for (int i = 0; i < r->argc; i++) {
         if (i > 0)
             putchar('\n');

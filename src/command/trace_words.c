@@ -15,6 +15,11 @@ static const struct {
      "refused[ for {to}], from {from|<>} at {peer} (HELO {helo}[, user {user}]): {reply}"},
     {"smtp", "message.recipients", "its recipients, as they were asked for: {to}"},
     {NULL, "message.recipient_refused", "refused for {to}: {reply}[; {then}]"},
+    {NULL, "message.tls_report",
+     "a report of {organization|nobody} about TLS with {domain|no domain}, {begin} to {end}: {good} sessions "
+     "good, "
+     "{failed} failed[: {failures}]"},
+    {NULL, "message.tls_report_unread", "a report about TLS that could not be read: {reason}"},
     {NULL, "message.lost", "lost on its way in from {peer}, {from|<>} to {to}: {why}"},
     {"account", "message.stored", "stored for {address} in {where}, UID {uid}, {size} bytes"},
     {"account", "message.refused", "not stored[ for {address}]: {error}"},

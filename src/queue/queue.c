@@ -359,19 +359,6 @@ static void add_enqueue(struct server *s, struct loop_channel *c, struct enqueue
     s->last_enqueue = &in->next;
 }
 
-static void take_smtp_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
-{
-    struct server *s = context;
-    struct queue_round q = new_round(s);
-    struct err e = ERR_INIT;
-    struct enqueue *in = f->type == QUEUE_FRAME_ENQUEUE ? enqueue_read(f, &q.schedule, q.now, &e) : NULL;
-    if (!in) {
-        bad_frame(c, "smtp", f->type == QUEUE_FRAME_ENQUEUE ? e.text : "a frame that smtp does not send");
-        return;
-    }
-    add_enqueue(s, c, in);
-}
-
 static bool read_verdict(struct ipc_reader *in, struct outcome *o)
 {
     int64_t recipient = (int64_t)ipc_get_u64(in);
@@ -453,17 +440,34 @@ static void take_report(struct server *s, struct loop_channel *c, struct ipc_fra
     add_enqueue(s, c, in);
 }
 
-/* Of what relay remembers about TLS: tls_memory.h. */
-static void take_tls_frame(struct server *s, struct loop_channel *c, struct ipc_frame *f)
+/* Of what is remembered about TLS: tls_memory.h. */
+static void take_tls_frame(struct server *s, struct loop_channel *c, struct ipc_frame *f, const char *peer)
 {
     CLEAN_FRAME struct ipc_frame answer;
     ipc_frame_init(&answer, QUEUE_FRAME_TLS_ANSWER);
     answer.id = f->id;
     if (!tls_memory_answer(s->db, f, &answer)) {
-        bad_frame(c, "relay", "a frame that relay does not send");
+        bad_frame(c, peer, "a frame that it does not send");
         return;
     }
     send_frame(s, loop_channel_serial(c), &answer);
+}
+
+static void take_smtp_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
+{
+    struct server *s = context;
+    struct queue_round q = new_round(s);
+    struct err e = ERR_INIT;
+    if (f->type == TLS_MEMORY_RECEIVED) {
+        take_tls_frame(s, c, f, "smtp");
+        return;
+    }
+    struct enqueue *in = f->type == QUEUE_FRAME_ENQUEUE ? enqueue_read(f, &q.schedule, q.now, &e) : NULL;
+    if (!in) {
+        bad_frame(c, "smtp", f->type == QUEUE_FRAME_ENQUEUE ? e.text : "a frame that smtp does not send");
+        return;
+    }
+    add_enqueue(s, c, in);
 }
 
 static void take_relay_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
@@ -472,7 +476,7 @@ static void take_relay_frame(void *context, struct loop_channel *c, struct ipc_f
     case QUEUE_FRAME_READY: take_ready(context, c, f); break;
     case QUEUE_FRAME_RESULT: take_result(context, c, f); break;
     case QUEUE_FRAME_ENQUEUE: take_report(context, c, f); break;
-    default: take_tls_frame(context, c, f);
+    default: take_tls_frame(context, c, f, "relay");
     }
 }
 

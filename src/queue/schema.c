@@ -116,8 +116,25 @@ static const char SECOND[] =
     "  sessions INTEGER NOT NULL,"
     "  PRIMARY KEY (day, domain, report, digest));";
 
+static const char THIRD[] =
+    /* our address in the sessions that are counted; "" with success, and for those of an older release */
+    "ALTER TABLE tls_count ADD COLUMN source TEXT NOT NULL DEFAULT '';"
+    /* tls_received.c */
+    "CREATE TABLE tls_received ("
+    "  domain TEXT NOT NULL,"
+    "  organization TEXT NOT NULL,"
+    "  report TEXT NOT NULL," /* its number, by the organization's count */
+    "  begins TEXT NOT NULL,"
+    "  ends TEXT NOT NULL,"
+    "  received INTEGER NOT NULL,"
+    "  good INTEGER NOT NULL,"
+    "  failed INTEGER NOT NULL,"
+    "  failures TEXT NOT NULL," /* as struct tls_summary_domain has them */
+    "  PRIMARY KEY (domain, organization, report));";
+
 static const struct sql_migration MIGRATIONS[] = {
     {FIRST, QUEUE_PGSQL_1},
     {SECOND, QUEUE_PGSQL_2},
+    {THIRD, QUEUE_PGSQL_3},
 };
 const struct sql_schema QUEUE_SCHEMA = {"queue", MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS, "node"};

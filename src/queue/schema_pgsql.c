@@ -126,3 +126,17 @@ const char QUEUE_PGSQL_2[] =
     " reason BYTEA NOT NULL,"
     " sessions BIGINT NOT NULL,"
     " PRIMARY KEY(node, day, domain, report, digest));";
+
+const char QUEUE_PGSQL_3[] = "ALTER TABLE tls_count ADD COLUMN source BYTEA NOT NULL DEFAULT '';"
+                             "CREATE TABLE tls_received("
+                             " node TEXT COLLATE \"C\" NOT NULL,"
+                             " domain BYTEA NOT NULL,"
+                             " organization BYTEA NOT NULL,"
+                             " report BYTEA NOT NULL,"
+                             " begins BYTEA NOT NULL,"
+                             " ends BYTEA NOT NULL,"
+                             " received BIGINT NOT NULL,"
+                             " good BIGINT NOT NULL,"
+                             " failed BIGINT NOT NULL,"
+                             " failures BYTEA NOT NULL,"
+                             " PRIMARY KEY(node, domain, organization, report));";

@@ -1,5 +1,6 @@
 #include "base/mem.h"
 #include "queue/tls_memory.h"
+#include "queue/tls_received.h"
 #include "role/role.h"
 
 #define CHANNELS_MAX 4 /* at once from one process: answers come at once, but for a commit */
@@ -94,8 +95,8 @@ bool queue_tls_count(struct queue_tls *q, int64_t day, const struct tls_rpt_coun
 
 static void copy_count(struct arena *a, struct tls_rpt_count *c)
 {
-    struct str *const FIELDS[] = {&c->policy.domain, &c->policy.text, &c->policy.mx,
-                                  &c->host,          &c->address,     &c->reason};
+    struct str *const FIELDS[] = {&c->policy.domain, &c->policy.text, &c->policy.mx, &c->host,
+                                  &c->address,       &c->source,      &c->reason};
     for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++)
         *FIELDS[i] = arena_copy(a, *FIELDS[i]);
 }
@@ -142,5 +143,13 @@ bool queue_tls_reported(struct queue_tls *q, const struct queue_tls_due *d, enum
     ipc_put_u32(&ask, d->report);
     ipc_put_u8(&ask, (uint8_t)state);
     ipc_put_u64(&ask, (uint64_t)next_attempt);
+    return tell(q, &ask, e);
+}
+
+bool queue_tls_received(struct queue_tls *q, const struct tls_summary *s, struct err *e)
+{
+    CLEAN_FRAME struct ipc_frame ask;
+    ipc_frame_init(&ask, TLS_MEMORY_RECEIVED);
+    tls_summary_put(&ask, s);
     return tell(q, &ask, e);
 }

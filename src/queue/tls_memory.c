@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "queue/db.h"
+#include "queue/tls_received.h"
 
 #include <openssl/evp.h>
 #include <openssl/sha.h>
@@ -29,16 +30,17 @@ QUEUE_STATEMENT(COUNT_MORE, "UPDATE tls_count SET sessions = sessions + $4"
                             " WHERE day = $1 AND domain = $2 AND report = 0 AND digest = $3");
 QUEUE_STATEMENT(COUNT_ADD,
                 "INSERT INTO tls_count(day, domain, report, digest, kind, policy, mx, result, host, address,"
-                " reason, sessions) VALUES ($1, $2, 0, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
+                " reason, sessions, source) VALUES ($1, $2, 0, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
 QUEUE_STATEMENT(DAY_DUE, "SELECT day, domain, state, report, attempts FROM tls_day"
                          " WHERE state <= 1 AND (day < $1 OR is_asked = 1) AND next_attempt <= $2"
                          " ORDER BY next_attempt, day, domain LIMIT 1");
 QUEUE_STATEMENT(DAY_SENDING, "UPDATE tls_day SET state = 1, report = $3 WHERE day = $1 AND domain = $2");
 QUEUE_STATEMENT(COUNTS_TAKE,
                 "UPDATE tls_count SET report = $3 WHERE day = $1 AND domain = $2 AND report = 0");
-QUEUE_STATEMENT(COUNTS, "SELECT kind, policy, mx, result, host, address, reason, sessions FROM tls_count"
-                        " WHERE day = $1 AND domain = $2 AND report = $3"
-                        " ORDER BY kind, policy, mx, result, sessions DESC, digest");
+QUEUE_STATEMENT(COUNTS,
+                "SELECT kind, policy, mx, result, host, address, reason, sessions, source FROM tls_count"
+                " WHERE day = $1 AND domain = $2 AND report = $3"
+                " ORDER BY kind, policy, mx, result, sessions DESC, digest");
 QUEUE_STATEMENT(DAY_AGAIN, "UPDATE tls_day SET attempts = attempts + 1, next_attempt = $4"
                            " WHERE day = $1 AND domain = $2 AND report = $3 AND state = 1");
 QUEUE_STATEMENT(DAY_DONE,
@@ -74,6 +76,7 @@ void tls_memory_put(struct ipc_frame *f, const struct tls_rpt_count *c)
     ipc_put_str(f, c->policy.mx);
     ipc_put_str(f, c->host);
     ipc_put_str(f, c->address);
+    ipc_put_str(f, c->source);
     ipc_put_str(f, c->reason);
 }
 
@@ -86,11 +89,13 @@ bool tls_memory_get(struct ipc_reader *in, struct tls_rpt_count *c)
     c->policy.mx = ipc_get_str(in);
     c->host = ipc_get_str(in);
     c->address = ipc_get_str(in);
+    c->source = ipc_get_str(in);
     c->reason = ipc_get_str(in);
     if (in->bad || type > TLS_RPT_TLSA || result >= TLS_RPT_RESULTS || c->sessions > SESSIONS_MAX ||
         c->policy.domain.n == 0 || c->policy.domain.n > TLS_RPT_WORDS_MAX ||
         c->policy.text.n > TLS_RPT_TEXT_MAX || c->policy.mx.n > TLS_RPT_TEXT_MAX ||
-        c->host.n > TLS_RPT_WORDS_MAX || c->address.n > TLS_RPT_WORDS_MAX || c->reason.n > TLS_RPT_WORDS_MAX)
+        c->host.n > TLS_RPT_WORDS_MAX || c->address.n > TLS_RPT_WORDS_MAX ||
+        c->source.n > TLS_RPT_WORDS_MAX || c->reason.n > TLS_RPT_WORDS_MAX)
         return false;
     c->policy.type = type;
     c->result = (enum tls_rpt_result)result;
@@ -159,7 +164,7 @@ static bool count_new(struct sql *db, int64_t day, const struct tls_rpt_count *c
                     SQL(sql_int(day), sql_text(c->policy.domain), sql_blob(str_from(digest, sizeof digest)),
                         sql_int(c->policy.type), sql_text(c->policy.text), sql_text(c->policy.mx),
                         sql_int(c->result), sql_text(c->host), sql_text(c->address), sql_text(c->reason),
-                        sql_int((int64_t)c->sessions)),
+                        sql_int((int64_t)c->sessions), sql_text(c->source)),
                     NULL, e);
 }
 
@@ -174,7 +179,7 @@ static bool count_one(struct sql *db, int64_t day, struct tls_rpt_count c, struc
         return false;
     if (details < DETAILS_MAX)
         return count_new(db, day, &c, e);
-    c.host = c.address = c.reason = c.policy.text = c.policy.mx = STR("");
+    c.host = c.address = c.source = c.reason = c.policy.text = c.policy.mx = STR("");
     return count_more(db, day, &c, &there, e) && (there || count_new(db, day, &c, e));
 }
 
@@ -221,6 +226,7 @@ static bool put_counts(struct sql *db, const struct queue_tls_due *d, struct ipc
             .address = sql_get_str(&rows, 5),
             .reason = sql_get_str(&rows, 6),
             .sessions = (uint64_t)sql_get_int(&rows, 7),
+            .source = sql_get_str(&rows, 8),
         };
         tls_memory_put(&list, &c);
         n++;
@@ -291,8 +297,9 @@ static const struct {
     uint16_t type;
     answer_fn *answer;
 } ANSWERS[] = {
-    {TLS_MEMORY_POLICY, answer_policy}, {TLS_MEMORY_KEEP, keep_policy},    {TLS_MEMORY_COUNT, count_all},
-    {TLS_MEMORY_DUE, answer_due},       {TLS_MEMORY_REPORTED, end_report},
+    {TLS_MEMORY_POLICY, answer_policy}, {TLS_MEMORY_KEEP, keep_policy},
+    {TLS_MEMORY_COUNT, count_all},      {TLS_MEMORY_DUE, answer_due},
+    {TLS_MEMORY_REPORTED, end_report},  {TLS_MEMORY_RECEIVED, tls_received_keep},
 };
 
 static answer_fn *find_answer(uint16_t type)

@@ -1,6 +1,7 @@
 /* What relay must remember about TLS when it is started again: policies of MTA-STS (RFC 8461), and the
  * results of sessions, of which other domains get reports (RFC 8460). It lies in the queue's database,
- * because relay opens no files. */
+ * because relay opens no files. Beside it lies what others reported about us, which smtp hands in
+ * (queue/tls_received.h). */
 #ifndef QUEUE_TLS_MEMORY_H
 #define QUEUE_TLS_MEMORY_H
 #include "base/sql.h"
@@ -73,8 +74,9 @@ enum tls_memory_frame { /* each is answered with QUEUE_FRAME_TLS_ANSWER: u8 0 an
                         TLS_MEMORY_DUE,   /* u64 day, u64 now: u8 found, u64 day, str domain, u32 report, u32
                                              attempts, u32 n,   n x count */
                         TLS_MEMORY_REPORTED, /* u64 day, str domain, u32 report, u8 state, u64 next attempt */
+                        TLS_MEMORY_RECEIVED, /* from smtp: a struct tls_summary */
 };
-/* Does what the frame says, in a transaction of its own. False: no sound relay sends that. */
+/* Does what the frame says, in a transaction of its own. False: nobody sound sends that. */
 bool tls_memory_answer(struct sql *db, const struct ipc_frame *ask, struct ipc_frame *answer);
 
 /* An administrator asked for a report. */

@@ -39,6 +39,20 @@ int dial_family(const char *address)
     return parse(address, 0, &to) == 0 ? 0 : to.any.sa_family == AF_INET ? 4 : 6;
 }
 
+struct str dial_source(int fd, char text[DIAL_ADDRESS_TEXT])
+{
+    union endpoint ours;
+    socklen_t size = sizeof ours;
+    memset(&ours, 0, sizeof ours);
+    if (getsockname(fd, &ours.any, &size) != 0)
+        return STR("");
+    const void *address = ours.any.sa_family == AF_INET    ? (const void *)&ours.v4.sin_addr
+                          : ours.any.sa_family == AF_INET6 ? (const void *)&ours.v6.sin6_addr
+                                                           : NULL;
+    bool has_text = address && inet_ntop(ours.any.sa_family, address, text, DIAL_ADDRESS_TEXT);
+    return has_text ? str_from_c(text) : STR("");
+}
+
 struct race {
     struct dial_address *list;
     size_t n, begun;

@@ -17,6 +17,10 @@ struct dial_address {
 
 int dial_family(const char *address); /* 4, 6, or 0: not an address */
 
+/* Our address of a connected socket, numeric; "" if it has none. */
+#define DIAL_ADDRESS_TEXT 46 /* INET6_ADDRSTRLEN */
+struct str dial_source(int fd, char text[DIAL_ADDRESS_TEXT]);
+
 /* Tries them in their order, the next one when the one before it has failed or has not answered for a
  * moment; those that are under way may still win. A nonblocking connected socket, *which is its place; or -1:
  * all have failed, or the deadline has passed. */

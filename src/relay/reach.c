@@ -153,10 +153,13 @@ static bool open_over(struct reach *r, struct peer *p, int fd, struct str host, 
 {
     struct err e = ERR_INIT;
     struct peer_target to = target(r, host, str_from_c(at->address), policy);
+    char source[DIAL_ADDRESS_TEXT];
+    struct tls_session session = {.host = host, .address = to.address, .source = dial_source(fd, source)};
     enum peer_result result = peer_open(p, fd, &to, r->log, &e);
+    session.result = p->tls_result;
+    session.reason = str_from_c(result == PEER_OPEN ? p->tls_words : e.text);
     if (result != PEER_NOT_OPEN)
-        tls_policy_record(r->tls, policy, host, to.address, p->tls_result,
-                          str_from_c(result == PEER_OPEN ? p->tls_words : e.text));
+        tls_policy_record(r->tls, policy, &session);
     if (result == PEER_TLS_FAILED)
         LOG_WARNING("relay.tls_failed", F_STR("host", host), F_STR("address", to.address),
                     F_STR("result", tls_rpt_result_name(p->tls_result)), F_C("reason", e.text));

@@ -51,22 +51,23 @@ static bool refuse(struct decision *d, struct str reason)
 /* The same for what the destination should hear of. */
 static bool refuse_and_count(struct decision *d, enum tls_rpt_result result, struct str reason)
 {
-    tls_policy_record(d->all, d->out, d->host, STR(""), result, str_from_offset(reason, 6));
+    struct tls_session none = {.host = d->host, .result = result, .reason = str_from_offset(reason, 6)};
+    tls_policy_record(d->all, d->out, &none);
     return refuse(d, reason);
 }
 
-void tls_policy_record(struct tls_policies *all, const struct tls_policy *p, struct str host,
-                       struct str address, enum tls_rpt_result result, struct str reason)
+void tls_policy_record(struct tls_policies *all, const struct tls_policy *p, const struct tls_session *s)
 {
     bool has_problem = p->problem != TLS_RPT_SUCCESS;
     struct tls_rpt_count c = {
-        .policy = p->report, .result = has_problem ? p->problem : result, .sessions = 1};
+        .policy = p->report, .result = has_problem ? p->problem : s->result, .sessions = 1};
     if (!all->results || p->report.domain.n == 0)
         return;
     if (c.result != TLS_RPT_SUCCESS) {
-        c.host = host;
-        c.address = address;
-        c.reason = has_problem ? p->words : reason;
+        c.host = s->host;
+        c.address = s->address;
+        c.source = s->source;
+        c.reason = has_problem ? p->words : s->reason;
     }
     tls_results_add(all->results, &c);
 }

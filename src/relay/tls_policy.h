@@ -53,8 +53,13 @@ bool tls_policy_find(struct tls_policies *all, const struct tls_destination *d, 
                      const struct route_addresses *addresses, struct arena *a, struct tls_policy *out,
                      struct str *reason);
 
-/* What came of TLS in one session with the host, and why if it failed. */
-void tls_policy_record(struct tls_policies *all, const struct tls_policy *p, struct str host,
-                       struct str address, enum tls_rpt_result result, struct str reason);
+/* What came of TLS in one session. */
+struct tls_session {
+    struct str host, address; /* of the server; address "": it did not come to a connection */
+    struct str source;        /* our address */
+    enum tls_rpt_result result;
+    struct str reason; /* why it failed */
+};
+void tls_policy_record(struct tls_policies *all, const struct tls_policy *p, const struct tls_session *s);
 
 #endif

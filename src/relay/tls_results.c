@@ -45,7 +45,7 @@ static bool is_like(const struct tls_rpt_count *a, const struct tls_rpt_count *b
     return a->result == b->result && a->policy.type == b->policy.type &&
            str_eq(a->policy.domain, b->policy.domain) && str_eq(a->policy.text, b->policy.text) &&
            str_eq(a->policy.mx, b->policy.mx) && str_eq(a->host, b->host) && str_eq(a->address, b->address) &&
-           str_eq(a->reason, b->reason);
+           str_eq(a->source, b->source) && str_eq(a->reason, b->reason);
 }
 
 static struct tls_rpt_count *find(struct batch *b, const struct tls_rpt_count *c)
@@ -73,6 +73,7 @@ static struct tls_rpt_count cut(const struct tls_rpt_count *c)
     s.policy.mx = cut_lines(c->policy.mx);
     s.host = str_slice(c->host, 0, TLS_RPT_WORDS_MAX);
     s.address = str_slice(c->address, 0, TLS_RPT_WORDS_MAX);
+    s.source = str_slice(c->source, 0, TLS_RPT_WORDS_MAX);
     s.reason = str_slice(c->reason, 0, TLS_RPT_WORDS_MAX);
     return s;
 }
@@ -89,6 +90,7 @@ static void insert(struct batch *b, const struct tls_rpt_count *c)
     to->policy.mx = arena_copy(a, c->policy.mx);
     to->host = arena_copy(a, c->host);
     to->address = arena_copy(a, c->address);
+    to->source = arena_copy(a, c->source);
     to->reason = arena_copy(a, c->reason);
 }
 

@@ -258,8 +258,10 @@ void fate_decide(struct session *s, struct incoming *m)
         return;
     }
     deliver(&f);
-    if (fates_settle(&f, &e))
-        answer(&f);
-    else
+    if (!fates_settle(&f, &e)) {
         not_queued(&f, &e);
+        return;
+    }
+    answer(&f);
+    fates_read_report(&f);
 }

@@ -1,4 +1,4 @@
-/* One message on its way out of this process: what fate.c, fate_places.c and fate_settle.c share. */
+/* One message on its way out of this process: what fate.c and its neighbours share. */
 #ifndef SMTP_FATES_H
 #define SMTP_FATES_H
 #include "smtp/session.h"
@@ -37,5 +37,8 @@ bool fates_enqueue(struct fates *f, struct queue_recipient *recipients, size_t n
 /* fate_settle.c, after the deliveries: whom each group hears of, and what of the failures is our task now,
  * which goes to the queue. */
 bool fates_settle(struct fates *f, struct err *e);
+
+/* fate_tls_report.c, when the client has its answer: a report about TLS that came for us is read. */
+void fates_read_report(struct fates *f);
 
 #endif

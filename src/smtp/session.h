@@ -6,7 +6,7 @@
 #include "config/config.h"
 #include "directory/directory.h"
 #include "gate/connection.h"
-#include "queue/queue.h"
+#include "queue/tls_received.h"
 #include "smtp/guard.h"
 #include "smtp/incoming.h"
 #include "smtp/parse.h"
@@ -36,11 +36,12 @@ struct smtp_server {
     struct recent *recent; /* NULL: each address is asked for each time */
     struct delivery_client *delivery;
     struct queue_client *queue;
-    struct tally *tally;      /* NULL: nobody is counted */
-    unsigned holder;          /* who this process is in it */
-    _Atomic bool is_short;    /* of sessions: smtp/admission.h */
-    int stop_fd;              /* becomes readable when the process is to stop */
-    _Atomic bool is_stopping; /* set before that */
+    struct queue_tls *tls_memory; /* where reports about TLS are kept */
+    struct tally *tally;          /* NULL: nobody is counted */
+    unsigned holder;              /* who this process is in it */
+    _Atomic bool is_short;        /* of sessions: smtp/admission.h */
+    int stop_fd;                  /* becomes readable when the process is to stop */
+    _Atomic bool is_stopping;     /* set before that */
 };
 
 /* Recipients that one transaction may lead to, aliases expanded: config's `recipients` each lead to at most

@@ -254,6 +254,7 @@ int smtp_main(struct role *r)
     p.threads = threads_new();
     p.server.delivery = delivery_client(r);
     p.server.queue = queue_client(r);
+    p.server.tls_memory = queue_tls_client(r);
     p.server.tally = r->tally;
     p.server.holder = r->index;
     if (r->tally)

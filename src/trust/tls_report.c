@@ -155,6 +155,8 @@ static json_t *detail_json(const struct tls_rpt_count *c)
 {
     json_t *j = json_object();
     set(j, "result-type", text(tls_rpt_result_name(c->result)));
+    if (c->source.n > 0)
+        set(j, "sending-mta-ip", text(c->source));
     if (c->address.n > 0)
         set(j, "receiving-ip", text(c->address));
     if (c->host.n > 0)
@@ -214,110 +216,4 @@ void tls_report_json(const struct tls_report *r, struct buf *out)
     set(j, "policies", policies);
     json_dump_callback(j, add_piece, out, JSON_COMPACT);
     json_decref(j);
-}
-
-/* --- JSON in --- */
-
-static struct str get_text(const json_t *object, const char *key, struct arena *a)
-{
-    const json_t *j = json_object_get(object, key);
-    if (!json_is_string(j))
-        return STR("");
-    size_t n = json_string_length(j);
-    char *copy = arena_new(a, n + 1, 1);
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)json_string_value(j)[i];
-        copy[i] = c < ' ' || c == 127 ? '?' : (char)c;
-    }
-    return str_from(copy, n);
-}
-
-static uint64_t get_count(const json_t *object, const char *key)
-{
-    json_int_t n = json_integer_value(json_object_get(object, key)); /* 0 for anything else */
-    return n > 0 ? (uint64_t)n : 0;
-}
-
-/* mx-host is an array by the text of section 4.2, and one string in what some senders make of it. */
-static struct str get_hosts(const json_t *policy, struct arena *a)
-{
-    const json_t *list = json_object_get(policy, "mx-host");
-    CLEAN_BUF struct buf out;
-    buf_init(&out, TLS_REPORT_BYTES_MAX);
-    if (json_is_string(list))
-        return get_text(policy, "mx-host", a);
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *host = json_array_get(list, i);
-        if (json_is_string(host))
-            buf_addf(&out, "%s%s", out.n > 0 ? " " : "", json_string_value(host));
-    }
-    for (size_t i = 0; i < out.n; i++)
-        out.p[i] = (unsigned char)out.p[i] < ' ' || out.p[i] == 127 ? '?' : out.p[i];
-    return arena_copy(a, buf_str(&out));
-}
-
-static size_t count_rows(const json_t *policies)
-{
-    size_t n = json_array_size(policies);
-    for (size_t i = 0, all = n; i < all; i++)
-        n += json_array_size(json_object_get(json_array_get(policies, i), "failure-details"));
-    return n;
-}
-
-static void read_policy(const json_t *j, struct arena *a, struct tls_report_read *out)
-{
-    const json_t *policy = json_object_get(j, "policy"), *summary = json_object_get(j, "summary");
-    const json_t *details = json_object_get(j, "failure-details");
-    out->rows[out->count++] = (struct tls_report_row){
-        .type = get_text(policy, "policy-type", a),
-        .domain = get_text(policy, "policy-domain", a),
-        .mx = get_hosts(policy, a),
-        .good = get_count(summary, "total-successful-session-count"),
-        .failed = get_count(summary, "total-failure-session-count"),
-    };
-    for (size_t i = 0; i < json_array_size(details); i++) {
-        const json_t *d = json_array_get(details, i);
-        out->rows[out->count++] = (struct tls_report_row){
-            .is_detail = true,
-            .failed = get_count(d, "failed-session-count"),
-            .result = get_text(d, "result-type", a),
-            .host = get_text(d, "receiving-mx-hostname", a),
-            .address = get_text(d, "receiving-ip", a),
-            .reason = get_text(d, "failure-reason-code", a),
-        };
-    }
-}
-
-static bool read_report(const json_t *j, struct arena *a, struct tls_report_read *out, struct err *e)
-{
-    const json_t *range = json_object_get(j, "date-range"), *policies = json_object_get(j, "policies");
-    if (!json_is_object(j) || !json_is_array(policies))
-        return err_set(e, ERR_PERMANENT, "the JSON is no report about TLS: it has no \"policies\"");
-    size_t rows = count_rows(policies);
-    if (rows > TLS_REPORT_ROWS_MAX)
-        return err_set(e, ERR_PERMANENT, "a report of over %d lines", TLS_REPORT_ROWS_MAX);
-    *out = (struct tls_report_read){
-        .organization = get_text(j, "organization-name", a),
-        .contact = get_text(j, "contact-info", a),
-        .id = get_text(j, "report-id", a),
-        .begin = get_text(range, "start-datetime", a),
-        .end = get_text(range, "end-datetime", a),
-        .rows = ARENA_ARRAY(a, struct tls_report_row, rows),
-    };
-    for (size_t i = 0; i < json_array_size(policies); i++)
-        read_policy(json_array_get(policies, i), a, out);
-    return true;
-}
-
-bool tls_report_read(struct str json, struct arena *a, struct tls_report_read *out, struct err *e)
-{
-    json_error_t why;
-    if (json.n > TLS_REPORT_BYTES_MAX)
-        return err_set(e, ERR_PERMANENT, "over %zu bytes", TLS_REPORT_BYTES_MAX);
-    json_t *j = json_loadb(json.n > 0 ? json.p : "", json.n, 0, &why);
-    if (!j)
-        return err_set(e, ERR_PERMANENT, "not JSON: line %d: %s", why.line, why.text);
-    bool good = read_report(j, a, out, e);
-    json_decref(j);
-    return good;
 }

@@ -38,11 +38,21 @@ void tls_report_mail(const struct tls_report *r, struct str packed, struct str t
                      struct buf *out);
 
 /* --- others' --- strings as they came but for controls, which became "?" */
+
+/* The local part of the address where reports about our domains are to come: `golub dns` prints it. */
+#define TLS_REPORT_MAILBOX "postmaster"
+
+/* Whether the header of a message says that it carries a report: section 5.3. */
+bool tls_report_is_mail(struct str message);
+/* The JSON of a report: `file` is a message, or the report by itself, packed or not. *json has the bound of
+ * what is unpacked. False: there is none, it is broken or too large; *e says so. */
+bool tls_report_unpack(struct str file, struct arena *a, struct buf *json, struct err *e);
+
 struct tls_report_row { /* a policy, or (is_detail) a kind of failure under the policy before it */
     bool is_detail;
     struct str type, domain, mx; /* policy: "sts", whose, the hosts' patterns with spaces between */
     uint64_t good, failed;       /* sessions; a detail has only failed ones */
-    struct str result, host, address, reason; /* detail */
+    struct str result, host, address, source, reason; /* detail */
 };
 struct tls_report_read {
     struct str organization, contact, id, begin, end;

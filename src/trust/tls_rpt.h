@@ -34,12 +34,13 @@ struct tls_rpt_count {
     struct tls_rpt_policy policy;
     enum tls_rpt_result result;
     struct str host, address; /* of the server; "" with success */
+    struct str source;        /* our address in these sessions; "" with success, or when there was none */
     struct str reason;        /* words, or "" */
     uint64_t sessions;
 };
 
 #define TLS_RPT_TEXT_MAX  4096 /* of each list of lines, of which a report shows what fits */
-#define TLS_RPT_WORDS_MAX 300  /* of host, address and reason */
+#define TLS_RPT_WORDS_MAX 300  /* of host, addresses and reason */
 
 /* A day as a number: days since 1970, UTC. */
 int64_t tls_rpt_day(int64_t seconds);

@@ -2,6 +2,7 @@
  * controls, and the numbers of a report of our own are the same when it is read again. */
 #include "trust/gzip.h"
 #include "trust/tls_report.h"
+#include "trust/tls_summary.h"
 
 #include <stdlib.h>
 
@@ -27,6 +28,36 @@ static void read_theirs(struct str json)
         is_clean(r.rows[i].mx);
         is_clean(r.rows[i].reason);
     }
+}
+
+/* As the message that brings it: what is kept passes through a frame unchanged. */
+static void sum_up(struct str file)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    CLEAN_FRAME struct ipc_frame f;
+    struct tls_summary s, again;
+    (void)tls_report_is_mail(file);
+    if (!tls_summary_of(file, &a, &s, NULL))
+        return;
+    ipc_frame_init(&f, 1);
+    tls_summary_put(&f, &s);
+    struct ipc_reader in = ipc_read(&f);
+    if (!tls_summary_get(&in, &a, &again) || !ipc_done(&in) || again.count != s.count ||
+        !str_eq(again.domains[0].failures, s.domains[0].failures))
+        abort();
+}
+
+/* A frame from a process that such a report has taken over. */
+static void read_frame(struct str bytes)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct ipc_reader in = {.rest = bytes};
+    struct tls_summary s;
+    if (!tls_summary_get(&in, &a, &s))
+        return;
+    is_clean(s.organization);
+    for (size_t i = 0; i < s.count; i++)
+        is_clean(s.domains[i].failures);
 }
 
 /* The text as whatever a report of ours may hold. */
@@ -60,6 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_init(&json, (size_t)1 << 20);
     read_theirs(gzip_unpack(text, &json) ? buf_str(&json) : text);
     write_ours(text);
+    sum_up(text);
+    read_frame(text);
     size_t n = tls_report_rua(&text, 1, uris);
     for (size_t i = 0; i < n; i++) {
         is_clean(uris[i]);

@@ -260,6 +260,28 @@ def test_a_report_is_summarised(scene):
     assert run.returncode == 0 and re.search(r"0 good, \d+ failed  stripped.test  tlsa", text) and "starttls-not-supported  mx6.test" in text, text
 
 
+def test_a_report_that_comes_to_us_is_read(scene):
+    """Our own about stripped.test, as that domain's postmaster gets it if golub is there too: delivered, and its numbers kept."""
+    golub = scene.golub
+    raw = next(m for _, _, m in scene.good.messages if b"TLS-Report-Domain: stripped.test\r\n" in m)
+    about = json.loads(gzip.decompress(email.message_from_bytes(raw).get_payload(1).get_payload(decode=True)))["policies"][0]
+    detail = about["failure-details"][0]
+    assert (detail["sending-mta-ip"], detail["receiving-ip"]) == (scene.network.address["near"], PLAIN)
+    golub.command("address", "add", "postmaster@near.test", "ana@near.test", check=False)
+    with scene.network.inside("far"), smtplib.SMTP(scene.network.address["near"], 25, "client.test", timeout=60) as s:
+        s.sendmail("", ["postmaster@near.test"], raw)
+        s.sendmail("", ["postmaster@near.test"], b"TLS-Report-Domain: x\r\n\r\nhello\r\n")
+    failed = about["summary"]["total-failure-session-count"]
+    want = rf"\d{{4}}-\d\d-\d\d +0 +{failed}  stripped\.test  mail\.near\.test  starttls-not-supported {failed}\n"
+    wait_for("the report in the list", lambda: re.search(want, golub.command("tls-report").stdout))
+    line = next(l for l in golub.read_log().splitlines() if " message.tls_report " in l)
+    assert " warning smtp" in line and "domain=stripped.test" in line and 'failures="starttls-not-supported ' in line, line
+    number = re.search(r" id=(\w+) ", line).group(1)
+    for words in ("a report of mail.near.test about TLS with stripped.test", "stored for ana@near.test in INBOX"):
+        wait_for(words, lambda: words in golub.command("trace", number, check=False).stdout)
+    wait_for("the other one", lambda: "message.tls_report_unread" in golub.read_log())
+
+
 def test_what_golub_dns_prints_is_a_zone_that_holds(scene):
     """knot took it; --check finds it; and OpenSSL connects by its TLSA record."""
     run = scene.golub.command("dns", "near.test", "--check", check=False)

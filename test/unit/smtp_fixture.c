@@ -221,6 +221,25 @@ void delivery_deliver(struct delivery_client *c, const struct delivery_message *
     }
 }
 
+bool delivery_read_report(struct delivery_client *c, const struct delivery_message *m,
+                          const struct delivery_recipient *to, struct arena *a, struct tls_summary *out,
+                          struct err *e)
+{
+    (void)c;
+    happens("report read by %.*s", STR_ARGS(to->address));
+    return tls_summary_of(m->memfd >= 0 ? str_from(world.bytes, world.size) : m->bytes, a, out, e);
+}
+
+bool queue_tls_received(struct queue_tls *q, const struct tls_summary *s, struct err *e)
+{
+    (void)q, (void)e;
+    for (size_t i = 0; i < s->count; i++)
+        happens("report of %.*s about %.*s: %llu good, %llu failed: %.*s", STR_ARGS(s->organization),
+                STR_ARGS(s->domains[i].domain), (unsigned long long)s->domains[i].good,
+                (unsigned long long)s->domains[i].failed, STR_ARGS(s->domains[i].failures));
+    return true;
+}
+
 /* What the envelope holds beside the sender; nothing where nothing was asked. */
 static void tell_envelope(const struct queue_message *m)
 {

@@ -375,6 +375,32 @@ static const struct smtp_script SCRIPTS[] = {
      EHLO, "C: MAIL FROM:<x@far.test>", "S: 250 2.1.0 OK",
      "C: RCPT TO:<bad@ours.test>", "S: 250 2.1.5 OK", "C: RCPT TO:<bad@ours.test>", "S: 250 2.1.5 OK",
      "C: DATA", "S: 354 ...", "R: a: b\r\n\r\n.\r\n", "S: 550 5.7.1 Refused by a rule", NULL}},
+
+    /* --- RFC 8460: reports about TLS --- */
+    {"8460 5.3 a report that comes for us is read when it is stored", SERVICE_SMTP, false, {
+     EHLO, "C: MAIL FROM:<>", "S: 250 2.1.0 OK",
+     "C: RCPT TO:<Postmaster@ours.test>", "S: 250 2.1.5 OK", "C: DATA", "S: 354 ...",
+     "R: Content-Type: application/tlsrpt+json\r\n\r\n{\"organization-name\": \"Company-X\", \"policies\": [{\"policy\": "
+     "{\"policy-domain\": \"ours.test\"},\r\n\"summary\": {\"total-successful-session-count\": 5326, "
+     "\"total-failure-session-count\": 303},\r\n\"failure-details\": [{\"result-type\": \"certificate-expired\", "
+     "\"failed-session-count\": 303}]}]}\r\n.\r\n",
+     "S: 250 2.0.0 Accepted as ~", "C: QUIT", "S: 221 2.0.0 Goodbye", "S: <closed>",
+     "W: stored Postmaster@ours.test from <> for Postmaster@ours.test",
+     "W: report read by Postmaster@ours.test",
+     "W: report of Company-X about ours.test: 5326 good, 303 failed: certificate-expired 303", NULL}},
+    {"8460 5.3 not one that is for somebody else", SERVICE_SMTP, false, {
+     EHLO, "C: MAIL FROM:<>", "S: 250 2.1.0 OK",
+     "C: RCPT TO:<bob@ours.test>", "S: 250 2.1.5 OK", "C: DATA", "S: 354 ...",
+     "R: Content-Type: application/tlsrpt+json\r\n\r\n{\"policies\": []}\r\n.\r\n",
+     "S: 250 2.0.0 Accepted as ~", "C: QUIT", "S: 221 2.0.0 Goodbye", "S: <closed>",
+     "W: stored bob@ours.test from <> for bob@ours.test", NULL}},
+    {"8460 5.3 one that cannot be read is mail like any", SERVICE_SMTP, false, {
+     EHLO, "C: MAIL FROM:<>", "S: 250 2.1.0 OK",
+     "C: RCPT TO:<postmaster@ours.test>", "S: 250 2.1.5 OK", "C: DATA", "S: 354 ...",
+     "R: TLS-Report-Domain: ours.test\r\n\r\nhello\r\n.\r\n",
+     "S: 250 2.0.0 Accepted as ~", "C: QUIT", "S: 221 2.0.0 Goodbye", "S: <closed>",
+     "W: stored postmaster@ours.test from <> for postmaster@ours.test",
+     "W: report read by postmaster@ours.test", NULL}},
 };
 // clang-format on
 

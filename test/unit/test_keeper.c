@@ -232,6 +232,43 @@ static void a_small_message_that_is_not_as_announced_is_refused(void **state)
     assert_int_equal(to.fate, DELIVERY_TEMPORARY);
 }
 
+/* --- reports about TLS --- */
+
+#define REPORT_HEADER "Content-Type: application/tlsrpt+json\r\n\r\n"
+static const char REPORT[] = REPORT_HEADER
+    "{\"organization-name\": \"Company-X\", \"policies\": [{\"policy\": {\"policy-domain\": \"a.example\"},"
+    "\"summary\": {\"total-successful-session-count\": 3, \"total-failure-session-count\": 0}}]}\r\n";
+
+static void an_account_reads_a_report_for_smtp(void **state)
+{
+    struct here *h = *state;
+    static const char BROKEN[] = REPORT_HEADER "{\"policies\": 7}\r\n";
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct delivery_message small = small_message(REPORT, sizeof REPORT - 1);
+    struct delivery_message large = message(REPORT, sizeof REPORT - 1, true);
+    struct delivery_message broken = small_message(BROKEN, sizeof BROKEN - 1);
+    struct delivery_message unsealed = message(REPORT, sizeof REPORT - 1, false);
+    struct delivery_recipient to = recipient(102);
+    struct delivery_message *good[] = {&small, &large, &small};
+    struct tls_summary s;
+    struct err e = ERR_INIT;
+    for (size_t i = 0; i < 3; i++) { /* on a fresh channel, and on one that is there */
+        if (!delivery_read_report(h->delivery, good[i], &to, &a, &s, &e))
+            fail_msg("%s", e.text);
+        assert_true(str_eq(s.organization, STR("Company-X")) && s.count == 1);
+        assert_true(str_eq(s.domains[0].domain, STR("a.example")) && s.domains[0].good == 3);
+    }
+    assert_false(delivery_read_report(h->delivery, &broken, &to, &a, &s, &e));
+    assert_int_equal(e.kind, ERR_PERMANENT);
+    assert_non_null(strstr(e.text, "no \"policies\""));
+    assert_false(delivery_read_report(h->delivery, &unsealed, &to, &a, &s, &e));
+    assert_int_equal(e.kind, ERR_TEMPORARY);
+    delivery_deliver(h->delivery, &small, &to, 1); /* and it is as it was */
+    assert_int_equal(to.fate, DELIVERY_STORED);
+    close(large.memfd);
+    close(unsealed.memfd);
+}
+
 static void many_recipients_at_once(void **state)
 {
     struct here *h = *state;
@@ -491,6 +528,7 @@ int main(void)
         cmocka_unit_test(stored_is_stored_exactly_once),
         cmocka_unit_test(a_message_that_could_change_is_refused),
         cmocka_unit_test(a_small_message_that_is_not_as_announced_is_refused),
+        cmocka_unit_test(an_account_reads_a_report_for_smtp),
         cmocka_unit_test(many_recipients_at_once),
         cmocka_unit_test(sessions_of_both_protocols),
         cmocka_unit_test(logins_while_accounts_die),

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "queue/db.h"
-#include "queue/tls_memory.h"
+#include "queue/tls_received.h"
 
 #include <stdio.h>
 
@@ -102,6 +102,7 @@ static void count(struct scene *s, int64_t day, const char *domain, enum tls_rpt
         .result = result,
         .host = str_from_c(host),
         .address = STR(""),
+        .source = STR(""),
         .reason = STR(""),
         .sessions = sessions,
     };
@@ -224,12 +225,115 @@ static void kinds_of_failures_are_bounded(void **state)
     scene_close(&s);
 }
 
+/* --- what others reported --- */
+
+static void receive(struct scene *s, const char *organization, const char *report, const char *domain,
+                    uint64_t failed)
+{
+    CLEAN_FRAME struct ipc_frame f, answer;
+    struct tls_summary_domain about[] = {
+        {str_from_c(domain), 7, failed, failed ? STR("certificate-expired 1") : STR("")},
+        {STR("z.example"), 1, 0, STR("")},
+    };
+    struct tls_summary summary = {str_from_c(organization),
+                                  str_from_c(report),
+                                  STR("2026-11-25T00:00:00Z"),
+                                  STR("2026-11-25T23:59:59Z"),
+                                  about,
+                                  2};
+    ipc_frame_init(&f, TLS_MEMORY_RECEIVED);
+    tls_summary_put(&f, &summary);
+    struct ipc_reader in = ask(s, &f, &answer);
+    assert_true(ipc_done(&in));
+}
+
+struct lines {
+    size_t n;
+    int64_t first; /* when the oldest came */
+    char last[300];
+};
+
+static void add_line(void *context, const struct queue_tls_received *r)
+{
+    struct lines *l = context;
+    if (l->n++ == 0)
+        l->first = r->received;
+    snprintf(l->last, sizeof l->last, "%.*s %.*s %.*s..%.*s %.*s %d %d %.*s", STR_ARGS(r->organization),
+             STR_ARGS(r->report), STR_ARGS(r->begin), STR_ARGS(r->end), STR_ARGS(r->about.domain),
+             (int)r->about.good, (int)r->about.failed, STR_ARGS(r->about.failures));
+}
+
+static struct lines received(struct scene *s)
+{
+    struct lines l = {0};
+    struct err e = ERR_INIT;
+    if (!tls_received_list(s->db, add_line, &l, &e))
+        fail_msg("%s", e.text);
+    return l;
+}
+
+QUEUE_STATEMENT(RECEIVED_EARLIER,
+                "INSERT INTO tls_received(domain, organization, report, begins, ends, received, good, failed,"
+                " failures) VALUES ('a.example', 'o', $1, '', '', $2, 1, 0, '')");
+
+static void came(struct scene *s, int64_t number, int64_t at)
+{
+    char report[30];
+    struct err e = ERR_INIT;
+    snprintf(report, sizeof report, "%lld", (long long)number);
+    if (!sql_exec(s->db, &RECEIVED_EARLIER, SQL(sql_text(str_from_c(report)), sql_int(at)), NULL, &e))
+        fail_msg("%s", e.text);
+}
+
+static void what_others_reported_is_kept(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s);
+    assert_int_equal(received(&s).n, 0);
+    receive(&s, "Company-X", "1", "zz.example", 3);
+    struct lines l = received(&s);
+    assert_int_equal(l.n, 2);
+    assert_string_equal(l.last, "Company-X 1 2026-11-25T00:00:00Z..2026-11-25T23:59:59Z zz.example 7 3 "
+                                "certificate-expired 1");
+    receive(&s, "Company-X", "1", "zz.example", 0); /* once more, mended: section 5.5 lets them */
+    l = received(&s);
+    assert_int_equal(l.n, 2);
+    assert_string_equal(l.last, "Company-X 1 2026-11-25T00:00:00Z..2026-11-25T23:59:59Z zz.example 7 0 ");
+    receive(&s, "Company-X", "2", "zz.example", 0);
+    receive(&s, "\xff\xfe", "1", "zz.example", 0); /* of a process that was taken over: not even UTF-8 */
+    assert_int_equal(received(&s).n, 6);
+    scene_close(&s);
+}
+
+static void what_others_reported_is_bounded(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct err e = ERR_INIT;
+    int64_t now = clock_wall();
+    scene_open(&s);
+    came(&s, 0, now - TLS_RECEIVED_DAYS * (int64_t)86400 - 100);
+    came(&s, 1, now - TLS_RECEIVED_DAYS * (int64_t)86400 + 100);
+    receive(&s, "Company-X", "1", "a.example", 0);
+    assert_int_equal(received(&s).n, 3); /* the first one was too old */
+    assert_true(sql_begin_write(s.db, &e));
+    for (int64_t i = 2; i < TLS_RECEIVED_LINES + 100; i++)
+        came(&s, i, now - 50000 + i);
+    assert_true(sql_commit(s.db, &e));
+    receive(&s, "Company-X", "2", "a.example", 0);
+    struct lines l = received(&s);
+    assert_int_equal(l.n, TLS_RECEIVED_LINES);
+    assert_true(l.first > now - 50000); /* those that came first went */
+    scene_close(&s);
+}
+
 static void nonsense_is_no_answer(void **state)
 {
     (void)state;
     struct scene s;
     scene_open(&s);
-    for (uint16_t type = TLS_MEMORY_POLICY; type <= TLS_MEMORY_REPORTED + 1; type++) {
+    for (uint16_t type = TLS_MEMORY_POLICY; type <= TLS_MEMORY_RECEIVED + 1; type++) {
         CLEAN_FRAME struct ipc_frame f, answer;
         ipc_frame_init(&f, type);
         ipc_frame_init(&answer, QUEUE_FRAME_TLS_ANSWER);
@@ -249,6 +353,8 @@ int main(void)
         cmocka_unit_test(a_report_holds_what_was_counted_until_it_began),
         cmocka_unit_test(old_days_are_forgotten),
         cmocka_unit_test(kinds_of_failures_are_bounded),
+        cmocka_unit_test(what_others_reported_is_kept),
+        cmocka_unit_test(what_others_reported_is_bounded),
         cmocka_unit_test(nonsense_is_no_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include "trust/gzip.h"
 #include "trust/mta_sts.h"
 #include "trust/tls_report.h"
+#include "trust/tls_summary.h"
 
 #include <string.h>
 
@@ -195,18 +196,21 @@ static const struct tls_rpt_count COUNTS[] = {
      STR_INIT(""),
      STR_INIT(""),
      STR_INIT(""),
+     STR_INIT(""),
      5326},
     {{TLS_RPT_STS, STR_INIT("b.example"), STR_INIT("version: STSv1\nmode: testing\n"),
       STR_INIT("*.b.example\nmx.c\n")},
      TLS_RPT_CERTIFICATE_EXPIRED,
      STR_INIT("mx1.b.example"),
      STR_INIT("192.0.2.1"),
+     STR_INIT("198.51.100.7"),
      STR_INIT("it \"expired\"\xff\n"),
      100},
     {{TLS_RPT_NO_POLICY, STR_INIT("b.example"), STR_INIT(""), STR_INIT("")},
      TLS_RPT_STARTTLS_NOT_SUPPORTED,
      STR_INIT("mx2.b.example"),
      STR_INIT("192.0.2.2"),
+     STR_INIT(""),
      STR_INIT(""),
      3},
 };
@@ -249,6 +253,9 @@ static void ours_can_be_read(void **state)
     row_is(&read.rows[0], false, "sts", "*.b.example mx.c", 5326, 100);
     row_is(&read.rows[1], true, "certificate-expired", "mx1.b.example", 0, 100);
     assert_true(str_eq(read.rows[1].reason, STR("it \"expired\"??")));
+    assert_true(str_eq(read.rows[1].address, STR("192.0.2.1")));
+    assert_true(str_eq(read.rows[1].source, STR("198.51.100.7")));
+    assert_true(read.rows[3].source.n == 0);
     row_is(&read.rows[2], false, "no-policy-found", "", 0, 3);
     row_is(&read.rows[3], true, "starttls-not-supported", "mx2.b.example", 0, 3);
 }
@@ -325,6 +332,166 @@ static void the_mail_around_a_report(void **state)
     assert_true(gzip_unpack(buf_str(&decoded), &back) && str_eq(buf_str(&back), buf_str(&json)));
 }
 
+/* --- what is kept of a report that comes --- */
+
+/* A report as a message. */
+static void make_mail(struct buf *mail, struct str json)
+{
+    CLEAN_BUF struct buf packed;
+    buf_init(&packed, BUF_MAX_DEFAULT);
+    gzip_pack(json, &packed);
+    tls_report_mail(&REPORT, buf_str(&packed), STR("postmaster@b.example"), 1728086400, mail);
+}
+
+static void a_message_that_brings_a_report_is_known_by_its_header(void **state)
+{
+    static const struct {
+        const char *header;
+        bool is;
+    } CASES[] = {
+        {"Content-Type: multipart/report; report-type=tlsrpt; boundary=x\r\n\r\n", true}, /* section 5.3 */
+        {"content-type: MULTIPART/Report;\r\n boundary=x; report-type=\"TLSRPT\"\r\n\r\n", true},
+        {"Content-Type: application/tlsrpt+gzip; name=x\r\n\r\n", true},
+        {"Content-Type: application/tlsrpt+json\r\n\r\n", true},
+        {"Content-Type: multipart/mixed; boundary=x\r\nTLS-Report-Domain: b.example\r\n\r\n", true},
+        {"Content-Type: multipart/report; report-type=delivery-status; boundary=x\r\n\r\n", false},
+        {"Content-Type: multipart/mixed; report-type=tlsrpt; boundary=x\r\n\r\n", false},
+        {"Content-Type: application/gzip\r\n\r\n", false},
+        {"Subject: x\r\n\r\nContent-Type: application/tlsrpt+json\r\n", false},
+        {"\r\nTLS-Report-Domain: b.example\r\n", false},
+        {"", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
+        if (tls_report_is_mail(str_from_c(CASES[i].header)) != CASES[i].is)
+            fail_msg("%s", CASES[i].header);
+}
+
+static void our_own_report_is_summed_up(void **state)
+{
+    (void)state;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    CLEAN_BUF struct buf json, mail;
+    CLEAN_FRAME struct ipc_frame f;
+    struct tls_summary s, again;
+    struct err e = ERR_INIT;
+    buf_init(&json, BUF_MAX_DEFAULT);
+    buf_init(&mail, BUF_MAX_DEFAULT);
+    tls_report_json(&REPORT, &json);
+    make_mail(&mail, buf_str(&json));
+    assert_true(tls_report_is_mail(buf_str(&mail)));
+    if (!tls_summary_of(buf_str(&mail), &a, &s, &e))
+        fail_msg("%s", e.text);
+    ipc_frame_init(&f, 1);
+    tls_summary_put(&f, &s);
+    struct ipc_reader in = ipc_read(&f);
+    assert_true(tls_summary_get(&in, &a, &again) && ipc_done(&in));
+    assert_true(str_eq(again.organization, STR("mail.a.example")));
+    assert_true(str_eq(again.report, STR("20000.1.b.example")));
+    assert_true(str_eq(again.begin, STR("2024-10-04T00:00:00Z")) &&
+                str_eq(again.end, STR("2024-10-04T23:59:59Z")));
+    assert_int_equal(again.count, 1); /* two policies of one domain */
+    assert_true(str_eq(again.domains[0].domain, STR("b.example")));
+    assert_int_equal(again.domains[0].good, 5326);
+    assert_int_equal(again.domains[0].failed, 103);
+    assert_true(str_eq(again.domains[0].failures, STR("certificate-expired 100, starttls-not-supported 3")));
+}
+
+static void nothing_of_a_report_is_without_bound(void **state)
+{
+    (void)state;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    CLEAN_BUF struct buf json;
+    struct tls_summary s;
+    struct err e = ERR_INIT;
+    buf_init(&json, BUF_MAX_DEFAULT);
+    buf_add_c(&json, "{\"organization-name\": \"");
+    for (int i = 0; i < 1000; i++)
+        buf_add_c(&json, "x");
+    buf_add_c(&json, "\", \"policies\": [");
+    for (int domain = 0; domain < 30; domain++) {
+        buf_addf(&json,
+                 "%s{\"policy\": {\"policy-domain\": \"d%d\\u0007\"}, \"summary\": ", domain ? "," : "",
+                 domain);
+        buf_add_c(&json, "{\"total-failure-session-count\": 9223372036854775807}, \"failure-details\": [");
+        for (int kind = 0; kind < 100; kind++)
+            buf_addf(&json, "%s{\"result-type\": \"kind-%d\", \"failed-session-count\": 9223372036854775807}",
+                     kind ? "," : "", kind);
+        buf_add_c(&json, "]}");
+    }
+    buf_add_c(&json, "]}");
+    assert_true(tls_summary_of(buf_str(&json), &a, &s, &e));
+    assert_int_equal(s.organization.n, TLS_SUMMARY_WORDS_MAX);
+    assert_int_equal(s.count, TLS_SUMMARY_DOMAINS_MAX);
+    assert_true(str_eq(s.domains[19].domain, STR("d19?")));
+    assert_true(s.domains[0].failed == TLS_SUMMARY_SESSIONS_MAX);
+    assert_true(str_starts(s.domains[0].failures, STR("kind-0 9007199254740992, kind-1 ")));
+    assert_true(str_find(s.domains[0].failures, STR("kind-14 ")) != STR_NONE);
+    assert_true(str_ends(s.domains[0].failures, STR(", other 9007199254740992")));
+    assert_true(s.domains[0].failures.n <= TLS_SUMMARY_FAILURES_MAX);
+}
+
+static void what_is_no_report_is_told(void **state)
+{
+    (void)state;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    CLEAN_BUF struct buf mail, zeros;
+    struct tls_summary s;
+    struct err e = ERR_INIT;
+    buf_init(&mail, BUF_MAX_DEFAULT);
+    buf_init(&zeros, BUF_MAX_DEFAULT);
+    assert_false(tls_summary_of(STR("Subject: x\r\n\r\nhello\r\n"), &a, &s, &e));
+    assert_non_null(strstr(e.text, "neither a report"));
+    assert_false(tls_summary_of(STR("{\"policies\": []}"), &a, &s, &e));
+    assert_string_equal(e.text, "a report about no domain");
+    assert_false(tls_summary_of(STR("\x1f\x8bx"), &a, &s, &e));
+    assert_string_equal(e.text, "its gzip is broken");
+    memset(buf_room(&zeros, TLS_SUMMARY_JSON_MAX + 1), ' ', TLS_SUMMARY_JSON_MAX + 1);
+    buf_grew(&zeros, TLS_SUMMARY_JSON_MAX + 1);
+    make_mail(&mail, buf_str(&zeros)); /* a few kilobytes */
+    assert_true(mail.n < 20000);
+    assert_false(tls_summary_of(buf_str(&mail), &a, &s, &e));
+    assert_string_equal(e.text, "the report has over 4194304 bytes");
+    assert_false(tls_summary_of(str_slice(buf_str(&zeros), 0, TLS_SUMMARY_MAIL_MAX + 1), &a, &s, &e));
+    assert_string_equal(e.text, "over 2097152 bytes");
+}
+
+static bool frame_is_taken(const struct tls_summary *s)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    CLEAN_FRAME struct ipc_frame f;
+    struct tls_summary out;
+    ipc_frame_init(&f, 1);
+    tls_summary_put(&f, s);
+    struct ipc_reader in = ipc_read(&f);
+    return tls_summary_get(&in, &a, &out) && ipc_done(&in);
+}
+
+static void frames_from_a_process_that_was_taken_over(void **state)
+{
+    (void)state;
+    char words[TLS_SUMMARY_WORDS_MAX + 1];
+    struct tls_summary_domain d[TLS_SUMMARY_DOMAINS_MAX + 1] = {{STR("d"), 1, 2, STR("x 2")}};
+    const struct tls_summary good = {STR("o"), STR("r"), STR("b"), STR("e"), d, 1};
+    struct tls_summary bad = good;
+    memset(words, 'x', sizeof words);
+    assert_true(frame_is_taken(&good));
+    bad.organization = str_from(words, sizeof words);
+    assert_false(frame_is_taken(&bad));
+    bad = good;
+    bad.end = STR("line\nbreak");
+    assert_false(frame_is_taken(&bad));
+    bad = good;
+    bad.count = 0;
+    assert_false(frame_is_taken(&bad));
+    bad.count = TLS_SUMMARY_DOMAINS_MAX + 1;
+    assert_false(frame_is_taken(&bad));
+    d[0].good = TLS_SUMMARY_SESSIONS_MAX + 1;
+    assert_false(frame_is_taken(&good));
+    d[0] = (struct tls_summary_domain){STR("d\x1b[2J"), 1, 2, STR("")};
+    assert_false(frame_is_taken(&good));
+}
+
 static void gzip_is_bounded(void **state)
 {
     (void)state;
@@ -358,6 +525,11 @@ int main(void)
         cmocka_unit_test(ours_can_be_read),
         cmocka_unit_test(the_report_of_the_standard),
         cmocka_unit_test(the_mail_around_a_report),
+        cmocka_unit_test(a_message_that_brings_a_report_is_known_by_its_header),
+        cmocka_unit_test(our_own_report_is_summed_up),
+        cmocka_unit_test(nothing_of_a_report_is_without_bound),
+        cmocka_unit_test(what_is_no_report_is_told),
+        cmocka_unit_test(frames_from_a_process_that_was_taken_over),
         cmocka_unit_test(gzip_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
