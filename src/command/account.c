@@ -33,28 +33,6 @@ int run_account_add(struct command_run *r)
     return COMMAND_DONE;
 }
 
-int run_account_list(struct command_run *r)
-{
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
-    struct directory_account *accounts;
-    struct err e = ERR_INIT;
-    char created[20], quota[COMMAND_QUOTA_TEXT];
-    size_t n;
-    if (!command_has_arguments(r, 0, 0))
-        return COMMAND_MISUSED;
-    if (!(db = command_open_directory(r, &e)) || !directory_account_list(db, &a, &accounts, &n, &e))
-        return command_fail(&e);
-    printf("%-40s %7s  %-11s  %-16s  %s\n", "ADDRESS", "ACCOUNT", "LOGIN", "CREATED", "QUOTA");
-    for (size_t i = 0; i < n; i++)
-        printf("%-40.*s %7lld  %-11s  %-16s  %s\n", STR_ARGS(accounts[i].address), (long long)accounts[i].id,
-               !accounts[i].enabled      ? "disabled"
-               : accounts[i].hash.n == 0 ? "no password"
-                                         : "yes",
-               command_time(accounts[i].created, created), command_quota_text(&accounts[i].quota, quota));
-    return COMMAND_DONE;
-}
-
 int run_account_password(struct command_run *r)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;

@@ -85,6 +85,12 @@ bool command_store_scram(struct directory_db *db, struct str address, const stru
  * caller wipes it. */
 bool command_read_password(bool from_stdin, char out[PASSWORD_MAX + 1], struct err *e);
 
+/* What holds for an account, and who said so, a line each (settings.c). */
+void command_print_limits(const struct config *c, const struct directory_settings *own,
+                          const struct directory_settings *of_domain);
+void command_print_language(const struct config *c, const struct directory_settings *own,
+                            const struct directory_settings *of_domain);
+
 /* Asks for an irreversible step where somebody sits at a terminal; anywhere else the command itself is the
  * answer. */
 bool command_confirm(const char *question, const char *expected);
@@ -95,12 +101,17 @@ int run_check(struct command_run *r);
 int run_certificate_renew(struct command_run *r);
 int run_account_add(struct command_run *r);
 int run_account_list(struct command_run *r);
+int run_account_show(struct command_run *r);
+int run_account_limit(struct command_run *r);
+int run_account_language(struct command_run *r);
 int run_account_password(struct command_run *r);
 int run_account_enable(struct command_run *r);
 int run_account_disable(struct command_run *r);
 int run_account_remove(struct command_run *r);
 int run_domain_add(struct command_run *r);
 int run_domain_list(struct command_run *r);
+int run_domain_limit(struct command_run *r);
+int run_domain_language(struct command_run *r);
 int run_domain_records(struct command_run *r);
 int run_dns(struct command_run *r);
 int run_tls_report(struct command_run *r);

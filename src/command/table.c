@@ -12,6 +12,15 @@
     "With patterns, only for the recipients that they match: * stands for\n" \
     "anything, ? for one character. A running server notices within a second.\n"
 
+#define LIMIT_ARGUMENTS \
+    "[--message-rate RATE] [--recipient-rate RATE] [--refused-rate RATE] [--networks RATE]"
+#define ABOUT_LIMITS                                                                                       \
+    "As golub.conf's [limit account], in place of it: a number in a second, minute, hour or day (200/h), " \
+    "none,\n"                                                                                              \
+    "or default. An account's own goes before its domain's. They hold from the next message on, and what " \
+    "was\n"                                                                                                \
+    "counted by the old limit is forgotten.\n"
+
 const struct command COMMANDS[] = {
     {"init", "DIR --domain DOMAIN [--hostname NAME] [--port-base N] [--postgresql CONNINFO]",
      "make a new server in DIR",
@@ -43,6 +52,11 @@ const struct command COMMANDS[] = {
     {"account add", "NAME@DOMAIN " PASSWORD_ARGUMENTS, "make an account: a mailbox with a password",
      ABOUT_PASSWORDS "\nThe domain must be one of ours: golub domain add.\n", NEEDS_DATA, run_account_add},
     {"account list", "", "list the accounts", "", NEEDS_DATA, run_account_list},
+    {"account show", "NAME@DOMAIN", "show all that is set of an account",
+     "Whether its owner may log in, its quota, where its mail goes, as whom it may send, how much, and in "
+     "which\n"
+     "language it is written to; and whether the account, its domain or golub.conf says so.\n",
+     NEEDS_DATA, run_account_show},
     {"account password", "NAME@DOMAIN " PASSWORD_ARGUMENTS, "set a new password", ABOUT_PASSWORDS, NEEDS_DATA,
      run_account_password},
     {"account disable", "NAME@DOMAIN", "keep the mail coming but let nobody log in",
@@ -67,6 +81,15 @@ const struct command COMMANDS[] = {
      "--on-behalf\n"
      "the message says who has really sent it, in a Sender field.\n",
      NEEDS_DATA, run_account_send_as},
+    {"account limit", "NAME@DOMAIN " LIMIT_ARGUMENTS, "say how much an account may send, or show it",
+     ABOUT_LIMITS
+     "\n  golub account limit newsletter@example.org --message-rate 20/h --recipient-rate 20000/d\n",
+     NEEDS_DATA, run_account_limit},
+    {"account language", "NAME@DOMAIN [en | sr-Latn | sr-Cyrl | default]",
+     "say in which language an account is written to, or show it",
+     "That of reports about its mail. default is what the domain says, else what the message tells, else\n"
+     "golub.conf's.\n",
+     NEEDS_DATA, run_account_language},
     {"quota set", "NAME@DOMAIN | @DOMAIN [--bytes SIZE] [--messages NUMBER]",
      "say how much an account may hold",
      "SIZE is in bytes, or with k, m, g or t: 2g. none is no limit, default what the domain says. For "
@@ -108,6 +131,12 @@ const struct command COMMANDS[] = {
     {"domain recipients", "DOMAIN [--add ADDRESS,...] [--remove ADDRESS,...] [--any]",
      "say or show for whom a backup MX takes mail", "--any: for whoever is written to.\n", NEEDS_DATA,
      run_domain_recipients},
+    {"domain limit", "DOMAIN " LIMIT_ARGUMENTS,
+     "say how much accounts of a domain may send that have no limits of their own", ABOUT_LIMITS, NEEDS_DATA,
+     run_domain_limit},
+    {"domain language", "DOMAIN [en | sr-Latn | sr-Cyrl | default]",
+     "say in which language accounts of a domain are written to that do not say it themselves", "",
+     NEEDS_DATA, run_domain_language},
     {"domain records", "DOMAIN", "print the DNS records to publish for a domain", "", NEEDS_CONFIG,
      run_domain_records},
     {"dns", "[DOMAIN] [--check] [--enforce]", "print what to publish in DNS for a domain, or compare",

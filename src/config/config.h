@@ -73,7 +73,8 @@ enum helo_policy {               /* [smtp] helo: which names of strangers are re
                    HELO_STRICT,  /* also those without a dot */
 };
 
-enum config_language { /* that people are written to */
+enum config_language {                             /* that people are written to */
+                       CONFIG_LANGUAGE_UNSET = -1, /* nobody has said */
                        CONFIG_ENGLISH,
                        CONFIG_SERBIAN_LATIN,
                        CONFIG_SERBIAN_CYRILLIC,
@@ -185,5 +186,17 @@ const struct config *config_load(const char *path, struct err *e);
 
 /* The route for a domain (lower case), NULL for none: an exact match, then the smarthost "*". */
 const struct config_route *config_route_for(const struct config *c, struct str domain);
+
+/* A rate as golub.conf spells it: "600/m", or "none" (a count of 0). False: it is neither. */
+#define CONFIG_RATE_MAX 1000000 /* in a period */
+#define CONFIG_RATE_FORMS \
+    "it is a number up to 1000000 in a second, minute, hour or day, such as 600/m, or none"
+#define CONFIG_RATE_TEXT 16
+bool config_read_rate(struct str text, struct tally_limit *out);
+const char *config_rate_text(struct tally_limit limit, char out[CONFIG_RATE_TEXT]);
+
+/* "en", "sr" (which is sr-Latn), "sr-Latn", "sr-Cyrl"; "" is written for UNSET. */
+bool config_read_language(struct str text, enum config_language *out);
+const char *config_language_tag(enum config_language language);
 
 #endif

@@ -5,7 +5,9 @@
 #include "base/pgsql.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+
 bool config_take_text(struct reading *r, void *to, struct str value, struct err *e)
 {
     if (value.n == 0)
@@ -271,27 +273,40 @@ bool config_take_most(struct reading *r, void *to, struct str value, struct err 
 }
 
 /* How many in a time: 600/m. */
+static const struct {
+    char name;
+    unsigned seconds;
+} PERIODS[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+#define PERIOD_COUNT (sizeof PERIODS / sizeof *PERIODS)
+
+bool config_read_rate(struct str text, struct tally_limit *out)
+{
+    struct tally_limit limit = {0, 0};
+    struct str unit = text, number;
+    bool is_none = str_eq(text, STR("none"));
+    if (!is_none && str_cut(&unit, '/', &number) && unit.n == 1 && str_to_u32(str_trim(number), &limit.count))
+        for (size_t i = 0; i < PERIOD_COUNT; i++)
+            if (PERIODS[i].name == unit.p[0])
+                limit.period_s = PERIODS[i].seconds;
+    if (!is_none && (limit.period_s == 0 || limit.count == 0 || limit.count > CONFIG_RATE_MAX))
+        return false;
+    *out = limit;
+    return true;
+}
+
+const char *config_rate_text(struct tally_limit limit, char out[CONFIG_RATE_TEXT])
+{
+    snprintf(out, CONFIG_RATE_TEXT, "none");
+    for (size_t i = 0; i < PERIOD_COUNT; i++)
+        if (limit.count > 0 && PERIODS[i].seconds == limit.period_s)
+            snprintf(out, CONFIG_RATE_TEXT, "%u/%c", limit.count, PERIODS[i].name);
+    return out;
+}
+
 bool config_take_rate(struct reading *r, void *to, struct str value, struct err *e)
 {
-    static const struct {
-        char unit;
-        unsigned seconds;
-    } UNITS[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-    struct tally_limit limit = {0, 0};
-    struct str unit = value, number;
-    bool is_none = str_eq(value, STR("none")), good = is_none;
-    if (!is_none && str_cut(&unit, '/', &number) && unit.n == 1 && str_to_u32(str_trim(number), &limit.count))
-        for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++)
-            if (UNITS[i].unit == unit.p[0])
-                limit.period_s = UNITS[i].seconds;
     (void)r;
-    good = good || (limit.period_s > 0 && limit.count > 0 && limit.count <= 1000 * 1000);
-    if (!good)
-        return err_set(
-            e, ERR_PERMANENT,
-            "it is a number up to 1000000 in a second, minute, hour or day, such as 600/m, or none");
-    *(struct tally_limit *)to = limit;
-    return true;
+    return config_read_rate(value, to) || err_set(e, ERR_PERMANENT, "%s", CONFIG_RATE_FORMS);
 }
 
 bool config_take_sockets(struct reading *r, void *to, struct str value, struct err *e)
@@ -318,24 +333,28 @@ bool config_take_level(struct reading *r, void *to, struct str value, struct err
     return err_set(e, ERR_PERMANENT, "it is debug, info, warning or error");
 }
 
-bool config_take_language(struct reading *r, void *to, struct str value, struct err *e)
+bool config_read_language(struct str text, enum config_language *out)
 {
-    static const struct {
-        struct str name;
-        enum config_language language;
-    } NAMES[] = {
-        {STR_INIT("en"), CONFIG_ENGLISH},
-        {STR_INIT("sr"), CONFIG_SERBIAN_LATIN},
-        {STR_INIT("sr-Latn"), CONFIG_SERBIAN_LATIN},
-        {STR_INIT("sr-Cyrl"), CONFIG_SERBIAN_CYRILLIC},
-    };
-    (void)r;
-    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
-        if (str_eq_nocase(value, NAMES[i].name)) {
-            *(enum config_language *)to = NAMES[i].language;
+    for (enum config_language i = CONFIG_ENGLISH; i < CONFIG_LANGUAGES; i++)
+        if (str_eq_nocase(text, str_from_c(config_language_tag(i)))) {
+            *out = i;
             return true;
         }
-    return err_set(e, ERR_PERMANENT, "it is en, sr-Latn or sr-Cyrl");
+    *out = CONFIG_SERBIAN_LATIN;
+    return str_eq_nocase(text, STR("sr"));
+}
+
+const char *config_language_tag(enum config_language language)
+{
+    static const char *const TAGS[CONFIG_LANGUAGES] = {
+        [CONFIG_ENGLISH] = "en", [CONFIG_SERBIAN_LATIN] = "sr-Latn", [CONFIG_SERBIAN_CYRILLIC] = "sr-Cyrl"};
+    return language == CONFIG_LANGUAGE_UNSET ? "" : TAGS[language];
+}
+
+bool config_take_language(struct reading *r, void *to, struct str value, struct err *e)
+{
+    (void)r;
+    return config_read_language(value, to) || err_set(e, ERR_PERMANENT, "it is en, sr-Latn or sr-Cyrl");
 }
 
 bool config_take_format(struct reading *r, void *to, struct str value, struct err *e)

@@ -186,8 +186,8 @@ enum directory_verdict directory_scram_final(struct directory *d, uint64_t excha
     return verdict;
 }
 
-bool directory_send_right(struct directory *d, int64_t account, struct str address, enum directory_send *out,
-                          struct err *e)
+bool directory_sender(struct directory *d, int64_t account, struct str address, struct directory_sender *out,
+                      struct err *e)
 {
     CLEAN_FRAME struct ipc_frame request;
     struct ipc_frame reply;
@@ -196,12 +196,18 @@ bool directory_send_right(struct directory *d, int64_t account, struct str addre
     ipc_put_str(&request, address);
     if (!ask(d, &request, DIRECTORY_FRAME_MAY, &reply, e))
         return false;
-    struct ipc_reader r = ipc_read(&reply);
-    uint8_t right = ipc_get_u8(&r);
-    bool good = ipc_done(&r) && right <= DIRECTORY_SEND_AS;
-    *out = (enum directory_send)right;
+    bool good = directory_sender_get(&reply, out);
     ipc_frame_free(&reply);
     return good || err_set(e, ERR_TEMPORARY, "the directory's answer cannot be read");
+}
+
+bool directory_send_right(struct directory *d, int64_t account, struct str address, enum directory_send *out,
+                          struct err *e)
+{
+    struct directory_sender sender;
+    bool good = directory_sender(d, account, address, &sender, e);
+    *out = good ? sender.right : DIRECTORY_SEND_NOT;
+    return good;
 }
 
 bool directory_may_send_as(struct directory *d, int64_t account, struct str address, bool *may, struct err *e)

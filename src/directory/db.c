@@ -1,14 +1,11 @@
-/* Opening the directory, its tables and accounts. Domains: db_domain.c; aliases: db_alias.c; answers:
- * resolve.c. */
+/* Opening the directory, and its tables. */
 #include "directory/db.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "directory/address.h"
 #include "directory/db_parts.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -102,42 +99,25 @@ static const struct sql_migration MIGRATIONS[] = {
      " source_ipv6 TEXT NOT NULL,"
      " PRIMARY KEY (domain, sender));",
      DIRECTORY_PGSQL_3},
+    /* What is set of an account or of all of a domain (db_settings.c), as golub.conf spells it; NULL: it is
+     * not said here. */
+    {"ALTER TABLE account ADD COLUMN language TEXT;"
+     "ALTER TABLE account ADD COLUMN message_rate TEXT;"
+     "ALTER TABLE account ADD COLUMN recipient_rate TEXT;"
+     "ALTER TABLE account ADD COLUMN refused_rate TEXT;"
+     "ALTER TABLE account ADD COLUMN networks TEXT;"
+     "ALTER TABLE domain ADD COLUMN language TEXT;"
+     "ALTER TABLE domain ADD COLUMN message_rate TEXT;"
+     "ALTER TABLE domain ADD COLUMN recipient_rate TEXT;"
+     "ALTER TABLE domain ADD COLUMN refused_rate TEXT;"
+     "ALTER TABLE domain ADD COLUMN networks TEXT;",
+     DIRECTORY_PGSQL_4},
 };
 const struct sql_schema DIRECTORY_SCHEMA = {"directory", MIGRATIONS, sizeof MIGRATIONS / sizeof MIGRATIONS[0],
                                             NULL};
 
-#define SECRET_MAX 64 /* bytes; the larger of SCRAM_KEY_BYTES and SRS_KEY_BYTES fits */
-_Static_assert(SCRAM_KEY_BYTES <= SECRET_MAX && SRS_KEY_BYTES <= SECRET_MAX, "room for either");
-
-/* What holds, and what is the account's own. */
-#define QUOTA_COLUMNS                                    \
-    "coalesce(account.quota_bytes, domain.quota_bytes)," \
-    " coalesce(account.quota_messages, domain.quota_messages), account.quota_bytes, account.quota_messages"
-
 DIRECTORY_STATEMENT(DOMAIN_ID, "SELECT id FROM domain WHERE name = $1");
 DIRECTORY_STATEMENT(DOMAIN_FIRST_ID, "SELECT min(id) FROM domain");
-DIRECTORY_INSERT(
-    ACCOUNT_INSERT,
-    "INSERT INTO account (domain, address, password, enabled, created) VALUES ($1, $2, $3, 1, $4)"
-    " ON CONFLICT DO NOTHING");
-DIRECTORY_STATEMENT(ACCOUNT_FIND,
-                    "SELECT account.id, address, password, enabled, account.created, scram, " QUOTA_COLUMNS
-                    " FROM account JOIN domain ON domain.id = account.domain WHERE address = $1");
-DIRECTORY_STATEMENT(ACCOUNT_LIST,
-                    "SELECT account.id, address, password, enabled, account.created, scram, " QUOTA_COLUMNS
-                    " FROM account"
-                    " JOIN domain ON domain.id = account.domain ORDER BY domain.name, address");
-DIRECTORY_STATEMENT(ACCOUNT_SET_HASH, "UPDATE account SET password = $2, scram = '' WHERE address = $1");
-DIRECTORY_STATEMENT(ACCOUNT_SET_SCRAM, "UPDATE account SET scram = $3 WHERE address = $1 AND password = $2");
-DIRECTORY_STATEMENT(SECRET_FIND, "SELECT value FROM secret WHERE name = $1");
-DIRECTORY_STATEMENT(SECRET_INSERT, "INSERT INTO secret (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING");
-DIRECTORY_STATEMENT(ACCOUNT_SET_ENABLED, "UPDATE account SET enabled = $2 WHERE address = $1");
-DIRECTORY_STATEMENT(ACCOUNT_DELETE, "DELETE FROM account WHERE id = $1");
-/* Where an alias of the same name goes on, only its own copy for the account ends. */
-DIRECTORY_STATEMENT(
-    TARGET_DELETE,
-    "DELETE FROM alias_target WHERE key = $1 AND (alias = (SELECT id FROM alias WHERE address = $1)"
-    " OR NOT EXISTS (SELECT 1 FROM alias WHERE address = $1))");
 
 const char *directory_db_folder(struct str data, struct arena *a)
 {
@@ -204,10 +184,13 @@ bool directory_db_end(struct directory_db *db, bool good, struct err *e)
 bool directory_db_domain_id(struct directory_db *db, struct str name, int64_t *id, struct err *e)
 {
     int found = sql_one_int(db->sql, &DOMAIN_ID, SQL(sql_text(name)), id, e);
-    if (found == 0)
-        err_set(e, ERR_PERMANENT, "%.*s is not one of our domains: golub domain add %.*s", STR_ARGS(name),
-                STR_ARGS(name));
-    return found == 1;
+    return found == 0 ? directory_db_no_domain(name, e) : found == 1;
+}
+
+bool directory_db_no_domain(struct str name, struct err *e)
+{
+    return err_set(e, ERR_PERMANENT, "%.*s is not one of our domains: golub domain add %.*s", STR_ARGS(name),
+                   STR_ARGS(name));
 }
 
 bool directory_db_is_first_domain(struct directory_db *db, int64_t id, bool *first, struct err *e)
@@ -227,202 +210,4 @@ void *directory_db_grow(struct arena *a, void *v, size_t n, size_t size)
     if (n > 0)
         memcpy(grown, v, n * size);
     return grown;
-}
-
-/* --- accounts --- */
-
-static bool account_exists(struct str address, struct err *e)
-{
-    return err_set(e, ERR_PERMANENT, "the account %.*s exists already", STR_ARGS(address));
-}
-
-bool directory_db_insert_account(struct directory_db *db, int64_t domain, struct str address, struct str hash,
-                                 struct err *e)
-{
-    int64_t changed = 0;
-    if (!sql_exec(db->sql, &ACCOUNT_INSERT,
-                  SQL(sql_int(domain), sql_text(address), sql_text(hash), sql_int(clock_wall())), &changed,
-                  e))
-        return false;
-    if (changed == 0)
-        return account_exists(address, e);
-    return true;
-}
-
-static struct directory_account account_of_row(const struct sql_rows *rows, struct arena *a)
-{
-    return (struct directory_account){
-        .id = sql_get_int(rows, 0),
-        .address = arena_copy(a, sql_get_str(rows, 1)),
-        .hash = arena_copy(a, sql_get_str(rows, 2)),
-        .enabled = sql_get_int(rows, 3) != 0,
-        .created = sql_get_int(rows, 4),
-        .scram = arena_copy(a, sql_get_str(rows, 5)),
-        .quota = directory_db_quota(rows, 6),
-        .own_quota = directory_db_quota(rows, 8),
-    };
-}
-
-int directory_db_account(struct directory_db *db, struct str key, struct arena *a,
-                         struct directory_account *out, struct err *e)
-{
-    struct sql_rows rows;
-    if (!sql_query(db->sql, &ACCOUNT_FIND, SQL(sql_text(key)), &rows, e))
-        return -1;
-    bool found = sql_next(&rows);
-    if (found)
-        *out = account_of_row(&rows, a);
-    return sql_end(&rows, e) ? found : -1;
-}
-
-static bool no_such_account(struct str key, struct err *e)
-{
-    return err_set(e, ERR_PERMANENT, "there is no account %.*s: see golub account list", STR_ARGS(key));
-}
-
-bool directory_account_find(struct directory_db *db, struct str address, struct arena *a,
-                            struct directory_account *out, struct err *e)
-{
-    struct directory_address read;
-    if (!directory_address_read(address, a, &read, e))
-        return false;
-    int found = directory_db_account(db, read.key, a, out, e);
-    return found == 0 ? no_such_account(read.key, e) : found == 1;
-}
-
-bool directory_account_may_add(struct directory_db *db, struct str address, struct err *e)
-{
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct directory_address read;
-    struct directory_account account;
-    int64_t domain;
-    if (!directory_address_read(address, &a, &read, e) ||
-        !directory_db_domain_id(db, read.domain, &domain, e))
-        return false;
-    int found = directory_db_account(db, read.key, &a, &account, e);
-    return found > 0 ? account_exists(read.key, e) : found == 0;
-}
-
-bool directory_account_add(struct directory_db *db, struct str address, struct str hash, int64_t *id,
-                           struct err *e)
-{
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct directory_address read;
-    int64_t domain;
-    if (!directory_address_read(address, &a, &read, e) || !sql_begin_write(db->sql, e))
-        return false;
-    bool good = directory_db_domain_id(db, read.domain, &domain, e) &&
-                directory_db_insert_account(db, domain, read.key, hash, e);
-    *id = good ? sql_last_id(db->sql) : 0;
-    return directory_db_end(db, good, e);
-}
-
-bool directory_account_list(struct directory_db *db, struct arena *a, struct directory_account **v, size_t *n,
-                            struct err *e)
-{
-    struct sql_rows rows;
-    *v = NULL;
-    *n = 0;
-    if (!sql_query(db->sql, &ACCOUNT_LIST, SQL_NONE, &rows, e))
-        return false;
-    while (sql_next(&rows)) {
-        *v = directory_db_grow(a, *v, *n, sizeof **v);
-        (*v)[(*n)++] = account_of_row(&rows, a);
-    }
-    return sql_end(&rows, e);
-}
-
-static bool update_account(struct directory_db *db, const struct sql_statement *update, struct str address,
-                           struct sql_value value, struct err *e)
-{
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct directory_address read;
-    int64_t changed = 0;
-    if (!directory_address_read(address, &a, &read, e) ||
-        !sql_exec(db->sql, update, SQL(sql_text(read.key), value), &changed, e))
-        return false;
-    return changed > 0 || no_such_account(read.key, e);
-}
-
-bool directory_account_set_hash(struct directory_db *db, struct str address, struct str hash, struct err *e)
-{
-    return update_account(db, &ACCOUNT_SET_HASH, address, sql_text(hash), e);
-}
-
-bool directory_account_set_scram(struct directory_db *db, struct str address, struct str hash,
-                                 struct str scram, struct err *e)
-{
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct directory_address read;
-    return directory_address_read(address, &a, &read, e) &&
-           sql_exec(db->sql, &ACCOUNT_SET_SCRAM, SQL(sql_text(read.key), sql_text(hash), sql_text(scram)),
-                    NULL, e);
-}
-
-/* Whichever process comes first makes it. */
-static bool find_or_make_secret(struct directory_db *db, struct str name, unsigned char *key, size_t n,
-                                struct err *e)
-{
-    unsigned char fresh[SECRET_MAX];
-    struct sql_rows rows;
-    randombytes_buf(fresh, n);
-    if (!sql_exec(db->sql, &SECRET_INSERT, SQL(sql_text(name), sql_blob(str_from(fresh, n))), NULL, e) ||
-        !sql_query(db->sql, &SECRET_FIND, SQL(sql_text(name)), &rows, e))
-        return false;
-    struct str value = sql_next(&rows) ? sql_get_str(&rows, 0) : STR("");
-    bool good = value.n == n;
-    if (good)
-        memcpy(key, value.p, n);
-    return sql_end(&rows, e) && (good || err_set(e, ERR_INTERNAL, "the directory's secret is damaged"));
-}
-
-bool directory_scram_key(struct directory_db *db, unsigned char key[SCRAM_KEY_BYTES], struct err *e)
-{
-    return sql_begin_write(db->sql, e) &&
-           directory_db_end(db, find_or_make_secret(db, STR("scram salt"), key, SCRAM_KEY_BYTES, e), e);
-}
-
-bool directory_db_load_srs_key(struct directory_db *db, struct err *e)
-{
-    if (!db->has_srs_key)
-        db->has_srs_key =
-            sql_begin_write(db->sql, e) &&
-            directory_db_end(db, find_or_make_secret(db, STR("srs"), db->srs_key, SRS_KEY_BYTES, e), e);
-    return db->has_srs_key;
-}
-
-bool directory_account_enable(struct directory_db *db, struct str address, bool enabled, struct err *e)
-{
-    return update_account(db, &ACCOUNT_SET_ENABLED, address, sql_int(enabled), e);
-}
-
-static bool remove_account(struct directory_db *db, const struct directory_address *address, struct arena *a,
-                           int64_t *id, struct err *e)
-{
-    struct directory_account account;
-    int64_t domain;
-    bool first;
-    int found = directory_db_account(db, address->key, a, &account, e);
-    if (found != 1)
-        return found == 0 ? no_such_account(address->key, e) : false;
-    if (!directory_db_domain_id(db, address->domain, &domain, e) ||
-        !directory_db_is_first_domain(db, domain, &first, e))
-        return false;
-    if (first && str_starts(address->key, STR("postmaster@")))
-        return err_set(e, ERR_PERMANENT,
-                       "%.*s must exist (RFC 5321 4.5.1); to read its mail elsewhere: "
-                       "golub address add %.*s NAME@DOMAIN",
-                       STR_ARGS(address->key), STR_ARGS(address->key));
-    *id = account.id;
-    return sql_exec(db->sql, &ACCOUNT_DELETE, SQL(sql_int(account.id)), NULL, e) &&
-           sql_exec(db->sql, &TARGET_DELETE, SQL(sql_text(address->key)), NULL, e) &&
-           directory_db_drop_empty_aliases(db, e);
-}
-
-bool directory_account_remove(struct directory_db *db, struct str address, int64_t *id, struct err *e)
-{
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct directory_address read;
-    return directory_address_read(address, &a, &read, e) && sql_begin_write(db->sql, e) &&
-           directory_db_end(db, remove_account(db, &read, &a, id, e), e);
 }

@@ -46,6 +46,20 @@ struct directory_quota {
 };
 #define DIRECTORY_QUOTA_MAX ((int64_t)1 << 60) /* of either: an exbibyte */
 
+/* --- settings (db_settings.c) --- of an account, or of all accounts of a domain that have none of their own.
+ */
+bool directory_account_settings(struct directory_db *db, struct str address, struct directory_settings *own,
+                                struct directory_settings *of_domain, struct err *e);
+/* Replaces all of them. */
+bool directory_account_set(struct directory_db *db, struct str address, const struct directory_settings *own,
+                           struct err *e);
+bool directory_domain_settings(struct directory_db *db, struct str name, struct directory_settings *out,
+                               struct err *e);
+bool directory_domain_set(struct directory_db *db, struct str name, const struct directory_settings *s,
+                          struct err *e);
+struct directory_settings directory_settings_that_hold(const struct directory_settings *own,
+                                                       const struct directory_settings *of_domain);
+
 /* --- domains --- */
 struct directory_domain {
     struct str name;
@@ -212,6 +226,9 @@ bool directory_db_answer(struct directory_db *db, const struct directory_questio
                          struct err *e);
 bool directory_db_resolve(struct directory_db *db, struct str address, struct arena *a,
                           struct directory_answer *out, struct err *e);
+/* As directory_sender. */
+bool directory_db_sender(struct directory_db *db, int64_t account, struct str address,
+                         struct directory_sender *out, struct err *e);
 bool directory_db_send_right(struct directory_db *db, int64_t account, struct str address,
                              enum directory_send *out, struct err *e);
 bool directory_db_may_send_as(struct directory_db *db, int64_t account, struct str address, bool *may,

@@ -9,10 +9,14 @@
 #define DIRECTORY_INSERT(name, ...)    SQL_INSERT("directory", name, __VA_ARGS__)
 
 /* The schema's steps for PostgreSQL: schema_pgsql.c. */
-extern const char DIRECTORY_PGSQL_1[], DIRECTORY_PGSQL_2[], DIRECTORY_PGSQL_3[];
+extern const char DIRECTORY_PGSQL_1[], DIRECTORY_PGSQL_2[], DIRECTORY_PGSQL_3[], DIRECTORY_PGSQL_4[];
 
 /* Ends a write transaction: commits if `good`, else (or when that fails) rolls back and returns false. */
 bool directory_db_end(struct directory_db *db, bool good, struct err *e);
+
+/* False, with the words that there is no such thing. */
+bool directory_db_no_account(struct str key, struct err *e);
+bool directory_db_no_domain(struct str name, struct err *e);
 
 /* False, with words, when it is not one of ours. */
 bool directory_db_domain_id(struct directory_db *db, struct str name, int64_t *id, struct err *e);
@@ -50,6 +54,10 @@ bool directory_db_load_srs_key(struct directory_db *db, struct err *e);
 
 /* Two columns, from `column` on. */
 struct directory_quota directory_db_quota(const struct sql_rows *rows, int column);
+
+/* What holds for an account, or with account 0 for that of this key; nothing is set where there is none. */
+bool directory_db_settings_of(struct directory_db *db, int64_t account, struct str key,
+                              struct directory_settings *out, struct err *e);
 
 /* Room for one more element behind n in an array that lives in an arena; returns where the array is now. */
 void *directory_db_grow(struct arena *a, void *v, size_t n, size_t size);

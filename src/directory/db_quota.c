@@ -41,8 +41,7 @@ bool directory_account_set_quota(struct directory_db *db, struct str address,
     if (!directory_address_read(address, &a, &read, e) ||
         !set(db, &ACCOUNT_SET_QUOTA, read.key, quota, &found, e))
         return false;
-    return found ||
-           err_set(e, ERR_PERMANENT, "there is no account %.*s: see golub account list", STR_ARGS(read.key));
+    return found || directory_db_no_account(read.key, e);
 }
 
 bool directory_domain_set_quota(struct directory_db *db, struct str name, const struct directory_quota *quota,
@@ -54,6 +53,5 @@ bool directory_domain_set_quota(struct directory_db *db, struct str name, const 
     if (!directory_domain_read(name, &a, &canonical, e) ||
         !set(db, &DOMAIN_SET_QUOTA, canonical, quota, &found, e))
         return false;
-    return found || err_set(e, ERR_PERMANENT, "%.*s is not one of our domains: see golub domain list",
-                            STR_ARGS(canonical));
+    return found || directory_db_no_domain(canonical, e);
 }

@@ -4,6 +4,7 @@
 #define DIRECTORY_DIRECTORY_H
 #include "base/arena.h"
 #include "base/ipc.h"
+#include "config/config.h"
 #include "sasl/sasl.h"
 
 #define ADDRESS_MAX           320 /* 64 + "@" + 255: RFC 5321 section 4.5.3.1 */
@@ -111,6 +112,27 @@ enum sasl_result directory_authenticate(struct directory *d, struct sasl *x, str
  * one that it was given the right to (golub account send-as)? ON_BEHALF: only with a Sender field that names
  * itself (RFC 5322 section 3.6.2). */
 enum directory_send { DIRECTORY_SEND_NOT, DIRECTORY_SEND_ON_BEHALF, DIRECTORY_SEND_AS };
+/* What an administrator has set of an account, or of its domain where the account says nothing (golub account
+ * limit, golub account language): it goes before golub.conf. */
+struct directory_settings {
+    struct {
+        bool is_set;
+        struct tally_limit limit; /* in place of [limit account] */
+    } rates[LIMIT_RATES];
+    enum config_language language; /* of reports to it */
+};
+#define DIRECTORY_SETTINGS_INIT            \
+    {                                      \
+        .language = CONFIG_LANGUAGE_UNSET, \
+    }
+struct directory_sender {
+    enum directory_send right;
+    struct directory_settings settings;
+};
+/* The right of this account to this address, and what is set of the account. account 0, for a program of this
+ * machine: no right, and what is set of the account that has the address. */
+bool directory_sender(struct directory *d, int64_t account, struct str address, struct directory_sender *out,
+                      struct err *e);
 bool directory_send_right(struct directory *d, int64_t account, struct str address, enum directory_send *out,
                           struct err *e);
 /* Either of the two rights. */

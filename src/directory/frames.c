@@ -53,6 +53,32 @@ bool directory_answer_get(const struct ipc_frame *f, struct arena *a, struct dir
     return ipc_done(&r);
 }
 
+void directory_sender_put(struct ipc_frame *f, const struct directory_sender *s)
+{
+    ipc_put_u8(f, (uint8_t)s->right);
+    for (size_t i = 0; i < LIMIT_RATES; i++) {
+        ipc_put_u8(f, s->settings.rates[i].is_set);
+        ipc_put_u32(f, s->settings.rates[i].limit.count);
+        ipc_put_u32(f, s->settings.rates[i].limit.period_s);
+    }
+    ipc_put_u8(f, (uint8_t)(s->settings.language + 1));
+}
+
+bool directory_sender_get(const struct ipc_frame *f, struct directory_sender *s)
+{
+    struct ipc_reader r = ipc_read(f);
+    uint8_t right = ipc_get_u8(&r);
+    *s = (struct directory_sender){.right = (enum directory_send)right};
+    for (size_t i = 0; i < LIMIT_RATES; i++) {
+        s->settings.rates[i].is_set = ipc_get_u8(&r) != 0;
+        s->settings.rates[i].limit.count = ipc_get_u32(&r);
+        s->settings.rates[i].limit.period_s = ipc_get_u32(&r);
+    }
+    uint8_t language = ipc_get_u8(&r);
+    s->settings.language = (enum config_language)(language - 1);
+    return ipc_done(&r) && right <= DIRECTORY_SEND_AS && language <= CONFIG_LANGUAGES;
+}
+
 void directory_route_put(struct ipc_frame *f, const struct directory_route *r)
 {
     ipc_put_u8(f, r->is_set);

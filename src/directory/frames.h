@@ -11,7 +11,8 @@ enum directory_frame {
     DIRECTORY_FRAME_VERIFY,      /* str user, str password, str peer; from smtp and login only */
     DIRECTORY_FRAME_VERDICT,     /* u8 verdict, u64 account, str address, u32 wait in seconds */
     DIRECTORY_FRAME_MAY_SEND,    /* u64 account, str address */
-    DIRECTORY_FRAME_MAY,         /* u8 enum directory_send */
+    DIRECTORY_FRAME_MAY,         /* u8 enum directory_send, LIMIT_RATES x (u8 is_set, u32 count, u32 seconds),
+                                    u8 language, from 1 on; 0: not set */
     DIRECTORY_FRAME_FAILED,      /* str why: no answer now */
     /* SCRAM's two steps; from smtp and login only */
     DIRECTORY_FRAME_SCRAM_FIRST,  /* str client-first-message, str peer */
@@ -35,6 +36,9 @@ enum directory_frame {
 void directory_answer_put(struct ipc_frame *f, const struct directory_answer *answer, struct str words);
 bool directory_answer_get(const struct ipc_frame *f, struct arena *a, struct directory_answer *answer,
                           struct str *words);
+
+void directory_sender_put(struct ipc_frame *f, const struct directory_sender *s);
+bool directory_sender_get(const struct ipc_frame *f, struct directory_sender *s);
 
 void directory_route_put(struct ipc_frame *f, const struct directory_route *r);
 bool directory_route_get(const struct ipc_frame *f, struct arena *a, struct directory_route *r);

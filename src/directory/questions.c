@@ -34,7 +34,7 @@ void directory_serve_may_send(struct directory_service *s, struct loop_channel *
 {
     CLEAN_FRAME struct ipc_frame reply;
     struct err e = ERR_INIT;
-    enum directory_send right;
+    struct directory_sender sender;
     struct ipc_reader r = ipc_read(f);
     int64_t account = (int64_t)ipc_get_u64(&r);
     struct str address = ipc_get_str(&r);
@@ -43,11 +43,11 @@ void directory_serve_may_send(struct directory_service *s, struct loop_channel *
         loop_channel_close(c);
         return;
     }
-    if (!directory_db_send_right(s->db, account, address, &right, &e)) {
+    if (!directory_db_sender(s->db, account, address, &sender, &e)) {
         directory_fail_and_log(c, f->id, &e);
         return;
     }
-    ipc_put_u8(&reply, (uint8_t)right);
+    directory_sender_put(&reply, &sender);
     directory_reply(c, &reply, f->id);
 }
 

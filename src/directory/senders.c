@@ -120,6 +120,26 @@ bool directory_db_send_right(struct directory_db *db, int64_t account, struct st
            directory_db_end_read(db, send_right(db, account, address, &a, out, e), e);
 }
 
+static bool sender(struct directory_db *db, int64_t account, struct str address, struct arena *a,
+                   struct directory_sender *out, struct err *e)
+{
+    struct directory_address read = {.key = STR("")};
+    struct err why = ERR_INIT;
+    out->right = DIRECTORY_SEND_NOT;
+    if (account == 0 && !directory_address_read(address, a, &read, &why))
+        read.key = STR("");
+    return (account == 0 || send_right(db, account, address, a, &out->right, e)) &&
+           directory_db_settings_of(db, account, read.key, &out->settings, e);
+}
+
+bool directory_db_sender(struct directory_db *db, int64_t account, struct str address,
+                         struct directory_sender *out, struct err *e)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    return sql_begin_read(db->sql, e) &&
+           directory_db_end_read(db, sender(db, account, address, &a, out, e), e);
+}
+
 bool directory_db_may_send_as(struct directory_db *db, int64_t account, struct str address, bool *may,
                               struct err *e)
 {

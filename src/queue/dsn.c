@@ -248,7 +248,6 @@ static void add_references(struct buf *out, const struct dsn *d)
 
 static void add_own_header(struct buf *out, const struct dsn *d)
 {
-    static const char *const TAGS[CONFIG_LANGUAGES] = {"en", "sr-Latn", "sr-Cyrl"};
     buf_add_c(out, "Date: ");
     add_moment(out, d->now, d->zone);
     buf_add_c(out, "\r\nFrom: ");
@@ -259,7 +258,7 @@ static void add_own_header(struct buf *out, const struct dsn *d)
     add_clean(out, d->to, true);
     buf_add_c(out, ">\r\nSubject: ");
     dsn_add_words(out, dsn_phrase(d->language, (enum dsn_phrase)((int)DSN_SUBJECT_FAILED + (int)d->action)));
-    buf_addf(out, "\r\nContent-Language: %s\r\nMessage-ID: <", TAGS[d->language]);
+    buf_addf(out, "\r\nContent-Language: %s\r\nMessage-ID: <", config_language_tag(d->language));
     add_clean(out, d->unique, false);
     buf_add_byte(out, '@');
     add_clean(out, d->hostname, false);

@@ -4,6 +4,7 @@
 #define QUEUE_ENVELOPE_H
 #include "base/arena.h"
 #include "base/ipc.h"
+#include "config/config.h"
 
 enum envelope_body { /* the most that the message's bytes may need */
                      ENVELOPE_7BIT,
@@ -29,14 +30,15 @@ struct envelope {
     enum envelope_body body;
     enum envelope_return ret;
     enum envelope_by by;
-    bool is_utf8;       /* SMTPUTF8: RFC 6531 section 3.4 */
-    bool requires_tls;  /* REQUIRETLS: RFC 8689 */
-    bool by_trace;      /* BY with T: RFC 2852 section 4 */
-    int priority;       /* MT-PRIORITY, 0 unless asked */
-    int64_t deliver_by; /* seconds since 1970; with `by` */
-    int64_t hold_until; /* seconds since 1970, 0 for at once: FUTURERELEASE, RFC 4865 */
-    int64_t submitter;  /* the account that gave it to us; 0: another server, or ourselves */
-    struct str id;      /* ENVID, decoded; "" for none */
+    bool is_utf8;                  /* SMTPUTF8: RFC 6531 section 3.4 */
+    bool requires_tls;             /* REQUIRETLS: RFC 8689 */
+    bool by_trace;                 /* BY with T: RFC 2852 section 4 */
+    int priority;                  /* MT-PRIORITY, 0 unless asked */
+    int64_t deliver_by;            /* seconds since 1970; with `by` */
+    int64_t hold_until;            /* seconds since 1970, 0 for at once: FUTURERELEASE, RFC 4865 */
+    int64_t submitter;             /* the account that gave it to us; 0: another server, or ourselves */
+    enum config_language language; /* that is set of the submitter: of reports to it */
+    struct str id;                 /* ENVID, decoded; "" for none */
 };
 
 enum { /* NOTIFY of RFC 3461 section 4.1; 0: not said, which is FAILURE and perhaps DELAY */
@@ -50,9 +52,9 @@ struct envelope_recipient {
     struct str original; /* ORCPT, decoded but with its type: "rfc822;ana@example.org"; "" for none */
 };
 
-#define ENVELOPE_INIT      \
-    {                      \
-        .id = STR_INIT("") \
+#define ENVELOPE_INIT                                         \
+    {                                                         \
+        .language = CONFIG_LANGUAGE_UNSET, .id = STR_INIT("") \
     }
 #define ENVELOPE_RECIPIENT_INIT  \
     {                            \

@@ -57,7 +57,9 @@ static bool add_one(const struct queue_round *q, const struct report *r, size_t 
         r->action == DSN_FAILED && r->asked->ret == ENVELOPE_RETURN_FULL && r->asked->body != ENVELOPE_BINARY;
     struct dsn dsn = {
         .action = r->action,
-        .language = dsn_language_of(r->start, q->config->queue_language),
+        .language = r->asked->language != CONFIG_LANGUAGE_UNSET
+                        ? r->asked->language
+                        : dsn_language_of(r->start, q->config->queue_language),
         .hostname = q->config->hostname,
         .to = r->sender,
         .unique = unique_name(random, name),

@@ -132,9 +132,13 @@ static const char THIRD[] =
     "  failures TEXT NOT NULL," /* as struct tls_summary_domain has them */
     "  PRIMARY KEY (domain, organization, report));";
 
+static const char FOURTH[] = /* enum config_language: that is set of its submitter */
+    "ALTER TABLE message ADD COLUMN language INTEGER NOT NULL DEFAULT -1;";
+
 static const struct sql_migration MIGRATIONS[] = {
     {FIRST, QUEUE_PGSQL_1},
     {SECOND, QUEUE_PGSQL_2},
     {THIRD, QUEUE_PGSQL_3},
+    {FOURTH, QUEUE_PGSQL_4},
 };
 const struct sql_schema QUEUE_SCHEMA = {"queue", MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS, "node"};

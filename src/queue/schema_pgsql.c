@@ -140,3 +140,5 @@ const char QUEUE_PGSQL_3[] = "ALTER TABLE tls_count ADD COLUMN source BYTEA NOT 
                              " failed BIGINT NOT NULL,"
                              " failures BYTEA NOT NULL,"
                              " PRIMARY KEY(node, domain, organization, report));";
+
+const char QUEUE_PGSQL_4[] = "ALTER TABLE message ADD COLUMN language BIGINT NOT NULL DEFAULT -1;";

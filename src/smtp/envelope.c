@@ -32,24 +32,27 @@ static bool may_send(struct session *s)
 static bool is_their_sender(struct session *s, const struct smtp_path *path, struct str sender)
 {
     struct err e = ERR_INIT;
-    enum directory_send *right = &s->transaction.right;
-    *right = DIRECTORY_SEND_AS;
+    struct directory_sender their = {.right = DIRECTORY_SEND_AS};
+    struct str plain = session_plain_address(path, &s->command);
+    s->transaction.right = DIRECTORY_SEND_AS;
     if (!s->is_authenticated || sender.n == 0)
         return true;
-    if (session_is_local(s))
-        return local_may_send_as(s, session_plain_address(path, &s->command));
-    if (!directory_send_right(s->server->directory, s->user.account, session_plain_address(path, &s->command),
-                              right, &e)) {
+    if (!directory_sender(s->server->directory, s->user.account, plain, &their, &e)) {
         session_refuse(s, STR(""), "451 4.3.0 %s; try again later", e.text);
         return false;
     }
-    if (*right == DIRECTORY_SEND_NOT)
+    s->settings = their.settings;
+    s->transaction.asked.language = their.settings.language;
+    if (session_is_local(s))
+        return local_may_send_as(s, plain);
+    s->transaction.right = their.right;
+    if (their.right == DIRECTORY_SEND_NOT)
         session_refuse(
             s, STR(""),
             "553 5.7.1 <%.*s> is not an address of %s: send as one that is, or have this one added "
             "(golub address add, golub account send-as)",
             STR_ARGS(sender), s->user.address);
-    return *right != DIRECTORY_SEND_NOT;
+    return their.right != DIRECTORY_SEND_NOT;
 }
 
 /* What MAIL asks, with its times as moments. */

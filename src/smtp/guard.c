@@ -39,12 +39,24 @@ void guard_begin(struct session *s)
     s->guard.is_trusted = s->guard.is_trusted || s->guard.may_xclient;
 }
 
+/* From here on the account is counted, by what is set of it; is_their_sender (envelope.c) keeps that up to
+ * date. Without an answer golub.conf's limits hold. */
+static void count_account(struct session *s)
+{
+    struct directory_sender sender = {.settings = DIRECTORY_SETTINGS_INIT};
+    struct err e = ERR_INIT;
+    if (!directory_sender(s->server->directory, s->user.account, str_from_c(s->user.address), &sender, &e))
+        LOG_WARNING("account.settings_unknown", F_C("user", s->user.address), F_C("error", e.text));
+    s->settings = sender.settings;
+    limits_set_account(&s->guard.limits, s->user.account, &s->settings);
+}
+
 void guard_changes_client(struct session *s)
 {
     limits_let_go(&s->guard.limits);
     look_at_client(s);
     if (s->is_authenticated)
-        limits_set_account(&s->guard.limits, s->user.account);
+        count_account(s);
 }
 
 void guard_end(struct session *s)
@@ -161,7 +173,7 @@ static bool is_within(struct session *s, enum limit_rate rate, const char *what)
     if (!whose)
         return true;
     if (s->is_authenticated)
-        notice_account(s, what);
+        notice_account(s, rate, what);
     session_refuse(s, STR(""), "450 4.7.1 Too many %s from %s%s%s%s; try again later", what, whose,
                    s->is_authenticated ? " (" : "", s->user.address, s->is_authenticated ? ")" : "");
     return false;
@@ -190,7 +202,7 @@ void guard_recipient_refused(struct session *s)
     if (!whose)
         return;
     if (s->is_authenticated)
-        notice_account(s, "refused recipients");
+        notice_account(s, LIMIT_REFUSED, "refused recipients");
     session_goodbye(s, "421 4.7.0 Too many refused recipients from %s", whose);
 }
 
@@ -198,13 +210,13 @@ bool guard_authenticated(struct session *s)
 {
     struct limits *l = &s->guard.limits;
     limits_make_known(l);
-    limits_set_account(l, s->user.account);
+    count_account(s);
     if (limits_hold(l)) {
         session_goodbye(s, "421 4.7.0 Too many connections at once of %s", s->user.address);
         return false;
     }
     if (limits_is_everywhere(l))
-        notice_account(s, "networks that it logs in from");
+        notice_account(s, LIMIT_CONNECTS, "networks that it logs in from");
     return true;
 }
 

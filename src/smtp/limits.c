@@ -5,7 +5,13 @@
 #include <string.h>
 
 /* What a key of the table stands for. */
-enum kind { KIND_ADDRESS, KIND_NETWORK, KIND_ACCOUNT, KIND_PLACE /* an account, from a network */ };
+enum kind {
+    KIND_ADDRESS,
+    KIND_NETWORK,
+    KIND_ACCOUNT,
+    KIND_PLACE /* an account, from a network */,
+    KIND_OWN /* an account, by a limit of its own */
+};
 
 /* What the marks of an entry mean. */
 enum mark {
@@ -38,9 +44,10 @@ void limits_init(struct limits *l, struct tally *tally, unsigned holder, const s
     l->keys[LIMIT_NETWORK] = tally_key(tally, KIND_NETWORK, &network, sizeof network);
 }
 
-void limits_set_account(struct limits *l, int64_t account)
+void limits_set_account(struct limits *l, int64_t account, const struct directory_settings *own)
 {
     l->account = account;
+    l->own = own;
     if (l->tally)
         l->keys[LIMIT_ACCOUNT] = tally_key(l->tally, KIND_ACCOUNT, &account, sizeof account);
 }
@@ -72,14 +79,31 @@ void limits_let_go(struct limits *l)
     l->held = 0;
 }
 
+struct tally_limit limits_of_account(const struct limits *l, enum limit_rate rate, bool *is_own)
+{
+    *is_own = l->own && l->own->rates[rate].is_set;
+    return *is_own ? l->own->rates[rate].limit : l->config->limits[LIMIT_ACCOUNT].rates[rate];
+}
+
+/* A limit of the account's own is counted under a key of its own: whoever is given another one begins anew,
+ * and is neither held back by what the old one counted nor let off. */
+static bool take_of_account(struct limits *l, enum limit_rate rate)
+{
+    bool is_own;
+    struct tally_limit limit = limits_of_account(l, rate, &is_own);
+    uint64_t parts[] = {(uint64_t)l->account, rate, limit.count, limit.period_s};
+    uint64_t key = is_own ? tally_key(l->tally, KIND_OWN, parts, sizeof parts) : l->keys[LIMIT_ACCOUNT];
+    return tally_take(l->tally, key, rate, 1, limit, clock_ms());
+}
+
 const char *limits_take(struct limits *l, enum limit_rate rate)
 {
     unsigned wanted = scopes(l);
-    for (enum limit_scope i = 0; i < LIMIT_SCOPES; i++)
+    for (enum limit_scope i = 0; i < LIMIT_ACCOUNT; i++)
         if ((wanted & 1u << i) &&
             !tally_take(l->tally, l->keys[i], rate, 1, l->config->limits[i].rates[rate], clock_ms()))
             return NAMES[i];
-    return NULL;
+    return wanted & 1u << LIMIT_ACCOUNT && !take_of_account(l, rate) ? NAMES[LIMIT_ACCOUNT] : NULL;
 }
 
 bool limits_is_known(const struct limits *l)
@@ -103,9 +127,7 @@ bool limits_is_everywhere(struct limits *l)
     uint64_t place[] = {(uint64_t)l->account, l->keys[LIMIT_NETWORK]};
     uint64_t key = tally_key(l->tally, KIND_PLACE, place, sizeof place);
     int64_t now = clock_wall(), before = tally_set_mark(l->tally, key, MARK_KNOWN, now, clock_ms());
-    return now - before >= PLACE_S &&
-           !tally_take(l->tally, l->keys[LIMIT_ACCOUNT], LIMIT_CONNECTS, 1,
-                       l->config->limits[LIMIT_ACCOUNT].rates[LIMIT_CONNECTS], clock_ms());
+    return now - before >= PLACE_S && !take_of_account(l, LIMIT_CONNECTS);
 }
 
 bool limits_tells_today(struct limits *l)

@@ -12,7 +12,23 @@
 
 #define NOTICE_BYTES_MAX ((size_t)8192)
 
-static void write_notice(struct buf *out, const struct session *s, const char *what, const char *id)
+/* "message_rate 1000/h, of [limit account] in golub.conf" */
+static void add_limit(struct buf *out, const struct session *s, enum limit_rate rate)
+{
+    static const char *const NAMES[LIMIT_RATES] = {[LIMIT_CONNECTS] = "networks",
+                                                   [LIMIT_MESSAGES] = "message_rate",
+                                                   [LIMIT_RECIPIENTS] = "recipient_rate",
+                                                   [LIMIT_REFUSED] = "refused_rate"};
+    char text[CONFIG_RATE_TEXT];
+    bool is_own;
+    struct tally_limit limit = limits_of_account(&s->guard.limits, rate, &is_own);
+    buf_addf(out, "%s %s, %s", NAMES[rate], config_rate_text(limit, text),
+             is_own ? "set for it or its domain with golub account limit"
+                    : "of [limit account] in golub.conf");
+}
+
+static void write_notice(struct buf *out, const struct session *s, enum limit_rate rate, const char *what,
+                         const char *id)
 {
     int64_t now = clock_wall();
     struct str host = s->config->hostname;
@@ -24,12 +40,13 @@ static void write_notice(struct buf *out, const struct session *s, const char *w
              "\r\nMessage-ID: <%s@%.*s>\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
              "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
              id, STR_ARGS(host));
+    buf_addf(out, "The account %s has passed a limit: too many %s.\r\n\r\nLimit:   ", s->user.address, what);
+    add_limit(out, s, rate);
     buf_addf(out,
-             "The account %s has passed a limit of [limit account] in golub.conf:\r\n"
-             "too many %s.\r\n\r\n"
+             "\r\n"
              "Client:  %s, which calls itself %s\r\n"
              "Sender:  <%.*s>\r\n\r\n",
-             s->user.address, what, s->connection.peer, s->helo, STR_ARGS(s->transaction.sender));
+             s->connection.peer, s->helo, STR_ARGS(s->transaction.sender));
     buf_addf(out,
              "Accounts whose password was stolen look like this; so does a newsletter. What is beyond the "
              "limit is\r\n"
@@ -38,8 +55,9 @@ static void write_notice(struct buf *out, const struct session *s, const char *w
              "    golub account password %s      and nobody who has the old one gets in\r\n"
              "    golub queue list                and golub queue drop: what still waits\r\n"
              "    golub trace %s                  what it has sent\r\n\r\n"
+             "If it may send more, or should send less: golub account limit %s\r\n\r\n"
              "This note comes once a day for each account.\r\n",
-             s->user.address, s->user.address);
+             s->user.address, s->user.address, s->user.address);
 }
 
 /* Into the accounts that postmaster leads to; what cannot go there now, and other servers, through the queue.
@@ -78,7 +96,7 @@ static bool send_to(struct session *s, const struct directory_answer *to, struct
     return memfd >= 0 && queue_enqueue(s->server->queue, &m, &queue_id, e);
 }
 
-void notice_account(struct session *s, const char *what)
+void notice_account(struct session *s, enum limit_rate rate, const char *what)
 {
     CLEAN_BUF struct buf text;
     struct directory_answer to;
@@ -94,7 +112,7 @@ void notice_account(struct session *s, const char *what)
         if (errno != EINTR)
             log_die("smtp.random", "getrandom failed: errno %d", errno);
     str_write_hex(id, sizeof id, hex);
-    write_notice(&text, s, what, hex);
+    write_notice(&text, s, rate, what, hex);
     bool sent = directory_resolve(s->server->directory, STR("postmaster"), &s->command, &to, &e) &&
                 to.fate == DIRECTORY_LOCAL && send_to(s, &to, buf_str(&text), id, &e);
     if (sent)

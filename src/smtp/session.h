@@ -101,6 +101,7 @@ struct session {
     bool is_esmtp;
     bool is_authenticated; /* as `user` */
     struct directory_login user;
+    struct directory_settings settings;        /* of who sends: as it was at the login, or the last MAIL */
     unsigned errors, refusals, idling, logins; /* see the bounds */
     struct guard guard;
     bool is_over;

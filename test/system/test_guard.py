@@ -1,5 +1,6 @@
 """Whose connection it is, when a proxy or a filter stands in front (PROXY with HAProxy, XCLIENT with swaks), and what
 strangers and users meet that go too far. The strangers are named by the one or the other."""
+import base64
 import imaplib
 import os
 import signal
@@ -340,3 +341,43 @@ def test_an_account_that_sends_too_much_waits_and_postmaster_hears_of_it_once(go
     notes = [m for m in inbox(golub, "vesna", password="vesna's password") if b"may be in the wrong hands" in m]
     assert len(notes) == 1
     assert b"vesna@example.test" in notes[0] and b"198.51.100.0" in notes[0] and b"Auto-Submitted: auto-generated" in notes[0]
+    assert b"message_rate 2/h, of [limit account]" in notes[0]
+
+
+def user(golub, name, peer):
+    w = stranger(golub, "submissions", peer)
+    w.socket = golub.tls().wrap_socket(w.socket, server_hostname="localhost")
+    w.hello()
+    assert w.smtp("AUTH PLAIN " + base64.b64encode(f"\0{name}@example.test\0{name}'s password".encode()).decode())[0] == 235
+    return w
+
+
+def test_a_command_lets_an_account_send_more_or_less_from_the_next_message_on(golub):
+    def mails(w):
+        code = w.smtp("MAIL FROM:<ana@example.test>")[0]
+        assert w.smtp("RSET")[0] == 250
+        return code
+    with user(golub, "ana", "198.51.100.20") as w:
+        assert [mails(w) for _ in range(3)] == [250, 250, 450]  # as golub.conf has it
+        golub.command("account", "limit", "ana@example.test", "--message-rate", "4/h")
+        assert [mails(w) for _ in range(5)] == [250] * 4 + [450]
+        golub.command("account", "limit", "ana@example.test", "--message-rate", "default")
+        golub.command("domain", "limit", "example.test", "--message-rate", "1/d")
+        assert [mails(w) for _ in range(2)] == [250, 450]
+        golub.command("account", "limit", "ana@example.test", "--message-rate", "none")
+        assert [mails(w) for _ in range(9)] == [250] * 9
+        golub.command("domain", "limit", "example.test", "--message-rate", "default")
+
+
+def test_reports_are_in_the_language_that_is_set_of_the_sender(golub):
+    golub.command("account", "limit", "branko@example.test", "--message-rate", "none")
+    golub.command("domain", "language", "example.test", "sr-Latn")
+    for turn, language in enumerate(["sr-Latn", "sr-Cyrl"]):
+        with user(golub, "branko", "198.51.100.21") as w:
+            assert w.smtp("MAIL FROM:<branko@example.test>")[0] == 250
+            assert w.smtp("RCPT TO:<ana@example.test> NOTIFY=SUCCESS")[0] == 250
+            assert w.smtp("DATA")[0] == 354
+            assert w.smtp(message("language", sender="branko@example.test", extra="Content-Language: en-US\r\n").encode() + b".\r\n")[0] == 250
+        reports = wait_for(language, lambda: [m for m in inbox(golub, "branko", password="branko's password") if b"Content-Language: " + language.encode() in m])
+        assert len(reports) == 1 and b"Action: delivered" in reports[0]
+        golub.command("account", "language", "branko@example.test", "sr-Cyrl")

@@ -119,14 +119,24 @@ enum directory_verdict directory_scram_final(struct directory *d, uint64_t excha
     return DIRECTORY_GOOD;
 }
 
-bool directory_send_right(struct directory *d, int64_t account, struct str address, enum directory_send *out,
-                          struct err *e)
+bool directory_sender(struct directory *d, int64_t account, struct str address, struct directory_sender *out,
+                      struct err *e)
 {
     (void)d, (void)e;
     bool is_own =
         account == 'a' && str_starts_nocase(address, STR("ana")) && str_ends(address, STR("@ours.test"));
     bool is_boss = account == 'a' && str_eq_nocase(address, STR("boss@ours.test"));
-    *out = is_own ? DIRECTORY_SEND_AS : is_boss ? DIRECTORY_SEND_ON_BEHALF : DIRECTORY_SEND_NOT;
+    *out = (struct directory_sender){.settings = world.settings};
+    out->right = is_own ? DIRECTORY_SEND_AS : is_boss ? DIRECTORY_SEND_ON_BEHALF : DIRECTORY_SEND_NOT;
+    return true;
+}
+
+bool directory_send_right(struct directory *d, int64_t account, struct str address, enum directory_send *out,
+                          struct err *e)
+{
+    struct directory_sender sender;
+    directory_sender(d, account, address, &sender, e);
+    *out = sender.right;
     return true;
 }
 
@@ -386,6 +396,7 @@ void dial(struct client *c, enum service service, const char *peer, bool tls)
     struct err e = ERR_INIT;
     *c = (struct client){.server.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     memset(&world, 0, sizeof world);
+    world.settings.language = CONFIG_LANGUAGE_UNSET;
     c->config = config_parse(STR(CONFIG), "/golub.conf", &e);
     if (!c->config)
         fail_msg("%s", e.text);

@@ -27,7 +27,8 @@ struct world {
     char forwarded_as[400];    /* the last recipient's own sender */
     char sender[400], to[400]; /* of the last; `to` of all queued or delivered recipients, joined by spaces */
     bool queue_is_down, directory_is_down;
-    char events[4000]; /* a line each, in their order: see the scripts of smtp_scripts.h */
+    struct directory_settings settings; /* of whoever sends */
+    char events[4000];                  /* a line each, in their order: see the scripts of smtp_scripts.h */
 };
 extern struct world world;
 

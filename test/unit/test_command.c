@@ -319,6 +319,37 @@ static void accounts_come_and_go(void **state)
                 says("no password"));
     expect(0, "-c CONF account enable bob@example.org");
 
+    expect(0, "-c CONF domain limit example.org --message-rate 50/h --networks none");
+    assert_true(says("message_rate     50/h       of the domain") &&
+                says("recipient_rate   5000/d     of golub.conf"));
+    expect(0, "-c CONF domain language example.org sr-cyrl");
+    expect(0, "-c CONF account limit ana@example.org --recipient-rate=7/m --message-rate none");
+    expect(0, "-c CONF account limit ana@example.org");
+    assert_true(says("message_rate     none       of the account") &&
+                says("recipient_rate   7/m        of the account") &&
+                says("refused_rate     200/h      of golub.conf") &&
+                says("networks         none       of the domain"));
+    expect(0, "-c CONF account send-as ana@example.org --add boss@example.org");
+    expect(0, "-c CONF account forward ana@example.org --to ana@far.example");
+    expect(0, "-c CONF account show Ana@example.org");
+    assert_true(says("ana@far.example") && says("boss@example.org") && says("7/m") &&
+                says("language         sr-Cyrl    of the domain"));
+    expect(0, "-c CONF account forward ana@example.org --off");
+    expect(0, "-c CONF account language ana@example.org en");
+    assert_true(says("language         en         of the account"));
+    expect(0, "-c CONF account language ana@example.org default");
+    assert_true(says("of the domain"));
+    expect(0, "-c CONF domain language example.org default");
+    assert_true(says("of golub.conf"));
+    expect(0, "-c CONF account limit ana@example.org --message-rate default");
+    assert_true(says("message_rate     50/h       of the domain") && says("7/m        of the account"));
+    expect(2, "-c CONF account limit ana@example.org --message-rate 50");
+    expect(2, "-c CONF account limit ana@example.org --message-rate");
+    expect(2, "-c CONF account language ana@example.org de");
+    expect(1, "-c CONF account limit nobody@example.org");
+    expect(1, "-c CONF account show nobody@example.org");
+    expect(1, "-c CONF domain limit far.example --message-rate 1/h");
+
     snprintf(folder, sizeof folder, "%s/account/2", here.server);
     mkdir(folder, 0700);
     strcat(folder, "/mail.db");

@@ -208,6 +208,32 @@ static void addresses_are_answered(void **state)
     assert_false(may);
 }
 
+static void what_is_set_of_a_sender_comes_with_the_right(void **state)
+{
+    (void)state;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct directory *d = connect_as(ROLE_SMTP);
+    struct directory_account ana;
+    struct directory_settings own = {.language = CONFIG_SERBIAN_CYRILLIC};
+    struct directory_sender sender;
+    struct err e = ERR_INIT;
+    CLEAN_DIRECTORY_DB struct directory_db *db = open_db();
+    good(directory_account_find(db, STR("ana@example.org"), &a, &ana, &e), &e);
+    good(directory_sender(d, ana.id, STR("ana@example.org"), &sender, &e), &e);
+    assert_int_equal(sender.right, DIRECTORY_SEND_AS);
+    assert_int_equal(sender.settings.language, CONFIG_LANGUAGE_UNSET);
+    own.rates[LIMIT_RECIPIENTS].is_set = true;
+    own.rates[LIMIT_RECIPIENTS].limit = (struct tally_limit){1000000, 86400};
+    good(directory_account_set(db, ana.address, &own, &e), &e); /* a command beside the running server */
+    good(directory_sender(d, ana.id, STR("bob@example.org"), &sender, &e), &e);
+    assert_int_equal(sender.right, DIRECTORY_SEND_NOT);
+    assert_int_equal(sender.settings.language, CONFIG_SERBIAN_CYRILLIC);
+    assert_true(sender.settings.rates[LIMIT_RECIPIENTS].is_set &&
+                !sender.settings.rates[LIMIT_MESSAGES].is_set);
+    assert_int_equal(sender.settings.rates[LIMIT_RECIPIENTS].limit.count, 1000000);
+    assert_int_equal(sender.settings.rates[LIMIT_RECIPIENTS].limit.period_s, 86400);
+}
+
 static void relay_alone_is_told_a_routes_login(void **state)
 {
     (void)state;
@@ -543,6 +569,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_answered),
+        cmocka_unit_test(what_is_set_of_a_sender_comes_with_the_right),
         cmocka_unit_test(relay_alone_is_told_a_routes_login),
         cmocka_unit_test(a_guesser_waits_and_the_user_elsewhere_does_not),
         cmocka_unit_test(nobody_takes_as_long_as_somebody),

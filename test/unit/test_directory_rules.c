@@ -461,6 +461,61 @@ static void rights_to_send_are_given_and_taken(void **state)
     assert_int_equal(right(h, ana, "x@partner.example"), DIRECTORY_SEND_NOT);
 }
 
+/* --- settings --- */
+
+static struct directory_settings holding(struct here *h, int64_t account, const char *address)
+{
+    struct directory_sender sender;
+    struct err e = ERR_INIT;
+    good(directory_db_sender(h->db, account, str_from_c(address), &sender, &e), &e);
+    return sender.settings;
+}
+
+static bool is_rate(const struct directory_settings *s, enum limit_rate rate, unsigned count, unsigned period)
+{
+    return s->rates[rate].is_set && s->rates[rate].limit.count == count &&
+           s->rates[rate].limit.period_s == period;
+}
+
+static void an_accounts_own_settings_go_before_its_domains(void **state)
+{
+    struct here *h = *state;
+    struct err e = ERR_INIT;
+    int64_t ana = example(h);
+    struct directory_settings own = DIRECTORY_SETTINGS_INIT, domains = DIRECTORY_SETTINGS_INIT, s;
+    s = holding(h, ana, "ana@example.org");
+    assert_false(s.rates[LIMIT_MESSAGES].is_set || s.rates[LIMIT_CONNECTS].is_set);
+    assert_int_equal(s.language, CONFIG_LANGUAGE_UNSET);
+    domains.rates[LIMIT_MESSAGES].is_set = domains.rates[LIMIT_RECIPIENTS].is_set = true;
+    domains.rates[LIMIT_MESSAGES].limit = (struct tally_limit){30, 3600};
+    domains.rates[LIMIT_RECIPIENTS].limit = (struct tally_limit){500, 86400};
+    domains.language = CONFIG_SERBIAN_LATIN;
+    good(directory_domain_set(h->db, STR("Example.ORG"), &domains, &e), &e);
+    own.rates[LIMIT_MESSAGES].is_set = own.rates[LIMIT_REFUSED].is_set = true; /* none, and 5/m */
+    own.rates[LIMIT_REFUSED].limit = (struct tally_limit){5, 60};
+    good(directory_account_set(h->db, STR("ANA@example.org"), &own, &e), &e);
+    s = holding(h, ana, "boss@example.org");
+    assert_true(is_rate(&s, LIMIT_MESSAGES, 0, 0) && is_rate(&s, LIMIT_RECIPIENTS, 500, 86400) &&
+                is_rate(&s, LIMIT_REFUSED, 5, 60) && !s.rates[LIMIT_CONNECTS].is_set);
+    assert_int_equal(s.language, CONFIG_SERBIAN_LATIN);
+    own.language = CONFIG_SERBIAN_CYRILLIC;
+    good(directory_account_set(h->db, STR("ana@example.org"), &own, &e), &e);
+    s = holding(h, 0, "Ana@example.org"); /* a program of this machine that writes as her */
+    assert_int_equal(s.language, CONFIG_SERBIAN_CYRILLIC);
+    s = holding(h, 0, "nobody@example.org");
+    assert_int_equal(s.language, CONFIG_LANGUAGE_UNSET);
+    good(directory_account_settings(h->db, STR("ana@example.org"), &s, &domains, &e), &e);
+    assert_true(is_rate(&s, LIMIT_MESSAGES, 0, 0) && !s.rates[LIMIT_RECIPIENTS].is_set);
+    assert_true(is_rate(&domains, LIMIT_MESSAGES, 30, 3600) && !domains.rates[LIMIT_REFUSED].is_set);
+    own = (struct directory_settings)DIRECTORY_SETTINGS_INIT;
+    good(directory_account_set(h->db, STR("ana@example.org"), &own, &e), &e);
+    s = holding(h, ana, "ana@example.org");
+    assert_true(is_rate(&s, LIMIT_MESSAGES, 30, 3600));
+    refused(directory_account_set(h->db, STR("nobody@example.org"), &own, &e), &e);
+    refused(directory_domain_set(h->db, STR("far.example"), &own, &e), &e);
+    refused(directory_domain_settings(h->db, STR("far.example"), &s, &e), &e);
+}
+
 /* --- the trail --- */
 
 static void the_trail_tells_each_step(void **state)
@@ -509,6 +564,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_return_address_lasts_as_long_as_its_key, make, clear),
         cmocka_unit_test_setup_teardown(canonical_maps_change_envelopes, make, clear),
         cmocka_unit_test_setup_teardown(rights_to_send_are_given_and_taken, make, clear),
+        cmocka_unit_test_setup_teardown(an_accounts_own_settings_go_before_its_domains, make, clear),
         cmocka_unit_test_setup_teardown(the_trail_tells_each_step, make, clear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -333,6 +333,7 @@ static void what_a_sender_asked_for_travels(void **state)
                   .deliver_by = 4000000000,
                   .hold_until = 1000000000,
                   .submitter = 77,
+                  .language = CONFIG_SERBIAN_CYRILLIC,
                   .id = STR("QQ=314159")},
         .recipients = &to,
         .count = 1,
@@ -352,6 +353,7 @@ static void what_a_sender_asked_for_travels(void **state)
         assert_int_equal(j.asked.deliver_by, m.asked.deliver_by);
         assert_int_equal(j.asked.hold_until, m.asked.hold_until);
         assert_int_equal(j.asked.submitter, 77);
+        assert_int_equal(j.asked.language, CONFIG_SERBIAN_CYRILLIC);
         assert_string_equal(j.asked_id, "QQ=314159");
         assert_int_equal(j.wishes[0].notify, to.asked.notify);
         assert_string_equal(j.orcpt[0], "rfc822;Bob@Example.ORG");
@@ -585,7 +587,7 @@ static void reports_go_by_what_was_asked(void **state)
 {
     (void)state;
     struct scene s;
-    struct envelope plain = ENVELOPE_INIT, full = ENVELOPE_INIT;
+    struct envelope plain = ENVELOPE_INIT, full = ENVELOPE_INIT, cyrillic = ENVELOPE_INIT;
     unsigned success = ENVELOPE_NOTIFY_SUCCESS, failure = ENVELOPE_NOTIFY_FAILURE;
     full.ret = ENVELOPE_RETURN_FULL;
     full.id = STR("QQ+314159");
@@ -603,6 +605,9 @@ static void reports_go_by_what_was_asked(void **state)
     assert_true(is_reported(&s, 0, full, QUEUE_FAILED, QUEUE_PASSED_PLAIN,
                             "\r\nOriginal-Envelope-Id: QQ+314159\r\n"));
     assert_true(is_reported(&s, 0, full, QUEUE_FAILED, QUEUE_PASSED_PLAIN, "Takva adresa tamo ne postoji."));
+    cyrillic.language = CONFIG_SERBIAN_CYRILLIC; /* set of the account, whatever golub.conf says */
+    assert_true(
+        is_reported(&s, 0, cyrillic, QUEUE_FAILED, QUEUE_PASSED_PLAIN, "Таква адреса тамо не постоји."));
     scene_close(&s);
 }
 

@@ -200,9 +200,9 @@ static void an_account_is_counted_wherever_it_is(void **state)
                   "connections = 2\nnetworks = 2/h\n");
     table = tally_new();
     struct limits a = client(c, "192.0.2.1"), b = client(c, "198.51.100.1"), d = client(c, "203.0.113.1");
-    limits_set_account(&a, 7);
-    limits_set_account(&b, 7);
-    limits_set_account(&d, 7);
+    limits_set_account(&a, 7, NULL);
+    limits_set_account(&b, 7, NULL);
+    limits_set_account(&d, 7, NULL);
     assert_null(limits_take(&a, LIMIT_MESSAGES));
     assert_null(limits_take(&b, LIMIT_MESSAGES));
     assert_string_equal(limits_take(&d, LIMIT_MESSAGES), "your account");
@@ -218,6 +218,41 @@ static void an_account_is_counted_wherever_it_is(void **state)
     assert_true(limits_is_everywhere(&d));
     assert_true(limits_tells_today(&a));
     assert_false(limits_tells_today(&b));
+    tally_free(table);
+    config_free(c);
+}
+
+/* golub account limit: in place of golub.conf's, and from the next message on. */
+static void what_is_set_of_an_account_goes_first(void **state)
+{
+    (void)state;
+    const struct config *c = config_of("[limit account]\nmessage_rate = 2/h\nrecipient_rate = 1/h\n");
+    struct directory_settings own = DIRECTORY_SETTINGS_INIT;
+    bool is_own;
+    table = tally_new();
+    struct limits a = client(c, "192.0.2.1"), b = client(c, "198.51.100.1");
+    limits_set_account(&a, 7, &own);
+    limits_set_account(&b, 7, &own);
+    assert_null(limits_take(&a, LIMIT_MESSAGES));
+    assert_null(limits_take(&b, LIMIT_MESSAGES));
+    assert_string_equal(limits_take(&a, LIMIT_MESSAGES), "your account");
+    own.rates[LIMIT_MESSAGES].is_set = true;
+    own.rates[LIMIT_MESSAGES].limit = (struct tally_limit){3, 3600};
+    assert_int_equal(limits_of_account(&a, LIMIT_MESSAGES, &is_own).count, 3);
+    assert_true(is_own);
+    assert_int_equal(limits_of_account(&a, LIMIT_RECIPIENTS, &is_own).count, 1);
+    assert_false(is_own);
+    for (int i = 0; i < 3; i++)
+        assert_null(limits_take(i == 1 ? &b : &a, LIMIT_MESSAGES));
+    assert_string_equal(limits_take(&b, LIMIT_MESSAGES), "your account");
+    assert_null(limits_take(&a, LIMIT_RECIPIENTS));
+    assert_string_equal(limits_take(&a, LIMIT_RECIPIENTS), "your account");
+    own.rates[LIMIT_MESSAGES].limit = (struct tally_limit){1, 86400}; /* a smaller one holds as well */
+    assert_null(limits_take(&a, LIMIT_MESSAGES));
+    assert_string_equal(limits_take(&a, LIMIT_MESSAGES), "your account");
+    own.rates[LIMIT_MESSAGES].limit = (struct tally_limit){0, 0}; /* none */
+    for (int i = 0; i < 20; i++)
+        assert_null(limits_take(&a, LIMIT_MESSAGES));
     tally_free(table);
     config_free(c);
 }
@@ -316,6 +351,7 @@ int main(void)
         cmocka_unit_test(xclient_that_is_none),
         cmocka_unit_test(an_address_and_its_network_are_counted),
         cmocka_unit_test(an_account_is_counted_wherever_it_is),
+        cmocka_unit_test(what_is_set_of_an_account_goes_first),
         cmocka_unit_test(known_senders_and_users_go_first),
         cmocka_unit_test(connections_are_counted),
         cmocka_unit_test(a_message_that_trickles_in_ends),
