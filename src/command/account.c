@@ -88,6 +88,8 @@ static int delete_one(const char *path, const struct stat *st, int type, struct 
 }
 
 #define OPEN_FOLDERS 16 /* that the walk may hold open; mailboxes are flat */
+/* A process of the account that still runs may put a file there while the walk is on. */
+#define REMOVE_AGAIN 3
 
 /* Renamed first: an account process that still runs finds its folder gone at once, and a deletion that is
  * interrupted leaves nothing that looks like a mailbox. */
@@ -103,9 +105,11 @@ static bool delete_mailbox(const struct config *c, int64_t id, struct arena *a, 
         return errno == ENOENT || /* it never got mail */
                err_set(e, ERR_TEMPORARY, "the account is removed, but not its folder %s: %s", folder,
                        strerror(errno));
-    if (nftw(removed, delete_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS) != 0)
-        return err_set(e, ERR_TEMPORARY, "the account is removed, but not all of its folder %s: %s", removed,
-                       strerror(errno));
+    for (int again = REMOVE_AGAIN; nftw(removed, delete_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS) != 0;
+         again--)
+        if (errno != ENOTEMPTY || again == 0)
+            return err_set(e, ERR_TEMPORARY, "the account is removed, but not all of its folder %s: %s",
+                           removed, strerror(errno));
     return true;
 }
 

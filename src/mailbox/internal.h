@@ -46,16 +46,19 @@ void pool_close(struct pool *p);
 struct connection *pool_take(struct pool *p, struct err *e); /* waits; NULL: it could not be opened */
 void pool_give(struct pool *p, struct connection *c);
 
-/* --- arrivals.c --- what stands in a journal beside the database until it is in it (mailbox/arrivals.h). */
+/* --- arrivals.c --- what stands in a journal beside the database until it is in it. */
 struct arrival_batch;
 struct arrivals {
-    int folder;        /* of the account; -1: none, and no journal (PostgreSQL) */
-    bool has_folder;   /* the lock on it */
-    bool is_kept;      /* this process puts arrivals into it: store_keep_arrivals */
-    atomic_uint count; /* messages that stand in it and not in the database */
+    int folder;                   /* of the account; -1: none, and no journal (PostgreSQL) */
+    pthread_mutex_t folder_mutex; /* over */
+    unsigned holders;             /* of the lock on the folder: arrivals_lock.c */
+    bool is_kept;                 /* this process puts arrivals into it: store_keep_arrivals */
+    atomic_uint count;            /* messages that stand in it and not in the database */
     pthread_mutex_t
         lock; /* over what follows; taken before store->writer, which has the change of `count` from 0 too */
+    bool has_folder;         /* holds the lock on the folder, since something stands there */
     struct journal *journal; /* NULL: not needed yet */
+    bool is_damaged;         /* not all in it could be read: set aside when the rest is in the database */
     uint32_t generation;     /* of what stands in it, or will */
     struct change *plan;     /* what the database will be told, as far as its counters go; NULL: nothing */
     struct arrival_batch *first, **end;
@@ -68,12 +71,11 @@ struct arrivals {
 struct store;
 void arrivals_init(struct arrivals *a);
 bool arrivals_open(struct store *s,
-                   struct err *e); /* with the store: what a crash left is put into the database */
-void arrivals_close(struct store *s);
+                   struct err *e);    /* with the store: what a crash left is put into the database */
+void arrivals_close(struct store *s); /* and the pool */
 /* Puts into the database what stands in the journal. False: not now, with the words; it stays. */
 bool arrivals_settle(struct store *s, struct err *e);
-/* Of a process that does not keep them: keeps the one that does from starting, while this one changes
- * something. */
+/* Around a change: keeps other processes from putting arrivals into their journal meanwhile. */
 bool arrivals_lock_out(struct store *s, struct err *e);
 void arrivals_let_in(struct store *s);
 /* A connection, from which everything is seen that was acknowledged. As pool_take, which is enough for what

@@ -1,5 +1,7 @@
 #include "mailbox/journal.h"
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -7,8 +9,10 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* What the disk writes as a whole, and where O_DIRECT wants memory and places in the file to be a multiple
  * of. */
@@ -20,6 +24,7 @@
 #define NAME_SIZE 64
 
 static const char FORMAT[16] = "golub journal 1";
+#define FORMAT_NAME 14 /* bytes of it before the number */
 
 /* Block 0. */
 struct label {
@@ -41,7 +46,7 @@ struct journal {
     uint32_t generation, number; /* of the next frame */
     size_t at;                   /* where it goes */
     size_t size;                 /* of the file */
-    bool is_broken;              /* a write failed: nothing more in this generation */
+    bool is_closed;              /* nothing more in this generation: a write failed, or it was read */
 };
 
 static size_t whole_blocks(size_t n)
@@ -84,11 +89,27 @@ static bool fail(const struct journal *j, const char *doing, struct err *e)
     return err_set(e, ERR_TEMPORARY, "%s the journal %s: %s", doing, j->name, strerror(errno));
 }
 
+/* Past the page cache, where the file system can: a copy and the kernel's bookkeeping less, for what is read
+ * only after a crash. */
+static int open_file(int dir, const char *name, int flags)
+{
+    flags |= O_RDWR | O_DSYNC | O_CLOEXEC;
+    int fd = openat(dir, name, flags | O_DIRECT, FILE_MODE);
+    return fd < 0 && errno == EINVAL ? openat(dir, name, flags, FILE_MODE) : fd;
+}
+
+/* Some file systems open a file so and refuse the write. True: it is to be tried again without. */
+static bool give_up_direct(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && flags & O_DIRECT && fcntl(fd, F_SETFL, flags & ~O_DIRECT) == 0;
+}
+
 static bool write_all(int fd, const char *p, size_t n, size_t at)
 {
     while (n > 0) {
         ssize_t written = pwrite(fd, p, n, (off_t)at);
-        if (written < 0 && errno == EINTR)
+        if (written < 0 && (errno == EINTR || (errno == EINVAL && give_up_direct(fd))))
             continue;
         if (written <= 0)
             return false;
@@ -97,15 +118,6 @@ static bool write_all(int fd, const char *p, size_t n, size_t at)
         at += (size_t)written;
     }
     return true;
-}
-
-/* Past the page cache, where the file system can: a copy and the kernel's bookkeeping less, for what is read
- * only after a crash. */
-static int open_file(int dir, const char *name, int flags)
-{
-    flags |= O_RDWR | O_DSYNC | O_CLOEXEC;
-    int fd = openat(dir, name, flags | O_DIRECT, FILE_MODE);
-    return fd < 0 && errno == EINVAL ? openat(dir, name, flags, FILE_MODE) : fd;
 }
 
 /* A new file: its label, and its name in the folder, are on the disk before anything stands in it. */
@@ -140,54 +152,109 @@ static bool read_all(struct journal *j, char *to, size_t n)
     return true;
 }
 
-/* False: it is none of ours, or was not finished, and holds nothing; or with *e, it cannot be read. */
-static bool read_label(struct journal *j, struct err *e)
+enum label_result {
+    LABEL_OURS,
+    LABEL_NONE,  /* no file, or one whose making was cut short: nothing was ever written behind the label */
+    LABEL_NEWER, /* of a golub that knows more */
+    LABEL_STRANGE,
+    LABEL_FAILED, /* with the words */
+};
+
+static enum label_result judge(const struct journal *j, const struct label *l)
+{
+    static const struct label EMPTY = {0};
+    if (memcmp(l->format, FORMAT, sizeof FORMAT) == 0)
+        return LABEL_OURS;
+    if (memcmp(l->format, FORMAT, FORMAT_NAME) == 0)
+        return LABEL_NEWER;
+    return memcmp(l, &EMPTY, sizeof EMPTY) == 0 && j->size == BLOCK ? LABEL_NONE : LABEL_STRANGE;
+}
+
+static enum label_result read_label(struct journal *j, struct err *e)
 {
     struct stat st;
     struct label label;
-    if (fstat(j->fd, &st) != 0)
-        return fail(j, "reading", e);
+    if (fstat(j->fd, &st) != 0) {
+        fail(j, "reading", e);
+        return LABEL_FAILED;
+    }
     j->size = (size_t)st.st_size / BLOCK * BLOCK;
     if (j->size > BLOCK + JOURNAL_BYTES_MAX)
         j->size = BLOCK + JOURNAL_BYTES_MAX;
     if (j->size < BLOCK)
-        return false;
+        return LABEL_NONE;
     char *block = blocks_new(BLOCK);
     bool good = read_all(j, block, BLOCK) || fail(j, "reading", e);
     memcpy(&label, block, sizeof label);
     free(block);
     memcpy(j->key, label.key, sizeof j->key);
-    return good && memcmp(label.format, FORMAT, sizeof FORMAT) == 0;
+    return good ? judge(j, &label) : LABEL_FAILED;
+}
+
+static enum label_result open_there(struct journal *j, struct err *e)
+{
+    j->fd = open_file(j->dir, j->name, 0);
+    if (j->fd >= 0)
+        return read_label(j, e);
+    if (errno == ENOENT)
+        return LABEL_NONE;
+    fail(j, "opening", e);
+    return LABEL_FAILED;
+}
+
+static void close_file(struct journal *j)
+{
+    if (j->fd >= 0)
+        close(j->fd);
+    j->fd = -1;
+}
+
+/* Whatever is in it, nobody but a person can say that it is of no use. */
+static bool move_aside(struct journal *j)
+{
+    char aside[NAME_SIZE + 32];
+    snprintf(aside, sizeof aside, "%s.damaged-%lld", j->name, (long long)clock_wall());
+    bool good = renameat(j->dir, j->name, j->dir, aside) == 0 && fsync(j->dir) == 0;
+    LOG_ERROR("mailbox.journal", F_C("file", j->name), F_C("set-aside-as", aside),
+              F_C("error", good ? "not all of it can be read" : strerror(errno)));
+    close_file(j);
+    return good;
+}
+
+/* False, without an error in *e: there is none. */
+static bool open_or_make(struct journal *j, bool makes, struct err *e)
+{
+    switch (open_there(j, e)) {
+    case LABEL_OURS: return true;
+    case LABEL_NEWER:
+        return err_set(e, ERR_PERMANENT, "%s: this journal is a newer golub's; start that one", j->name);
+    case LABEL_FAILED: return false;
+    case LABEL_STRANGE:
+        if (!move_aside(j))
+            return fail(j, "setting aside", e);
+        break;
+    case LABEL_NONE: break;
+    }
+    close_file(j);
+    return makes && make_file(j, e);
 }
 
 struct journal *journal_open(int dir, const char *name, bool makes, struct err *e)
 {
     struct journal *j = MEM_NEW(struct journal);
-    struct err failure = ERR_INIT;
     j->dir = dir;
     snprintf(j->name, sizeof j->name, "%s", name);
-    j->fd = open_file(dir, name, 0);
-    bool good = j->fd >= 0 ? read_label(j, &failure) : errno == ENOENT || fail(j, "opening", &failure);
-    bool is_there = good && j->fd >= 0;
-    if (!is_there && failure.kind == ERR_NONE && makes) {
-        if (j->fd >= 0)
-            close(j->fd);
-        is_there = make_file(j, &failure);
-    }
-    if (is_there) {
+    if (open_or_make(j, makes, e)) {
         journal_restart(j, 1);
         return j;
     }
-    if (failure.kind != ERR_NONE)
-        err_set(e, failure.kind, "%s", failure.text);
     journal_close(j);
     return NULL;
 }
 
 void journal_close(struct journal *j)
 {
-    if (j->fd >= 0)
-        close(j->fd);
+    close_file(j);
     free(j);
 }
 
@@ -197,19 +264,39 @@ void journal_remove(struct journal *j)
     journal_close(j);
 }
 
+void journal_set_aside(struct journal *j)
+{
+    move_aside(j);
+    journal_close(j);
+}
+
+bool journal_is_gone(const struct journal *j)
+{
+    struct stat st;
+    return fstat(j->fd, &st) != 0 || st.st_nlink == 0;
+}
+
+bool journal_is_waited_for(const struct journal *j)
+{
+    if (flock(j->fd, LOCK_EX | LOCK_NB) != 0)
+        return errno == EWOULDBLOCK;
+    flock(j->fd, LOCK_UN);
+    return false;
+}
+
 /* --- reading --- */
 
 /* The frame at the front of `rest` as one of its own; NULL: none that fits. *generation 0: any later than
- * `after`. */
+ * `after`. *number: the least that it may have; then the least of the next. */
 static struct journal_frame *take_frame(const struct journal *j, struct str rest, uint32_t after,
-                                        uint32_t number, uint32_t *generation)
+                                        uint32_t *number, uint32_t *generation)
 {
     struct head h;
     unsigned char hash[crypto_shorthash_BYTES];
     if (rest.n < sizeof h)
         return NULL;
     memcpy(&h, rest.p, sizeof h);
-    if (h.number != number || h.generation <= after || (*generation && h.generation != *generation) ||
+    if (h.number < *number || h.generation <= after || (*generation && h.generation != *generation) ||
         h.payload > rest.n - sizeof h)
         return NULL;
     hash_frame(j, rest.p, h.payload, hash);
@@ -218,26 +305,31 @@ static struct journal_frame *take_frame(const struct journal *j, struct str rest
     struct journal_frame *f = journal_frame_new(h.payload);
     memcpy(f->block, rest.p, sizeof h + h.payload);
     *generation = h.generation;
+    *number = h.number + 1;
     return f;
 }
 
-bool journal_read(struct journal *j, uint32_t after, struct journal_frame **frames, uint32_t *generation,
-                  struct err *e)
+bool journal_read(struct journal *j, uint32_t after, struct journal_found *found, struct err *e)
 {
-    struct journal_frame **end = frames;
-    *frames = NULL;
-    *generation = 0;
+    struct journal_frame **end = &found->frames;
+    *found = (struct journal_found){0};
     size_t size = j->size + BLOCK; /* the last block need not be whole */
     char *all = blocks_new(size);
     bool good = read_all(j, all, size) || fail(j, "reading", e);
     struct str rest = good ? str_from(all + BLOCK, size - BLOCK) : STR("");
-    for (uint32_t number = 0; (*end = take_frame(j, rest, after, number, generation)); number++) {
-        rest = str_from_offset(rest, (*end)->bytes);
-        end = &(*end)->next;
+    for (uint32_t count = 0, number = 0; rest.n > 0;) {
+        struct journal_frame *f = take_frame(j, rest, after, &number, &found->generation);
+        rest = str_from_offset(rest, f ? f->bytes : BLOCK);
+        if (f) {
+            found->missing = number - ++count;
+            *end = f;
+            end = &f->next;
+        }
     }
     free(all);
-    if (*generation == 0)
-        *generation = after;
+    if (!found->frames)
+        found->generation = after;
+    j->is_closed = true;
     return good;
 }
 
@@ -248,12 +340,12 @@ void journal_restart(struct journal *j, uint32_t generation)
     j->generation = generation;
     j->number = 0;
     j->at = BLOCK;
-    j->is_broken = false;
+    j->is_closed = false;
 }
 
 bool journal_has_room(const struct journal *j, size_t n)
 {
-    return !j->is_broken && whole_blocks(sizeof(struct head) + n) <= BLOCK + JOURNAL_BYTES_MAX - j->at;
+    return !j->is_closed && whole_blocks(sizeof(struct head) + n) <= BLOCK + JOURNAL_BYTES_MAX - j->at;
 }
 
 /* Zeros up to where the file is to end. Their write need not be apart from the frame's in time: a frame is
@@ -274,9 +366,11 @@ static bool grow(struct journal *j, size_t end)
 /* Of what failed nothing shall be found after a crash: its message may be stored in another way by then. */
 static void take_back(struct journal *j)
 {
-    j->is_broken = true;
+    j->is_closed = true;
     if (ftruncate(j->fd, (off_t)j->at) == 0 && fsync(j->fd) == 0)
         j->size = j->at;
+    else
+        LOG_ERROR("mailbox.journal", F_C("file", j->name), F_C("error", strerror(errno)));
 }
 
 bool journal_write(struct journal *j, struct journal_frame *f, struct err *e)

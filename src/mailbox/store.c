@@ -62,7 +62,6 @@ void store_close(struct store *s)
     if (!s)
         return;
     arrivals_close(s);
-    pool_close(&s->pool);
     watch_free(&s->watch);
     pthread_mutex_destroy(&s->writer);
     pthread_mutex_destroy(&s->catching_up);

@@ -43,6 +43,41 @@ def test_a_quiet_account_goes_to_sleep_and_wakes(one):
     assert len(inbox(one, "ana")) == 2
 
 
+def test_a_copy_of_an_accounts_folder_has_all_its_mail(one):
+    """As doc/storage.md says: awake, of a server that was killed, and asleep; whatever stood in the journal."""
+    copies = []
+
+    def burst(numbers):
+        with smtplib.SMTP("127.0.0.1", one.port("smtp"), "remote.test", timeout=60) as s:
+            for n in numbers:
+                s.sendmail("x@remote.test", ["ana@example.test"], message(f"number {n}"))
+
+    def copy(name, count, *lock):
+        subprocess.run([*lock, "cp", "-a", folder, one.folder / name], check=True)
+        copies.append((one.folder / name, count))
+
+    burst(range(5))
+    folder = next((one.data / "account").iterdir())
+    assert (folder / "arrivals").exists()
+    copy("awake", 5, "flock", folder)
+    burst(range(5, 12))
+    one.kill()
+    assert (folder / "arrivals").exists()
+    copy("killed", 12)
+    one.start()
+    burst(range(12, 20))
+    assert one.stop() == 0
+    assert [f.name for f in folder.iterdir()] == ["mail.db"]
+    copy("asleep", 20)
+    for put_back, count in copies:
+        folder.rename(one.folder / f"{put_back.name}.before")
+        put_back.rename(folder)
+        one.start()
+        assert len({m for m in inbox(one, "ana")}) == count, put_back
+        assert one.stop() == 0
+    one.start()
+
+
 @pytest.mark.parametrize("role", [r for r in ROLES if r != "supervisor"])
 def test_a_role_that_dies_is_started_again(one, role):
     before = {p for p, t in one.processes().items() if t == f"golub: {role}"}

@@ -4,8 +4,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "mailbox/arrivals_record.h"
+#include "mailbox/journal.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -268,70 +271,7 @@ static void a_closed_account_is_one_file(void **state)
         check_letter(f, uid);
 }
 
-/* --- another process --- */
-
-static void *look_later(void *state)
-{
-    struct fixture *f = state;
-    struct message_row row;
-    struct err e;
-    usleep(50 * 1000);
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    return store_message(f->store, INBOX, 1, &a, &row, &e) == STORE_OK ? NULL : "look";
-}
-
-static void a_command_beside_the_server_waits(void **state)
-{
-    struct fixture *f = *state;
-    pthread_t thread;
-    uint32_t uid;
-    arrive_many(f, 1, 4);
-    assert_int_equal(pthread_create(&thread, NULL, look_later, f), 0);
-    struct store *beside = store_open(f->path, &f->e);
-    assert_non_null(beside);
-    struct store_append item = {.mailbox = INBOX, .bytes = STR("beside")};
-    assert_int_equal(store_append(beside, &item, 1, &f->e), STORE_OK);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_equal(item.uid, 5);
-    assert_int_equal(arrive(f, 6, &uid), STORE_OK);
-    assert_int_equal(uid, 6);
-    store_close(beside); /* leaves the journal that the other still writes to */
-    assert_int_equal(access(journal_path(f, &f->arena).p, F_OK), 0);
-    check_letter(f, 4);
-    check_letter(f, 6);
-}
-
-/* --- crashes --- */
-
-/* Leaves letters `from` to `to` in the journal, as a process that dies does; returns the ends of the frames
- * of those that are there and not in the database: after which byte of the file each is whole. */
-static size_t die_after(struct fixture *f, uint32_t from, uint32_t to, size_t *ends)
-{
-    size_t *shared = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(shared != MAP_FAILED);
-    store_close(f->store);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        open_keeping(f);
-        arrive_many(f, from, to);
-        size_t at = 4096;
-        for (uint32_t i = from + 1; i <= to; i++) {
-            /* frames begin at blocks; head, record, texts, see journal.c and arrivals.c */
-            size_t bytes = 24 + 64 + letter(&f->arena, i).n + 17 + (i % 5 == 0 ? 10 : 0);
-            shared[++shared[0]] = at + bytes;
-            at += (bytes + 4095) / 4096 * 4096;
-        }
-        _exit(0);
-    }
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
-    size_t n = shared[0];
-    memcpy(ends, shared + 1, n * sizeof *ends);
-    munmap(shared, 65536);
-    return n;
-}
+/* --- an account as a process that was killed left it --- */
 
 static struct str read_file(struct arena *a, const char *path)
 {
@@ -387,6 +327,179 @@ static void check_first(struct fixture *f, uint32_t n)
     check_letter(f, n);
 }
 
+/* --- another process --- */
+
+static void *look_later(void *state)
+{
+    struct fixture *f = state;
+    struct message_row row;
+    struct err e;
+    usleep(50 * 1000);
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    return store_message(f->store, INBOX, 1, &a, &row, &e) == STORE_OK ? NULL : "look";
+}
+
+static void a_command_beside_the_server_waits(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t thread;
+    uint32_t uid;
+    arrive_many(f, 1, 4);
+    assert_int_equal(pthread_create(&thread, NULL, look_later, f), 0);
+    struct store *beside = store_open(f->path, &f->e);
+    assert_non_null(beside);
+    struct store_append item = {.mailbox = INBOX, .bytes = STR("beside")};
+    assert_int_equal(store_append(beside, &item, 1, &f->e), STORE_OK);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(item.uid, 5);
+    assert_int_equal(arrive(f, 6, &uid), STORE_OK);
+    assert_int_equal(uid, 6);
+    store_close(beside); /* leaves the journal that the other still writes to */
+    assert_int_equal(access(journal_path(f, &f->arena).p, F_OK), 0);
+    check_letter(f, 4);
+    check_letter(f, 6);
+}
+
+struct beside {
+    struct fixture *f;
+    atomic_bool stop;
+    const char *failed;
+};
+
+static void *never_pause(void *context)
+{
+    struct beside *b = context;
+    while (!atomic_load(&b->stop)) {
+        struct store_append item = {.mailbox = INBOX, .bytes = STR("Subject: on and on\r\n\r\n")};
+        struct err e;
+        if (store_arrive(b->f->store, &item, 1, &e) != STORE_OK)
+            b->failed = "arrive";
+    }
+    return NULL;
+}
+
+/* Mail that never stops does not keep a command out. */
+static void a_command_gets_its_turn(void **state)
+{
+    struct beside b = {.f = *state};
+    struct fixture *f = *state;
+    pthread_t thread[2];
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, never_pause, &b), 0);
+    struct store *beside = store_open(f->path, &f->e);
+    assert_non_null(beside);
+    int64_t before = clock_ms();
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(store_set_quota(beside, 0, 1000000 + i, &f->e), STORE_OK);
+    assert_true(clock_ms() - before < 9000);
+    atomic_store(&b.stop, true);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+    assert_null(b.failed);
+    store_close(beside);
+}
+
+/* Keeper was started anew: the old process of the account ends while the new one serves it. */
+static void two_that_serve_it_do_not_lose_each_others(void **state)
+{
+    struct fixture *f = *state;
+    struct store *first = f->store;
+    pthread_t thread;
+    uint32_t uid;
+    arrive_many(f, 1, 4);
+    assert_int_equal(pthread_create(&thread, NULL, look_later, &(struct fixture){.store = first}), 0);
+    open_keeping(f); /* waits for the first to put its own into the database */
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    arrive_many(f, 5, 7); /* stands in the same file */
+    struct fixture old = {.store = first, .arena = ARENA_INIT};
+    assert_int_equal(pthread_create(&thread, NULL, look_later, f), 0);
+    assert_int_equal(append(&old, INBOX, STR("x"), 0, ""), 8); /* waits for the second to do so */
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    arena_free(&old.arena);
+    store_close(first); /* removes the file that the second has open */
+    for (uint32_t number = 9; number <= 30; number++) {
+        assert_int_equal(arrive(f, number, &uid), STORE_OK);
+        assert_int_equal(uid, number);
+    }
+    /* What stands is in a file that is found: there, and not in one without a name. */
+    struct remains r;
+    assert_true(in_database(f) < 30);
+    collect(f, &r);
+    restore(f, &r, r.journal);
+    check_first(f, 30);
+}
+
+/* Its folder goes while mail stands there: nobody waits for it any more. */
+static void an_account_may_be_removed(void **state)
+{
+    struct fixture *f = *state;
+    struct folder away;
+    uint32_t uid;
+    arrive_many(f, 1, 5);
+    snprintf(away.path, sizeof away.path, "%.80s/removed", f->folder.path);
+    assert_int_equal(rename(f->path, away.path), 0);
+    folder_remove(&away);
+    assert_int_equal(access(away.path, F_OK), -1);
+    for (uint32_t i = 0; i < 100; i++)
+        assert_int_not_equal(arrive(f, 6, &uid), STORE_NONE);
+    store_close(f->store);
+    assert_int_equal(access(away.path, F_OK), -1);
+    fixture_open(f); /* the same number again: another account */
+    assert_non_null(f->store);
+    assert_int_equal(mailbox_named(f, "INBOX").messages, 0);
+}
+
+/* What an administrator sets meanwhile holds from then on; what was acknowledged stays. */
+static void a_quota_that_shrinks_takes_nothing_back(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t uid;
+    arrive_many(f, 1, 6);
+    struct store *beside = NULL;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, look_later, f), 0);
+    beside = store_open(f->path, &f->e);
+    assert_non_null(beside);
+    assert_int_equal(store_set_quota(beside, QUOTA_NONE, 3, &f->e), STORE_OK);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    store_close(beside);
+    assert_int_equal(arrive(f, 7, &uid), STORE_OVERQUOTA);
+    assert_int_equal(mailbox_named(f, "INBOX").messages, 6);
+    check_letter(f, 6);
+}
+
+/* --- crashes --- */
+
+/* Leaves letters `from` to `to` in the journal, as a process that dies does; returns the ends of the frames
+ * of those that are there and not in the database: after which byte of the file each is whole. */
+static size_t die_after(struct fixture *f, uint32_t from, uint32_t to, size_t *ends)
+{
+    size_t *shared = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(shared != MAP_FAILED);
+    store_close(f->store);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        open_keeping(f);
+        arrive_many(f, from, to);
+        size_t at = 4096;
+        for (uint32_t i = from + 1; i <= to; i++) {
+            /* frames begin at blocks; head, record, texts, see journal.c and arrivals.c */
+            size_t bytes = 24 + 64 + letter(&f->arena, i).n + 17 + (i % 5 == 0 ? 10 : 0);
+            shared[++shared[0]] = at + bytes;
+            at += (bytes + 4095) / 4096 * 4096;
+        }
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    size_t n = shared[0];
+    memcpy(ends, shared + 1, n * sizeof *ends);
+    munmap(shared, 65536);
+    return n;
+}
+
 static void every_prefix_of_the_file_holds_what_is_whole_in_it(void **state)
 {
     struct fixture *f = *state;
@@ -410,7 +523,22 @@ static void every_prefix_of_the_file_holds_what_is_whole_in_it(void **state)
     }
 }
 
-static void a_frame_with_a_wrong_byte_ends_it(void **state)
+/* How many files were set aside; they are removed. */
+static size_t set_aside(const struct remains *r)
+{
+    glob_t found;
+    char pattern[sizeof r->journal_path + 16];
+    snprintf(pattern, sizeof pattern, "%s.damaged-*", r->journal_path);
+    size_t n = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(unlink(found.gl_pathv[i]), 0);
+    if (n > 0)
+        globfree(&found);
+    return n;
+}
+
+/* A crash spoils the last; what the disk loses before it costs none but itself. */
+static void a_frame_with_a_wrong_byte_is_lost_alone(void **state)
 {
     struct fixture *f = *state;
     struct remains r;
@@ -428,8 +556,128 @@ static void a_frame_with_a_wrong_byte_ends_it(void **state)
         ((char *)(uintptr_t)spoilt.p)[at] ^= (char)(1 << next_random(&seed) % 8);
         restore(f, &r, spoilt);
         arena_free(&a);
-        check_first(f, (uint32_t)frame + 1);
+        bool is_last = frame == n - 1;
+        assert_int_equal(set_aside(&r), !is_last);
+        assert_int_equal(mailbox_named(f, "INBOX").messages, n);
+        assert_int_equal(mailbox_named(f, "INBOX").uidnext, is_last ? n + 1 : n + 2);
+        for (uint32_t uid = 1; uid <= n + 1; uid++)
+            if (uid != frame + 2)
+                check_letter(f, uid);
+        uint32_t uid; /* the journal is of use again */
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(arrive(f, 20, &uid), STORE_OK);
     }
+}
+
+/* --- journals that are not as ours --- */
+
+static void a_newer_golubs_journal_is_refused_and_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct remains r;
+    size_t ends[16];
+    die_after(f, 1, 6, ends);
+    f->store = NULL;
+    collect(f, &r);
+    struct str newer = arena_copy(&f->arena, r.journal);
+    memcpy((char *)(uintptr_t)newer.p, "golub journal 2", 16);
+    write_file(r.journal_path, newer);
+    assert_null(store_open(f->path, &f->e));
+    assert_int_equal(f->e.kind, ERR_PERMANENT);
+    assert_non_null(strstr(f->e.text, "newer"));
+    assert_true(str_eq(read_file(&f->arena, r.journal_path), newer));
+    restore(f, &r, r.journal);
+    check_first(f, 6);
+}
+
+static void a_file_that_is_no_journal_is_set_aside(void **state)
+{
+    struct fixture *f = *state;
+    struct remains r;
+    uint32_t uid;
+    size_t ends[16];
+    die_after(f, 1, 6, ends);
+    f->store = NULL;
+    collect(f, &r);
+    struct str garbage = arena_copy(&f->arena, r.journal);
+    memset((char *)(uintptr_t)garbage.p, 0, 32); /* the disk has lost the label */
+    restore(f, &r, garbage);
+    assert_int_equal(set_aside(&r), 1);
+    check_first(f, 1);
+    for (uint32_t number = 2; number <= 4; number++)
+        assert_int_equal(arrive(f, number, &uid), STORE_OK);
+    check_first(f, 4);
+    restore(f, &r, STR("#!/bin/sh\n")); /* shorter than a label: its making was cut short */
+    assert_int_equal(set_aside(&r), 0);
+    check_first(f, 1);
+    garbage = str_slice(r.journal, 0, 4096);
+    memset((char *)(uintptr_t)garbage.p, 'x', 4096);
+    restore(f, &r, garbage);
+    assert_int_equal(set_aside(&r), 1);
+    check_first(f, 1);
+}
+
+/* Puts a frame of these bytes behind `like`, whose record is that of letter `number` as uid 2. */
+static void write_frame(struct journal *j, struct str like, struct str tail)
+{
+    struct err e = ERR_INIT;
+    struct journal_frame *f = journal_frame_new(like.n + tail.n);
+    memcpy(f->payload, like.p, like.n);
+    if (tail.n > 0)
+        memcpy(f->payload + like.n, tail.p, tail.n);
+    assert_true(journal_write(j, f, &e));
+    journal_frame_free(f);
+}
+
+static struct str record_of(struct fixture *f, uint32_t uid, struct str keywords)
+{
+    struct arrival m = {.item = {.mailbox = INBOX,
+                                 .prefix = STR("Return-Path: <>\r\n"),
+                                 .bytes = letter(&f->arena, uid),
+                                 .keywords = keywords,
+                                 .flags = uid % 3 == 0 ? FLAG_FLAGGED : 0,
+                                 .received = 1700000000 + uid,
+                                 .zone = -90,
+                                 .uid = uid},
+                        .saved = 1700000000 + uid,
+                        .modseq = 100 + uid};
+    char *bytes = arena_new(&f->arena, arrival_bytes(&m), 1);
+    assert_ptr_equal(arrival_put(bytes, &m), bytes + arrival_bytes(&m));
+    return str_from(bytes, arrival_bytes(&m));
+}
+
+/* Whole frames in which stands what another version wrote: what can be read is stored, and nothing is thrown
+ * away. */
+static void what_cannot_be_read_is_set_aside(void **state)
+{
+    struct fixture *f = *state;
+    struct remains r = {0};
+    struct err e = ERR_INIT;
+    snprintf(r.journal_path, sizeof r.journal_path, "%s/arrivals", f->path);
+    store_close(f->store);
+    for (int round = 0; round < 4; round++) {
+        CLEAN_CLOSE int dir = open(f->path, O_RDONLY | O_DIRECTORY);
+        uint32_t at = (uint32_t)round * 4 + 1;
+        struct journal *j = journal_open(dir, "arrivals", true, &e);
+        assert_non_null(j);
+        journal_restart(j, (uint32_t)round + 1);
+        write_frame(j, record_of(f, at, STR("")), round == 0 ? STR("what follows") : STR(""));
+        if (round == 1)
+            write_frame(j, STR("no record at all"), STR(""));
+        if (round == 2)
+            write_frame(j, record_of(f, at + 2, STR("no(keyword")), STR(""));
+        write_frame(j, record_of(f, at + 3, STR("")), STR(""));
+        journal_close(j);
+        open_keeping(f);
+        assert_non_null(f->store);
+        assert_int_equal(set_aside(&r), round < 3);
+        assert_int_equal(mailbox_named(f, "INBOX").messages, round * 2 + 2);
+        assert_int_equal(mailbox_named(f, "INBOX").uidnext, at + 4);
+        assert_true(message_at(f, INBOX, at).size > 0);
+        assert_true(message_at(f, INBOX, at + 3).size > 0);
+        store_close(f->store);
+    }
+    f->store = NULL;
 }
 
 /* Between the commit and the next generation, and long after it. */
@@ -530,6 +778,32 @@ static void a_full_disk_loses_nothing(void **state)
     for (uint32_t i = 1; i <= 21; i++)
         check_letter(f, i);
     view_free(&v);
+}
+
+/* There is no room for what a crash left, but in the journal there is some for more. */
+static void what_waits_for_room_is_not_written_over(void **state)
+{
+    struct fixture *f = *state;
+    struct remains r;
+    struct rlimit was;
+    uint32_t uid;
+    size_t ends[16];
+    die_after(f, 1, 6, ends);
+    f->store = NULL;
+    collect(f, &r);
+    rlim_t room = r.database.n > r.log.n ? r.database.n : r.log.n;
+    char big[30000];
+    memset(big, 'x', sizeof big);
+    limit_files(room, &was); /* the database's log cannot grow */
+    open_keeping(f);
+    struct store_append item = {.mailbox = INBOX, .bytes = str_from(big, sizeof big)};
+    for (int i = 0; i < 3; i++)
+        store_arrive(f->store, &item, 1, &f->e);
+    struct str after = read_file(&f->arena, r.journal_path);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    restore(f, &r, after); /* killed now, as it stands on the disk */
+    check_first(f, 6);
+    assert_int_equal(arrive(f, 7, &uid), STORE_OK);
 }
 
 static void a_journal_that_cannot_grow_is_done_without(void **state)
@@ -633,11 +907,19 @@ int main(void)
         ARRIVALS_TEST(who_waits_is_told_at_once),
         ARRIVALS_TEST(a_closed_account_is_one_file),
         ARRIVALS_TEST(a_command_beside_the_server_waits),
+        ARRIVALS_TEST(a_command_gets_its_turn),
+        ARRIVALS_TEST(an_account_may_be_removed),
+        ARRIVALS_TEST(a_quota_that_shrinks_takes_nothing_back),
+        ARRIVALS_TEST(two_that_serve_it_do_not_lose_each_others),
         ARRIVALS_TEST(every_prefix_of_the_file_holds_what_is_whole_in_it),
-        ARRIVALS_TEST(a_frame_with_a_wrong_byte_ends_it),
+        ARRIVALS_TEST(a_frame_with_a_wrong_byte_is_lost_alone),
+        ARRIVALS_TEST(a_newer_golubs_journal_is_refused_and_kept),
+        ARRIVALS_TEST(a_file_that_is_no_journal_is_set_aside),
+        ARRIVALS_TEST(what_cannot_be_read_is_set_aside),
         ARRIVALS_TEST(what_is_there_is_not_put_there_again),
         ARRIVALS_TEST(acknowledged_survives_a_kill),
         ARRIVALS_TEST(a_full_disk_loses_nothing),
+        ARRIVALS_TEST(what_waits_for_room_is_not_written_over),
         ARRIVALS_TEST(a_journal_that_cannot_grow_is_done_without),
         ARRIVALS_TEST(threads_arrive_beside_each_other),
     };
