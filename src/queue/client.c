@@ -8,8 +8,8 @@
 
 /* Enqueues at once from one process. Each waits for a commit, and a commit takes all that are there. */
 #define CHANNELS_MAX      64
-/* What of a frame the recipients may take; the rest is for the fields before them. */
-#define LIST_IN_FRAME_MAX (IPC_PAYLOAD_MAX - 1024)
+/* What of a frame the recipients may take; the rest is for the message and the fields before them. */
+#define LIST_IN_FRAME_MAX (IPC_PAYLOAD_MAX - PARCEL_INLINE_MAX - 1024)
 
 struct queue_client {
     struct ipc_pool *pool;
@@ -39,7 +39,8 @@ static bool enqueue(struct queue_client *q, const struct queue_message *m, int64
 {
     CLEAN_FRAME struct ipc_frame ask, answer = {0};
     CLEAN_BUF struct buf list;
-    CLEAN_CLOSE int long_list = -1;
+    CLEAN_CLOSE int long_list = -1, long_body = -1;
+    struct parcel body = m->body;
     ipc_frame_init(&ask, QUEUE_FRAME_ENQUEUE);
     buf_init(&list, BUF_MAX_DEFAULT);
     if (m->count == 0 || m->count > QUEUE_RECIPIENTS_MAX)
@@ -49,14 +50,16 @@ static bool enqueue(struct queue_client *q, const struct queue_message *m, int64
     bool fits = list.n <= LIST_IN_FRAME_MAX;
     if (!fits && (long_list = sealed_from("golub-recipients", buf_str(&list), e)) < 0)
         return false;
+    if (body.fd < 0 && body.bytes.n > PARCEL_INLINE_MAX &&
+        (body.fd = long_body = sealed_from("golub-message", body.bytes, e)) < 0)
+        return false;
     ipc_put_str(&ask, str_from(m->id, sizeof m->id));
     ipc_put_str(&ask, m->sender);
     ipc_put_u8(&ask, m->is_8bit);
-    ipc_put_u64(&ask, m->size);
+    parcel_put(&ask, &body);
     envelope_put(&ask, &m->asked);
     ipc_put_u32(&ask, (uint32_t)m->count);
     ipc_put_str(&ask, fits ? buf_str(&list) : STR(""));
-    ipc_put_fd(&ask, m->memfd);
     if (!fits)
         ipc_put_fd(&ask, long_list);
     return ipc_pool_call(q->pool, &ask, &answer, deadline_in(QUEUE_TIMEOUT_MS), e) &&

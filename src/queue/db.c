@@ -288,58 +288,68 @@ int queue_db_next_flow(struct sql *db, struct str after, int64_t after_flow, str
     return sql_end(&rows, e) ? found : -1;
 }
 
-/* The piece of this number at the end of `fd`: its bytes, 0 for none, -1 for an error. */
-static int64_t copy_chunk(struct sql *db, int64_t message, uint64_t number, int fd, struct err *e)
+/* Where the bytes of a message go as they are read: into memory if they are few, else into a memfd. */
+struct pouring {
+    int fd; /* -1: */
+    struct buf bytes;
+    uint64_t poured;
+};
+
+static bool pour(struct pouring *to, struct str piece, struct err *e)
 {
-    struct sql_rows rows;
-    int64_t n = 0;
-    bool ok = true;
-    if (!sql_query(db, &CHUNK, SQL(sql_int(chunk_id(message, number))), &rows, e))
-        return -1;
-    if (sql_next(&rows)) {
-        struct str piece = sql_get_str(&rows, 0);
-        ok = sealed_write(fd, piece, e);
-        n = (int64_t)piece.n;
-    }
-    return sql_end(&rows, ok ? e : NULL) && ok ? n : -1;
+    to->poured += piece.n;
+    if (to->fd >= 0)
+        return sealed_write(to->fd, piece, e);
+    buf_add(&to->bytes, piece);
+    return !to->bytes.overflow || err_set(e, ERR_INTERNAL, "a message is longer on disk than it says");
 }
 
-/* What stands in the message's own row, at the end of `fd`: its bytes, 0 if it is in chunks, -1. */
-static int64_t copy_inline(struct sql *db, int64_t message, int fd, struct err *e)
+/* The value that `s` finds. *there: it is one, and not NULL. */
+static bool pour_value(struct sql *db, const struct sql_statement *s, int64_t id, struct pouring *to,
+                       bool *there, struct err *e)
 {
     struct sql_rows rows;
-    int64_t n = 0;
     bool ok = true;
-    if (!sql_query(db, &BYTES, SQL(sql_int(message)), &rows, e))
-        return -1;
+    *there = false;
+    if (!sql_query(db, s, SQL(sql_int(id)), &rows, e))
+        return false;
     if (sql_next(&rows) && !sql_get_null(&rows, 0)) {
-        struct str bytes = sql_get_str(&rows, 0);
-        ok = sealed_write(fd, bytes, e);
-        n = (int64_t)bytes.n;
+        *there = true;
+        ok = pour(to, sql_get_str(&rows, 0), e);
     }
-    return sql_end(&rows, ok ? e : NULL) && ok ? n : -1;
+    return sql_end(&rows, ok ? e : NULL) && ok;
 }
 
-int queue_db_bytes(struct sql *db, int64_t message, uint64_t size, struct err *e)
+static bool pour_all(struct sql *db, int64_t message, uint64_t size, struct pouring *to, struct err *e)
 {
-    CLEAN_CLOSE int fd = sealed_open("golub-queue", e);
-    int64_t n = fd < 0 ? -1 : copy_inline(db, message, fd, e);
-    bool ok = n >= 0;
-    uint64_t written = ok ? (uint64_t)n : 0;
-    for (uint64_t number = 0; ok && written < size; number++, written += (uint64_t)n) {
-        n = copy_chunk(db, message, number, fd, e);
-        ok = n >= 0;
-        if (n <= 0)
+    bool there;
+    if (!pour_value(db, &BYTES, message, to, &there, e))
+        return false;
+    for (uint64_t number = 0; to->poured < size; number++) {
+        if (!pour_value(db, &CHUNK, chunk_id(message, number), to, &there, e))
+            return false;
+        if (!there)
             break;
     }
-    if (ok && written != size)
-        ok = err_set(e, ERR_INTERNAL, "message %lld has %llu bytes on disk instead of %llu",
-                     (long long)message, (unsigned long long)written, (unsigned long long)size);
-    if (!ok || !sealed_close_writing(fd, e))
-        return -1;
-    int result = fd;
-    fd = -1;
-    return result;
+    return to->poured == size ||
+           err_set(e, ERR_INTERNAL, "message %lld has %llu bytes on disk instead of %llu", (long long)message,
+                   (unsigned long long)to->poured, (unsigned long long)size);
+}
+
+bool queue_db_bytes(struct sql *db, int64_t message, uint64_t size, struct parcel *out, struct err *e)
+{
+    struct pouring to = {.fd = -1};
+    buf_init(&to.bytes, PARCEL_INLINE_MAX);
+    if (size > PARCEL_INLINE_MAX && (to.fd = sealed_open("golub-queue", e)) < 0)
+        return false;
+    bool ok = pour_all(db, message, size, &to, e) && (to.fd < 0 || sealed_close_writing(to.fd, e));
+    *out = (struct parcel){.fd = to.fd, .size = size};
+    if (to.fd < 0)
+        out->bytes = str_from(mem_copy_c(to.bytes.p, to.bytes.n), to.bytes.n);
+    buf_free(&to.bytes);
+    if (!ok)
+        parcel_free(out);
+    return ok;
 }
 
 static bool add_start(struct sql *db, const struct sql_statement *s, int64_t id, struct buf *out,

@@ -104,8 +104,8 @@ bool queue_db_deadlines(struct sql *db, int64_t now, struct queue_deadline *list
 /* It has been dealt with. */
 bool queue_db_deadline_passed(struct sql *db, int64_t message, struct err *e);
 
-/* The message's bytes as a sealed memfd; -1: *e. */
-int queue_db_bytes(struct sql *db, int64_t message, uint64_t size, struct err *e);
+/* The message's bytes, for parcel_free. */
+bool queue_db_bytes(struct sql *db, int64_t message, uint64_t size, struct parcel *out, struct err *e);
 /* Its first bytes, where the header is. */
 bool queue_db_start(struct sql *db, int64_t message, struct buf *out, struct err *e);
 

@@ -77,19 +77,24 @@ static bool read_recipient(struct ipc_reader *list, struct queue_row_recipient *
            (r->account != 0 || r->domain.n > 0) && r->original.n <= ORIGINAL_MAX && r->detail.n <= DETAIL_MAX;
 }
 
+/* A local account could not take it a moment ago. */
+static int64_t after_a_try(const struct schedule *s, int64_t arrived)
+{
+    uint32_t random;
+    report_random(&random, sizeof random);
+    return schedule_next(s, arrived, 1, arrived, random);
+}
+
 static bool read_list(struct enqueue *in, struct str bytes, const struct schedule *s, struct err *e)
 {
     struct ipc_reader list = {.rest = arena_copy(&in->arena, bytes)};
-    uint32_t random;
-    report_random(&random, sizeof random);
     int64_t arrived = in->message.arrived, hold = in->message.asked.hold_until;
     int64_t flow = flow_of(&in->message.asked, in->message.sender);
     for (size_t i = 0; i < in->count; i++) {
         struct queue_row_recipient *r = &in->recipients[i];
         if (!read_recipient(&list, r, &in->arena))
             return err_set(e, ERR_INTERNAL, "recipient %zu of an enqueue is not valid", i);
-        /* A local account could not take it a moment ago. */
-        r->next_attempt = r->account > 0 ? schedule_next(s, arrived, 1, arrived, random) : arrived;
+        r->next_attempt = r->account > 0 ? after_a_try(s, arrived) : arrived;
         if (r->next_attempt < hold) /* RFC 4865 section 4.4: not before */
             r->next_attempt = hold;
         r->flow = flow;
@@ -115,12 +120,13 @@ static bool read_frame(struct ipc_frame *f, struct enqueue *in, const struct sch
     struct ipc_reader r = ipc_read(f);
     struct str id = ipc_get_str(&r), sender = ipc_get_str(&r);
     in->message.is_8bit = ipc_get_u8(&r) != 0;
-    in->message.size = ipc_get_u64(&r);
+    in->body = parcel_get(&r, f);
+    in->message.size = in->body.size;
     envelope_get(&r, &in->message.asked);
     in->count = ipc_get_u32(&r);
     struct str list = ipc_get_str(&r);
     if (!ipc_done(&r) || id.n != QUEUE_DELIVERY_BYTES || !is_address(sender) || in->count == 0 ||
-        in->count > QUEUE_RECIPIENTS_MAX || f->nfds < 1 || in->message.size > INT64_MAX)
+        in->count > QUEUE_RECIPIENTS_MAX || in->message.size > INT64_MAX)
         return err_set(e, ERR_INTERNAL, "an enqueue that is not valid");
     in->message.delivery = arena_copy(&in->arena, id);
     in->message.sender = arena_copy(&in->arena, sender);
@@ -128,14 +134,14 @@ static bool read_frame(struct ipc_frame *f, struct enqueue *in, const struct sch
     if (in->message.asked.hold_until > in->message.arrived)
         in->message.arrived = in->message.asked.hold_until; /* RFC 4865: what is late is counted from then */
     in->recipients = ARENA_ARRAY(&in->arena, struct queue_row_recipient, in->count);
-    CLEAN_CLOSE int long_list = ipc_frame_take_fd(f, 1);
+    CLEAN_CLOSE int long_list = ipc_frame_take_fd(f, in->body.fd >= 0 ? 1 : 0);
     return list.n > 0 ? read_list(in, list, s, e) : read_long_list(in, long_list, s, e);
 }
 
 struct enqueue *enqueue_read(struct ipc_frame *f, const struct schedule *s, int64_t now, struct err *e)
 {
     struct enqueue *in = MEM_NEW(struct enqueue);
-    in->fd = ipc_frame_take_fd(f, 0);
+    in->body = (struct parcel)PARCEL_NONE;
     in->frame = f->id;
     in->message.arrived = now;
     if (read_frame(f, in, s, e))
@@ -146,8 +152,7 @@ struct enqueue *enqueue_read(struct ipc_frame *f, const struct schedule *s, int6
 
 void enqueue_free(struct enqueue *in)
 {
-    if (in->fd >= 0)
-        close(in->fd);
+    parcel_free(&in->body);
     arena_free(&in->arena);
     free(in);
 }
@@ -214,7 +219,7 @@ static bool add_reports(const struct queue_round *q, struct enqueue *in, struct 
 bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct err *e)
 {
     struct str bytes;
-    if (!sealed_read(in->fd, in->message.size, &bytes, e))
+    if (!parcel_read(&in->body, &bytes, e))
         return false;
     bool ok = queue_db_add_message(q->db, &in->message, bytes, e);
     for (size_t i = 0; ok && i < in->count; i++) {
@@ -223,7 +228,7 @@ bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct err *
         ok = is_settled(&in->recipients[i]) || queue_db_add_recipient(q->db, &in->recipients[i], e);
     }
     ok = ok && add_reports(q, in, bytes, e);
-    sealed_release(bytes);
+    parcel_release(&in->body, bytes);
     return ok;
 }
 
@@ -231,8 +236,7 @@ bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct err *
 
 void enqueue_plan(struct enqueue *in, struct plan *p, int64_t now)
 {
-    struct letter *letter = plan_letter(p, &in->message, in->fd);
-    in->fd = -1;
+    struct letter *letter = plan_letter(p, &in->message, &in->body);
     letter->whole = in->count; /* settled ones among them are in no job */
     for (size_t i = 0; i < in->count; i++)
         if (!is_settled(&in->recipients[i]))

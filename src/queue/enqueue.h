@@ -7,9 +7,9 @@
 
 struct enqueue {
     struct enqueue *next;
-    uint64_t channel; /* who waits for the answer */
-    uint32_t frame;   /* to this */
-    int fd;           /* sealed memfd; owned until the plan takes it */
+    uint64_t channel;   /* who waits for the answer */
+    uint32_t frame;     /* to this */
+    struct parcel body; /* owned until the plan takes it */
     struct queue_row_message message;
     struct queue_row_recipient *recipients;
     size_t count;

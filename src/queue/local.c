@@ -84,9 +84,12 @@ static enum queue_fate fate_of(enum delivery_fate fate)
     return QUEUE_DEFERRED;
 }
 
+_Static_assert(PARCEL_INLINE_MAX <= DELIVERY_INLINE_MAX, "what is small here is small there");
+
 static void deliver(struct local *l, struct job *j, struct outcome *o)
 {
-    struct delivery_message m = {.memfd = j->letter->fd,
+    struct delivery_message m = {.memfd = j->letter->body.fd,
+                                 .bytes = j->letter->body.bytes,
                                  .size = j->letter->size,
                                  .sender = j->letter->sender,
                                  .again = true}; /* smtp tried, or we did before a crash: it may be there */

@@ -36,7 +36,7 @@ static struct outcome *outcome_of(const struct walk *w, const struct queue_row_m
                                   const struct queue_row_recipient *r)
 {
     const struct overdue_round *q = w->round;
-    struct outcome *o = outcome_new(plan_job(q->plan, plan_letter(q->plan, m, -1), r));
+    struct outcome *o = outcome_new(plan_job(q->plan, plan_letter(q->plan, m, NULL), r));
     struct str host = r->host, reply = r->reply;
     if (reply.n == 0) /* it was never tried, because others had failed there */
         plan_blamed(q->plan, r->domain, &host, &reply);

@@ -27,8 +27,8 @@ struct plan_limits {
     {                                                       \
         .rows_per_lane = 200, .rows = 20000, .lanes = 50000 \
     }
-#define PLAN_OPEN_MAX   512                  /* descriptors of messages kept open for their first attempt */
-#define PLAN_OPEN_BYTES ((uint64_t)64 << 20) /* and the memory that they may hold */
+#define PLAN_OPEN_MAX   512                  /* descriptors of messages kept for their first attempt */
+#define PLAN_KEPT_BYTES ((uint64_t)64 << 20) /* and the memory that those and small messages may hold */
 #define PLAN_PRIORITY_TURNS \
     8 /* a lane comes so many turns sooner for each step of MT-PRIORITY (RFC 6710), and so starves nobody */
 #define PLAN_NEVER INT64_MAX
@@ -46,8 +46,8 @@ struct letter {
     bool is_8bit;
     int64_t arrived;
     struct envelope asked; /* its id owned by `sender` */
-    int fd;                /* sealed memfd; -1: only on disk. Whoever needs it puts one here */
-    bool is_kept; /* fd is counted against PLAN_OPEN_MAX; else it is closed when no job is in flight */
+    struct parcel body;    /* owned; PARCEL_NONE: only on disk. Whoever needs it puts it here */
+    bool is_kept;          /* counted against the bounds above; else it goes when no job is in flight */
     size_t whole; /* recipients of the message, if none of them has been tried before; 0: not known */
     unsigned jobs, in_flight;
 };
@@ -77,9 +77,9 @@ void plan_configure(struct plan *p, const struct window_bounds *b);
 void plan_limit(struct plan *p, const struct plan_limits *l); /* before there is anything in it */
 
 /* --- letters ---
- * Takes `fd` over (-1: none), and closes it when too many are open already. Lives as long as its jobs; one
- * that got none goes with plan_letter_drop. */
-struct letter *plan_letter(struct plan *p, const struct queue_row_message *m, int fd);
+ * Takes the body over (NULL: none), and frees it when too much is kept already. Lives as long as its jobs;
+ * one that got none goes with plan_letter_drop. */
+struct letter *plan_letter(struct plan *p, const struct queue_row_message *m, struct parcel *body);
 void plan_letter_drop(struct plan *p, struct letter *l);
 /* A job of one recipient that goes nowhere: of a message with which something is the matter beside its
  * attempts. plan_end frees it. */

@@ -14,7 +14,22 @@ static struct str put_words(char **at, struct str s)
     return copy;
 }
 
-struct letter *plan_letter(struct plan *p, const struct queue_row_message *m, int fd)
+/* For its first attempt, which comes soon. */
+static void keep(struct plan *p, struct letter *l, struct parcel *body)
+{
+    unsigned opens = body->fd >= 0;
+    if (p->open_count + opens > PLAN_OPEN_MAX || p->kept_bytes + body->size > PLAN_KEPT_BYTES) {
+        parcel_free(body);
+        return;
+    }
+    p->open_count += opens;
+    p->kept_bytes += body->size;
+    l->is_kept = true;
+    l->body = *body;
+    *body = (struct parcel)PARCEL_NONE;
+}
+
+struct letter *plan_letter(struct plan *p, const struct queue_row_message *m, struct parcel *body)
 {
     struct letter *l = MEM_NEW(struct letter);
     struct str asked_id = m->asked.id;
@@ -24,33 +39,25 @@ struct letter *plan_letter(struct plan *p, const struct queue_row_message *m, in
                          .is_8bit = m->is_8bit,
                          .arrived = m->arrived,
                          .asked = m->asked,
-                         .fd = -1};
+                         .body = PARCEL_NONE};
     memcpy(l->delivery, m->delivery.p,
            m->delivery.n < sizeof l->delivery ? m->delivery.n : sizeof l->delivery);
     str_write_hex(l->delivery, sizeof l->delivery, l->name);
     l->sender = put_words(&words, m->sender);
     l->asked.id = put_words(&words, asked_id);
-    if (fd >= 0 && p->open_count < PLAN_OPEN_MAX && p->open_bytes + m->size <= PLAN_OPEN_BYTES) {
-        p->open_count++;
-        p->open_bytes += m->size;
-        l->is_kept = true;
-        l->fd = fd;
-    } else if (fd >= 0) {
-        close(fd);
-    }
+    if (body)
+        keep(p, l, body);
     return l;
 }
 
 void letter_close(struct plan *p, struct letter *l)
 {
     if (l->is_kept) {
-        p->open_count--;
-        p->open_bytes -= l->size;
+        p->open_count -= l->body.fd >= 0;
+        p->kept_bytes -= l->body.size;
         l->is_kept = false;
     }
-    if (l->fd >= 0)
-        close(l->fd);
-    l->fd = -1;
+    parcel_free(&l->body);
 }
 
 void plan_letter_drop(struct plan *p, struct letter *l)

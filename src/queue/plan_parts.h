@@ -58,8 +58,8 @@ struct plan {
     struct job *flying;
     size_t flying_count;
     uint64_t last_job;
-    unsigned open_count;
-    uint64_t open_bytes;
+    unsigned open_count; /* descriptors that are kept */
+    uint64_t kept_bytes;
     /* looking for lanes in the table */
     bool is_looking;
     struct buf look_domain; /* this one and look_flow were the last that were found */

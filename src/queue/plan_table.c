@@ -66,7 +66,7 @@ static void load_row(void *context, const struct queue_row_message *m, const str
         return;
     }
     if (!to->letter || to->letter->id != m->id)
-        to->letter = plan_letter(to->plan, m, -1);
+        to->letter = plan_letter(to->plan, m, NULL);
     lane_add(to->plan, to->lane, to->letter, r);
 }
 

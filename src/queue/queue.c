@@ -106,9 +106,7 @@ static bool open_bytes(struct server *s, struct job *j)
 {
     struct err e = ERR_INIT;
     struct letter *l = j->letter;
-    if (l->fd < 0)
-        l->fd = queue_db_bytes(s->db, l->id, l->size, &e);
-    if (l->fd >= 0)
+    if (parcel_is_there(&l->body) || queue_db_bytes(s->db, l->id, l->size, &l->body, &e))
         return true;
     LOG_ERROR("queue.read", F_C("id", l->name), F_INT("queue", l->id), F_C("reason", e.text));
     add_outcome(s, outcome_all(j, QUEUE_DEFERRED, STR("4.3.0 the queue could not read the message")));
@@ -125,7 +123,7 @@ static void send_job(struct server *s, struct relay *r, struct job *j)
     ipc_put_str(&f, plan_domain(j));
     ipc_put_str(&f, j->letter->sender);
     ipc_put_u8(&f, j->letter->is_8bit);
-    ipc_put_u64(&f, j->letter->size);
+    parcel_put(&f, &j->letter->body);
     envelope_put(&f, &j->letter->asked);
     ipc_put_u32(&f, (uint32_t)j->count);
     for (size_t i = 0; i < j->count; i++) {
@@ -133,7 +131,6 @@ static void send_job(struct server *s, struct relay *r, struct job *j)
         ipc_put_str(&f, j->recipients[i].address);
         envelope_recipient_put(&f, &j->recipients[i].asked);
     }
-    ipc_put_fd(&f, j->letter->fd);
     j->channel = r->channel;
     r->in_flight++;
     send_frame(s, r->channel, &f); /* if that fails, the channel closes and the job comes back */

@@ -1,6 +1,7 @@
 /* The queue as smtp sees it, and the frames between queue and relay. */
 #ifndef QUEUE_QUEUE_H
 #define QUEUE_QUEUE_H
+#include "base/parcel.h"
 #include "queue/envelope.h"
 
 struct role;
@@ -18,8 +19,7 @@ struct queue_recipient {
 };
 
 struct queue_message {
-    int memfd; /* sealed, lent; with its Received line */
-    uint64_t size;
+    struct parcel body;   /* lent; header and all, with its Received line. Its bytes may be of any length */
     unsigned char id[16]; /* the delivery id, kept through every attempt */
     struct str sender;    /* "" for <> */
     bool is_8bit;         /* has bytes over 127 */
@@ -56,15 +56,15 @@ int queue_main(struct role *r);
 #define QUEUE_TRANSCRIPT_MAX ((size_t)16 * 1024) /* of an attempt: 100 RCPTs and their answers */
 
 enum queue_frame {
-    QUEUE_FRAME_ENQUEUE = 1, /* smtp: 16 bytes id (str), str sender, u8 is_8bit, u64 size, envelope, u32 n,
-                                str list: n x (str address, u64 account, str original, str detail, envelope of
-                                the recipient); fd memfd. A list that does not fit is "" and stands in a
-                                second memfd instead, sealed too */
+    QUEUE_FRAME_ENQUEUE = 1, /* smtp: 16 bytes id (str), str sender, u8 is_8bit, parcel, envelope, u32 n, str
+                                list: n x (str address, u64 account, str original, str detail, envelope of the
+                                recipient). A list that does not fit is "" and stands in a sealed memfd
+                                instead, the frame's last */
     QUEUE_FRAME_ENQUEUED,    /* u64 queue id, or with u64 0: str why */
     QUEUE_FRAME_READY,       /* relay: u32 how many jobs it takes at once */
     QUEUE_FRAME_JOB, /* queue: u64 job, u64 message, 16 bytes delivery id (str), str destination domain, str
-                        sender, u8 is_8bit, u64 size, envelope, u32 n, n x (u64 recipient row, str address,
-                        envelope of the recipient); fd memfd */
+                        sender, u8 is_8bit, parcel, envelope, u32 n, n x (u64 recipient row, str address,
+                        envelope of the recipient) */
     QUEUE_FRAME_RESULT, /* relay: u64 job, u8 contact, str transcript, u32 n, n x (u64 recipient row, u8 fate,
                            u8 passing, str host, str reply). A recipient that is missing was not tried and is
                            due again at once. `reply` is the host's own ("550 5.1.1 No such user") or relay's,

@@ -198,13 +198,13 @@ bool courier_carry(struct courier *c, struct relay_job *j)
 {
     struct str bytes;
     struct err e = ERR_INIT;
-    if (!sealed_read(j->fd, j->size, &bytes, &e)) {
+    if (!parcel_read(&j->body, &bytes, &e)) {
         LOG_ERROR("relay.message", F_INT("id", j->message), F_C("reason", e.text));
         courier_decline(c, j, QUEUE_DEFERRED, STR("4.3.0 the message could not be read"));
         return true;
     }
     enum tls_wish wish = tls_wish_of(j->asked.requires_tls, bytes);
     bool reached = carry_bytes(c, j, bytes, wish) || wish == TLS_WISH_REQUIRE; /* others may fare better */
-    sealed_release(bytes);
+    parcel_release(&j->body, bytes);
     return reached;
 }

@@ -11,11 +11,11 @@ static bool read_job(struct ipc_frame *f, struct relay_job *j, struct err *e)
     j->domain = arena_copy(&j->arena, ipc_get_str(&in));
     j->sender = arena_copy(&j->arena, ipc_get_str(&in));
     j->is_8bit = ipc_get_u8(&in) != 0;
-    j->size = ipc_get_u64(&in);
+    j->body = parcel_get(&in, f);
     envelope_get(&in, &j->asked);
     j->asked.id = arena_copy(&j->arena, j->asked.id);
     j->count = ipc_get_u32(&in);
-    if (in.bad || j->domain.n == 0 || j->count == 0 || j->count > QUEUE_JOB_RECIPIENTS || j->fd < 0 ||
+    if (in.bad || j->domain.n == 0 || j->count == 0 || j->count > QUEUE_JOB_RECIPIENTS ||
         delivery.n != sizeof j->delivery / 2)
         return err_set(e, ERR_INTERNAL, "a job that is not valid");
     str_write_hex((const unsigned char *)delivery.p, delivery.n, j->delivery);
@@ -34,7 +34,7 @@ struct relay_job *relay_job_read(struct ipc_frame *f, struct err *e)
     struct relay_job *j = MEM_NEW(struct relay_job);
     j->way_failure = STR("");
     transcript_begin(&j->log);
-    j->fd = ipc_frame_take_fd(f, 0);
+    j->body = (struct parcel)PARCEL_NONE;
     if (read_job(f, j, e))
         return j;
     relay_job_free(j);
@@ -43,8 +43,7 @@ struct relay_job *relay_job_read(struct ipc_frame *f, struct err *e)
 
 void relay_job_free(struct relay_job *j)
 {
-    if (j->fd >= 0)
-        close(j->fd);
+    parcel_free(&j->body);
     transcript_free(&j->log);
     arena_free(&j->arena);
     free(j);

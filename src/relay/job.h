@@ -27,8 +27,7 @@ struct relay_job {
     uint64_t queue;             /* which queue gave it: relay's own number */
     struct envelope asked;
     bool is_8bit;
-    uint64_t size;
-    int fd; /* the message, sealed */
+    struct parcel body; /* owned */
     struct relay_recipient *recipients;
     size_t count;
     struct arena arena;    /* of everything here */

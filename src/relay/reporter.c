@@ -2,7 +2,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/sealed.h"
 #include "base/thread.h"
 #include "relay/https.h"
 #include "trust/gzip.h"
@@ -69,7 +68,6 @@ static void make(struct delivery *d)
 static bool send_mail(struct delivery *d, struct str uri, struct err *e)
 {
     CLEAN_BUF struct buf mail;
-    CLEAN_CLOSE int fd = -1;
     struct queue_recipient to = {.address = tls_report_address(uri, &d->arena),
                                  .asked = ENVELOPE_RECIPIENT_INIT};
     int64_t id;
@@ -79,10 +77,7 @@ static bool send_mail(struct delivery *d, struct str uri, struct err *e)
     to.detail = STR("");
     buf_init(&mail, REPORT_MAX);
     tls_report_mail(&d->report, d->packed, to.address, clock_wall(), &mail);
-    if ((fd = sealed_from("golub-report", buf_str(&mail), e)) < 0)
-        return false;
-    struct queue_message m = {.memfd = fd,
-                              .size = mail.n,
+    struct queue_message m = {.body = parcel_of(buf_str(&mail)),
                               .sender = STR(""), /* nobody waits for a report about it */
                               .asked = ENVELOPE_INIT,
                               .recipients = &to,

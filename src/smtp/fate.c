@@ -15,12 +15,8 @@
 
 bool fates_enqueue(struct fates *f, struct queue_recipient *recipients, size_t n, struct err *e)
 {
-    int memfd = incoming_memfd(f->message, e);
-    if (memfd < 0)
-        return false;
     struct queue_message m = {
-        .memfd = memfd,
-        .size = f->message->size,
+        .body = {.fd = f->message->memfd, .bytes = buf_str(&f->message->small), .size = f->message->size},
         .sender = f->s->transaction.sender,
         .is_8bit = f->message->is_8bit,
         .asked = f->s->transaction.asked,

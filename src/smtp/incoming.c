@@ -279,10 +279,3 @@ void incoming_free(struct incoming *m)
     buf_free(&m->small);
     buf_free(&m->gathered);
 }
-
-int incoming_memfd(struct incoming *m, struct err *e)
-{
-    if (m->memfd < 0)
-        m->memfd = sealed_from("message", buf_str(&m->small), e);
-    return m->memfd;
-}

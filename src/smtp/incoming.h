@@ -40,7 +40,7 @@ struct incoming_wish {
 struct incoming {
     /* what came of it, after incoming_end */
     const char *refusal;   /* NULL, or the reply: "550 5.6.11 ..."; known as soon as it is sure */
-    int memfd;             /* sealed; -1 when refused, or small: see incoming_memfd */
+    int memfd;             /* sealed; -1 when refused, or small */
     struct buf small;      /* a message of at most DELIVERY_INLINE_MAX bytes */
     uint64_t size;         /* of the message, in either */
     uint64_t content;      /* bytes of content that came, also when refused */
@@ -77,10 +77,6 @@ enum stream_result incoming_discard(struct stream *s, uint64_t octets);
 
 /* There is no more of it: m->refusal, or the message. */
 void incoming_end(struct incoming *m);
-
-/* The message in a memfd, made now if it was small; for the queue, which takes nothing else. -1: no memory.
- */
-int incoming_memfd(struct incoming *m, struct err *e);
 
 void incoming_free(struct incoming *m);
 

@@ -2,7 +2,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/sealed.h"
 #include "message/date.h"
 #include "smtp/session.h"
 
@@ -85,15 +84,13 @@ static bool send_to(struct session *s, const struct directory_answer *to, struct
     if (left == 0)
         return true;
     int64_t queue_id;
-    CLEAN_CLOSE int memfd = sealed_from("notice", text, e);
-    struct queue_message m = {.memfd = memfd,
-                              .size = text.n,
+    struct queue_message m = {.body = parcel_of(text),
                               .sender = STR(""),
                               .asked = ENVELOPE_INIT,
                               .recipients = rest,
                               .count = left};
     memcpy(m.id, id, sizeof m.id);
-    return memfd >= 0 && queue_enqueue(s->server->queue, &m, &queue_id, e);
+    return queue_enqueue(s->server->queue, &m, &queue_id, e);
 }
 
 void notice_account(struct session *s, enum limit_rate rate, const char *what)

@@ -297,7 +297,11 @@ bool queue_enqueue(struct queue_client *q, const struct queue_message *m, int64_
     if (world.queue_is_down)
         return err_set(e, ERR_TEMPORARY, "queue does not answer");
     *queue_id = 7;
-    store(m->memfd, m->size, m->sender);
+    assert_true(m->body.fd >= 0 || m->body.bytes.n == m->body.size);
+    if (m->body.fd >= 0)
+        store(m->body.fd, m->body.size, m->sender);
+    else
+        store_bytes(m->body.bytes, m->sender);
     world.asked = m->asked;
     tell_envelope(m);
     snprintf(world.envid, sizeof world.envid, "%.*s", STR_ARGS(m->asked.id));

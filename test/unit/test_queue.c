@@ -6,7 +6,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/sealed.h"
 #include "config/config.h"
 #include "queue/admin.h"
 #include "queue/db.h"
@@ -85,14 +84,11 @@ static int64_t enqueue(struct scene *s, const char *sender, const char *bytes, s
                        size_t n)
 {
     struct err e = ERR_INIT;
-    int fd = sealed_open("test", &e);
-    assert_true(sealed_write(fd, str_from_c(bytes), &e) && sealed_close_writing(fd, &e));
     struct queue_message m = {
-        .memfd = fd, .size = strlen(bytes), .sender = str_from_c(sender), .recipients = to, .count = n};
+        .body = parcel_of(str_from_c(bytes)), .sender = str_from_c(sender), .recipients = to, .count = n};
     memset(m.id, 7, sizeof m.id);
     int64_t id = 0;
     bool ok = queue_enqueue(s->client, &m, &id, &e);
-    close(fd);
     if (!ok)
         fprintf(stderr, "%s\n", e.text);
     assert_true(ok);
@@ -116,6 +112,7 @@ struct job {
     struct envelope_recipient wishes[100]; /* and these without theirs */
     char orcpt[100][501];
     size_t count;
+    uint64_t size;
 };
 
 static void copy(char *to, size_t cap, struct str s)
@@ -140,13 +137,10 @@ static bool receive(struct scene *s, uint16_t type, struct ipc_frame *f, int ms)
     return false;
 }
 
-static bool take_job(struct scene *s, struct job *j, int ms)
+/* Frees the frame; the body is the caller's. */
+static struct parcel read_job(struct ipc_frame *f, struct job *j)
 {
-    struct ipc_frame f;
-    if (!receive(s, QUEUE_FRAME_JOB, &f, ms))
-        return false;
-    struct ipc_reader in = ipc_read(&f);
-    struct str bytes;
+    struct ipc_reader in = ipc_read(f);
     memset(j, 0, sizeof *j);
     j->id = ipc_get_u64(&in);
     j->message = ipc_get_u64(&in);
@@ -154,7 +148,7 @@ static bool take_job(struct scene *s, struct job *j, int ms)
     copy(j->domain, sizeof j->domain, ipc_get_str(&in));
     copy(j->sender, sizeof j->sender, ipc_get_str(&in));
     ipc_get_u8(&in);
-    uint64_t size = ipc_get_u64(&in);
+    struct parcel body = parcel_get(&in, f);
     envelope_get(&in, &j->asked);
     copy(j->asked_id, sizeof j->asked_id, j->asked.id);
     j->count = ipc_get_u32(&in);
@@ -166,11 +160,22 @@ static bool take_job(struct scene *s, struct job *j, int ms)
         copy(j->orcpt[i], sizeof j->orcpt[i], j->wishes[i].original);
     }
     assert_true(ipc_done(&in));
-    CLEAN_CLOSE int fd = ipc_frame_take_fd(&f, 0);
-    assert_true(sealed_read(fd, size, &bytes, NULL));
+    j->size = body.size;
+    ipc_frame_free(f);
+    return body;
+}
+
+static bool take_job(struct scene *s, struct job *j, int ms)
+{
+    struct ipc_frame f;
+    struct str bytes;
+    if (!receive(s, QUEUE_FRAME_JOB, &f, ms))
+        return false;
+    struct parcel body = read_job(&f, j);
+    assert_true(parcel_read(&body, &bytes, NULL));
     copy(j->bytes, sizeof j->bytes, bytes);
-    sealed_release(bytes);
-    ipc_frame_free(&f);
+    parcel_release(&body, bytes);
+    parcel_free(&body);
     return true;
 }
 
@@ -318,10 +323,8 @@ static void what_a_sender_asked_for_travels(void **state)
                   .original = STR("rfc822;Bob@Example.ORG")},
     };
     scene_open(&s, "[queue]\nretry = 1s\n", 8);
-    int fd = sealed_from("test", STR("Subject: x\r\n\r\n"), &e);
     struct queue_message m = {
-        .memfd = fd,
-        .size = 14,
+        .body = parcel_of(STR("Subject: x\r\n\r\n")),
         .sender = STR("ana@example.org"),
         .asked = {.body = ENVELOPE_BINARY,
                   .ret = ENVELOPE_RETURN_HEADERS,
@@ -341,7 +344,6 @@ static void what_a_sender_asked_for_travels(void **state)
     int64_t id = 0;
     memset(m.id, 7, sizeof m.id);
     assert_true(queue_enqueue(s.client, &m, &id, &e));
-    close(fd);
     for (int again = 0; again < 2; again++) {
         assert_true(take_job(&s, &j, WAIT_MS));
         assert_int_equal(j.message, id);
@@ -370,16 +372,13 @@ static void a_message_is_held_for_the_future(void **state)
     struct err e = ERR_INIT;
     struct queue_recipient to = {.address = STR("bob@example.net")};
     scene_open(&s, "", 8);
-    int fd = sealed_from("test", STR("Subject: x\r\n\r\n"), &e);
     int64_t id = 0, until = clock_wall() + 2;
-    struct queue_message m = {.memfd = fd,
-                              .size = 14,
+    struct queue_message m = {.body = parcel_of(STR("Subject: x\r\n\r\n")),
                               .sender = STR("ana@example.org"),
                               .asked = {.hold_until = until},
                               .recipients = &to,
                               .count = 1};
     assert_true(queue_enqueue(s.client, &m, &id, &e));
-    close(fd);
     assert_true(take_job(&s, &j, WAIT_MS));
     assert_true(clock_wall() >= until);
     answer(&s, &j, QUEUE_SENT, "250 OK");
@@ -388,6 +387,55 @@ static void a_message_is_held_for_the_future(void **state)
 }
 
 /* More than fit a frame. */
+/* Short ones in the frames, long ones in memfds beside them; and in the same way from the disk. */
+static void bodies_of_every_size(void **state)
+{
+    static const size_t SIZES[] = {1, PARCEL_INLINE_MAX, PARCEL_INLINE_MAX + 1, 300000};
+    enum { COUNT = sizeof SIZES / sizeof *SIZES };
+    (void)state;
+    struct scene first, second;
+    struct job j;
+    struct err e = ERR_INIT;
+    char config[200];
+    CLEAN_FREE char *bytes = mem_new(SIZES[COUNT - 1], 1);
+    for (size_t i = 0; i < SIZES[COUNT - 1]; i++)
+        bytes[i] = (char)('a' + i % 7);
+    scene_open(&first, "", 8);
+    for (size_t i = 0; i < COUNT; i++) {
+        struct queue_recipient to = {.address = STR("bob@example.net")};
+        struct queue_message m = {.body = parcel_of(str_from(bytes, SIZES[i])),
+                                  .sender = STR("ana@example.org"),
+                                  .recipients = &to,
+                                  .count = 1};
+        int64_t id;
+        assert_true(queue_enqueue(first.client, &m, &id, &e));
+        assert_true(take_job(&first, &j, WAIT_MS));
+        assert_int_equal(j.size, SIZES[i]);
+        assert_memory_equal(j.bytes, bytes, SIZES[i] < sizeof j.bytes - 1 ? SIZES[i] : sizeof j.bytes - 1);
+    }
+    close(first.relay); /* with all four */
+    first.relay = -1;
+    assert_int_equal(tree_stop(&first.tree), 0);
+    snprintf(config, sizeof config, "[server]\ndata = %s\n[queue]\nretry = 1s\n", first.tree.folder.path);
+    scene_open(&second, config, 8);
+    for (size_t i = 0, all = 0; i < COUNT; i++) {
+        struct ipc_frame f;
+        assert_true(receive(&second, QUEUE_FRAME_JOB, &f, WAIT_MS));
+        struct str text;
+        struct parcel body = read_job(&f, &j);
+        assert_int_equal(body.fd < 0, body.size <= PARCEL_INLINE_MAX);
+        assert_true(parcel_read(&body, &text, &e));
+        assert_memory_equal(text.p, bytes, text.n);
+        all += text.n;
+        parcel_release(&body, text);
+        parcel_free(&body);
+        if (i + 1 == COUNT)
+            assert_int_equal(all, SIZES[0] + SIZES[1] + SIZES[2] + SIZES[3]);
+    }
+    scene_close(&second);
+    tree_free(&first.tree);
+}
+
 static void thousands_of_recipients(void **state)
 {
     (void)state;
@@ -551,16 +599,13 @@ static bool is_reported(struct scene *s, unsigned notify, struct envelope asked,
     struct queue_admin_counts counts;
     CLEAN_ARENA struct arena a = ARENA_INIT;
     struct queue_recipient to = {.address = STR("bob@example.net"), .asked = {.notify = notify}};
-    int fd = sealed_from("test", STR("Subject: one\r\n\r\nthe body\r\n"), &e);
-    struct queue_message m = {.memfd = fd,
-                              .size = 26,
+    struct queue_message m = {.body = parcel_of(STR("Subject: one\r\n\r\nthe body\r\n")),
                               .sender = STR("ana@elsewhere.example"),
                               .asked = asked,
                               .recipients = &to,
                               .count = 1};
     int64_t id = 0;
     assert_true(queue_enqueue(s->client, &m, &id, &e));
-    close(fd);
     assert_true(take_job(s, &j, WAIT_MS));
     s->passing = passing;
     answer(s, &j, fate, fate == QUEUE_SENT ? "250 2.0.0 OK" : "550 5.1.1 No such user");
@@ -621,17 +666,14 @@ static void a_deadline_is_kept(void **state)
     struct queue_recipient to = {.address = STR("bob@example.net")};
     for (int notify = 0; notify < 2; notify++) {
         scene_open(&s, "[queue]\nretry = 1h\n", 8);
-        int fd = sealed_from("test", STR("Subject: x\r\n\r\n"), &e);
         int64_t id = 0, by = clock_wall() + 2;
         struct queue_message m = {
-            .memfd = fd,
-            .size = 14,
+            .body = parcel_of(STR("Subject: x\r\n\r\n")),
             .sender = STR("ana@elsewhere.example"),
             .asked = {.by = notify ? ENVELOPE_BY_NOTIFY : ENVELOPE_BY_RETURN, .deliver_by = by},
             .recipients = &to,
             .count = 1};
         assert_true(queue_enqueue(s.client, &m, &id, &e));
-        close(fd);
         assert_true(take_job(&s, &j, WAIT_MS));
         answer(&s, &j, QUEUE_DEFERRED, "450 4.2.0 later");
         struct listing l = list(&s);
@@ -830,13 +872,11 @@ static void *flood(void *context)
     struct flood *f = context;
     struct queue_recipient r = {.address = STR("bob@example.net")};
     struct err e = ERR_INIT;
-    int fd = sealed_open("test", &e);
-    assert_true(sealed_write(fd, STR("x\r\n"), &e) && sealed_close_writing(fd, &e));
-    struct queue_message m = {.memfd = fd, .size = 3, .sender = STR("a@b"), .recipients = &r, .count = 1};
+    struct queue_message m = {
+        .body = parcel_of(STR("x\r\n")), .sender = STR("a@b"), .recipients = &r, .count = 1};
     int64_t id;
     while (queue_enqueue(f->scene->client, &m, &id, &e))
         f->accepted = id;
-    close(fd);
     return NULL;
 }
 
@@ -887,6 +927,7 @@ int main(void)
         cmocka_unit_test(a_recipient_may_have_a_sender_of_its_own),
         cmocka_unit_test(what_a_sender_asked_for_travels),
         cmocka_unit_test(a_message_is_held_for_the_future),
+        cmocka_unit_test(bodies_of_every_size),
         cmocka_unit_test(thousands_of_recipients),
         cmocka_unit_test(destinations_take_turns_and_have_a_limit),
         cmocka_unit_test(many_messages_to_one_destination),

@@ -4,7 +4,6 @@
 #include "folder.h"
 
 #include "base/mem.h"
-#include "base/sealed.h"
 #include "queue/db.h"
 
 #include <string.h>
@@ -78,7 +77,6 @@ static void an_older_queue_goes_on(void **state)
     struct folder folder;
     struct err e = ERR_INIT;
     struct seen seen = {0};
-    struct str bytes;
     int64_t recipient = 0;
     bool there, gone;
     folder_make(&folder);
@@ -94,10 +92,10 @@ static void an_older_queue_goes_on(void **state)
     assert_int_equal(seen.asked.priority, 0);
     assert_int_equal(sql_one_int(db, &ATTEMPT, SQL_NONE, &recipient, &e), 1);
     assert_int_equal(recipient, seen.id);
-    CLEAN_CLOSE int fd = queue_db_bytes(db, 1007, 6, &e);
-    assert_true(sealed_read(fd, 6, &bytes, &e));
-    assert_true(str_eq(bytes, STR("a\r\nb\r\n")));
-    sealed_release(bytes);
+    struct parcel body;
+    assert_true(queue_db_bytes(db, 1007, 6, &body, &e));
+    assert_true(str_eq(body.bytes, STR("a\r\nb\r\n")));
+    parcel_free(&body);
 
     struct queue_row_attempt sent = {
         .recipient = seen.id, .message = 1007, .host = STR(""), .reply = STR(""), .transcript = STR("")};
@@ -117,7 +115,8 @@ static void bytes_of_every_size(void **state)
     (void)state;
     static const struct sql_statement LEFT = {.text = "SELECT (SELECT count(*) FROM chunk WHERE id >= 0) + "
                                                       "(SELECT count(*) FROM recipient WHERE id >= 0)"};
-    static const size_t SIZES[] = {0, 1, 4096, 16384, 16385, 262144, 262145, 600000};
+    static const size_t SIZES[] = {
+        0, 1, 4096, 16384, 16385, PARCEL_INLINE_MAX, PARCEL_INLINE_MAX + 1, 262144, 262145, 600000};
     struct folder folder;
     struct err e = ERR_INIT;
     char path[200];
@@ -152,11 +151,16 @@ static void bytes_of_every_size(void **state)
             assert_int_equal(r.id, queue_db_first_recipient(m.id) + n);
         }
         assert_true(sql_commit(db, &e));
-        CLEAN_CLOSE int fd = queue_db_bytes(db, m.id, m.size, &e);
-        assert_true(fd >= 0 && (m.size == 0 || sealed_read(fd, m.size, &bytes, &e)));
+        struct parcel body;
+        assert_true(queue_db_bytes(db, m.id, m.size, &body, &e));
+        assert_int_equal(body.fd < 0, m.size <= PARCEL_INLINE_MAX);
+        assert_true(parcel_read(&body, &bytes, &e));
         assert_true(str_eq(bytes, buf_str(&text)));
-        if (m.size > 0)
-            sealed_release(bytes);
+        parcel_release(&body, bytes);
+        parcel_free(&body);
+        assert_false(
+            queue_db_bytes(db, m.id, m.size + 1, &body, &e)); /* it says so rather than send a part */
+        e = (struct err)ERR_INIT;
         assert_true(sql_begin_write(db, &e) && queue_db_remove(db, m.id, &there, &e) && there &&
                     sql_commit(db, &e));
         assert_int_equal(sql_one_int(db, &LEFT, SQL_NONE, &left, &e), 1);

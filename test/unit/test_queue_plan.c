@@ -186,7 +186,7 @@ static int64_t put(struct desk *d, const char *sender, int priority, const char 
     m.asked.priority = priority;
     assert_true(queue_db_add_message(d->db, &m, STR("x"), &e));
     d->first = d->first > 0 ? d->first : m.id;
-    struct letter *l = plan_letter(d->plan, &m, -1);
+    struct letter *l = plan_letter(d->plan, &m, NULL);
     for (size_t i = 0; i < count; i++) {
         struct queue_row_recipient r = {.id = queue_db_first_recipient(m.id) + 1 + (int64_t)i,
                                         .message = m.id,

@@ -4,7 +4,6 @@
 #include "roles.h"
 #include "smtp_peer.h"
 
-#include "base/sealed.h"
 #include "config/config.h"
 #include "directory/directory_role.h"
 #include "message/header.h"
@@ -56,14 +55,11 @@ static void enqueue(struct scene *s, const char *sender, struct str bytes, const
     struct queue_recipient recipients[10] = {0};
     struct err e = ERR_INIT;
     int64_t id;
-    int fd = sealed_open("test", &e);
-    assert_true(sealed_write(fd, bytes, &e) && sealed_close_writing(fd, &e));
     for (size_t i = 0; i < n; i++)
         recipients[i].address = str_from_c(to[i]);
     struct queue_message m = {
-        .memfd = fd, .size = bytes.n, .sender = str_from_c(sender), .recipients = recipients, .count = n};
+        .body = parcel_of(bytes), .sender = str_from_c(sender), .recipients = recipients, .count = n};
     assert_true(queue_enqueue(s->client, &m, &id, &e));
-    close(fd);
 }
 
 static void enqueue_one(struct scene *s, struct str bytes, const char *to)

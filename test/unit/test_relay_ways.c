@@ -50,7 +50,7 @@ static void find(struct ways *w, const char *sender, const char *domain)
 {
     struct relay_job *j = MEM_NEW(struct relay_job);
     transcript_begin(&j->log);
-    j->fd = -1;
+    j->body = (struct parcel)PARCEL_NONE;
     j->sender = str_from_c(sender);
     j->domain = str_from_c(domain);
     j->way_failure = STR("");

@@ -1,5 +1,7 @@
-/* Bytes in sealed memfds, and those that only say that they are. */
+/* Bytes in sealed memfds, and those that only say that they are; and parcels, which put few bytes elsewhere.
+ */
 #include "base/mem.h"
+#include "base/parcel.h"
 #include "base/sealed.h"
 #include "check.h"
 
@@ -78,13 +80,73 @@ static void the_size_must_be_as_announced(void **state)
     assert_true(is_refused(large, SEALED_BYTES_MAX + 1, ERR_PERMANENT));
 }
 
+/* --- parcels --- */
+
+/* What is said of the bytes, and with what. */
+static bool get(uint64_t size, struct str bytes, int fd, struct parcel *out)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, 1);
+    ipc_put_u64(&f, size);
+    ipc_put_str(&f, bytes);
+    if (fd >= 0)
+        ipc_put_fd(&f, fd);
+    f.owns_fds = true; /* as one that was received */
+    struct ipc_reader in = ipc_read(&f);
+    *out = parcel_get(&in, &f);
+    assert_int_equal(in.bad, !parcel_is_there(out));
+    return ipc_done(&in);
+}
+
+static void parcels_come_as_they_went(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    for (int way = 0; way < 3; way++) {
+        CLEAN_FRAME struct ipc_frame f;
+        struct str text = way == 0 ? STR("") : STR("as it is"), got;
+        ipc_frame_init(&f, 1);
+        struct parcel p = parcel_of(text);
+        if (way == 2)
+            p = (struct parcel){.fd = sealed_from("test", text, &e), .size = text.n};
+        parcel_put(&f, &p);
+        f.owns_fds = true;
+        struct ipc_reader in = ipc_read(&f);
+        struct parcel come = parcel_get(&in, &f);
+        assert_true(ipc_done(&in) && parcel_is_there(&come));
+        assert_int_equal(come.fd >= 0, way == 2);
+        assert_true(parcel_read(&come, &got, &e));
+        assert_true(str_eq(got, text));
+        parcel_release(&come, got);
+        parcel_free(&come);
+        assert_false(parcel_is_there(&come));
+        parcel_free(&come);
+    }
+}
+
+static void parcels_that_cannot_be(void **state)
+{
+    static char long_text[PARCEL_INLINE_MAX + 1];
+    struct parcel p;
+    struct str got;
+    (void)state;
+    assert_false(get(1, STR(""), -1, &p));
+    assert_false(get(0, STR("x"), -1, &p));
+    assert_false(get(2, STR("x"), -1, &p));
+    assert_false(get(sizeof long_text, str_from(long_text, sizeof long_text), -1, &p));
+    assert_true(get(PARCEL_INLINE_MAX, str_from(long_text, PARCEL_INLINE_MAX), -1, &p));
+    parcel_free(&p);
+    assert_true(get(9, STR(""), sealed_from("test", STR("as it is"), NULL), &p)); /* 8: who reads it sees */
+    assert_false(parcel_read(&p, &got, NULL));
+    parcel_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(come_back_as_they_went),
-        cmocka_unit_test(nobody_changes_them),
-        cmocka_unit_test(what_is_not_sealed_is_refused),
-        cmocka_unit_test(the_size_must_be_as_announced),
+        cmocka_unit_test(come_back_as_they_went),        cmocka_unit_test(nobody_changes_them),
+        cmocka_unit_test(what_is_not_sealed_is_refused), cmocka_unit_test(the_size_must_be_as_announced),
+        cmocka_unit_test(parcels_come_as_they_went),     cmocka_unit_test(parcels_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
