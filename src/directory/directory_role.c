@@ -118,8 +118,9 @@ static bool start(struct directory_service *s, struct err *e)
     /* The folder must be there for the sandbox to name it, and what is made in it must be ours. */
     struct sql_source source = source_of_role(s->role, directory_db_path(config->data, &a), &s->store);
     s->db = directory_db_open_at(&source, config->tag_separator, e);
-    bool has_files = source.kind == SQL_SQLITE;
-    if (!s->db || !enter_sandbox(s->role, has_files ? directory_db_folder(config->data, &a) : NULL, e))
+    const char *folder = source.kind == SQL_SQLITE ? directory_db_folder(config->data, &a) : NULL;
+    s->changes_fd = s->db && folder ? directory_changes_open(folder) : -1;
+    if (!s->db || !enter_sandbox(s->role, folder, e))
         return false;
     password_generate(nobodys);
     if (!directory_scram_key(s->db, s->salt_key, e) || !directory_db_load_srs_key(s->db, e) ||
@@ -130,6 +131,7 @@ static bool start(struct directory_service *s, struct err *e)
     s->verified = verified_new();
     s->checker = checker_new(s->loop, config->workers, directory_password_checked, s);
     s->exchanges = exchanges_new();
+    directory_changes_watch(s);
     return true;
 }
 

@@ -28,6 +28,7 @@ struct directory_service {
     struct client clients[ROLE_COUNT];    /* one a kind serves all channels of its kind */
     char nobodys_hash[PASSWORD_HASH_MAX]; /* checked when there is no account, so that this takes as long */
     unsigned char salt_key[SCRAM_KEY_BYTES];
+    int changes_fd; /* of changes.c; -1: nothing is watched */
 };
 
 #define PEER_TEXT_MAX 64 /* of a numeric address, with room */
@@ -36,6 +37,10 @@ struct directory_service {
 void directory_reply(struct loop_channel *c, struct ipc_frame *reply, uint32_t id);
 void directory_fail(struct loop_channel *c, uint32_t id, const char *why);
 void directory_fail_and_log(struct loop_channel *c, uint32_t id, const struct err *e);
+
+/* --- changes.c --- whoever keeps answers is told when the database has been changed. */
+int directory_changes_open(const char *folder); /* before the sandbox: for changes_fd */
+void directory_changes_watch(struct directory_service *s);
 
 /* --- questions.c --- */
 void directory_serve_resolve(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f);

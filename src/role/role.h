@@ -34,6 +34,7 @@ bool role_may_connect(enum role_kind from, enum role_kind to); /* the table of w
 
 struct config; /* config/config.h */
 struct tally;  /* base/tally.h */
+struct generation;
 
 struct role {
     enum role_kind kind;
@@ -41,6 +42,7 @@ struct role {
     const struct config
         *config;         /* replaced on reload: read the pointer once per session. Old ones stay valid */
     struct tally *tally; /* smtp: what all of its kind count in */
+    struct generation *changes; /* directory raises it when its answers may be others, and smtp reads it */
     int control, broker;
     uid_t uid; /* what role_drop_user becomes; 0 when the server was not started as root, or may stay root */
     gid_t gid;

@@ -1,4 +1,5 @@
 /* MAIL and RCPT: who may send as whom, to whom. */
+#include "base/generation.h"
 #include "base/log.h"
 #include "smtp/local.h"
 #include "smtp/recent.h"
@@ -257,18 +258,19 @@ static bool resolve(struct session *s, struct str address, struct directory_answ
 {
     struct recent *recent = s->server->recent;
     int64_t now = clock_ms();
+    uint64_t generation = generation_now(s->server->changes);
     const struct directory_question question = {
         .address = address,
         .sender = s->transaction.plain_sender,
         .user = s->is_authenticated ? s->user.account : 0,
         .is_mail = true,
     };
-    if (recent && recent_find(recent, address, now, &s->command, answer))
+    if (recent && recent_find(recent, address, now, generation, &s->command, answer))
         return true;
     if (!directory_ask(s->server->directory, &question, &s->command, answer, e))
         return false;
     if (recent)
-        recent_note(recent, address, now, answer);
+        recent_note(recent, address, now, generation, answer);
     return true;
 }
 

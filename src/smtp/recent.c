@@ -14,6 +14,7 @@
 
 struct slot {
     int64_t asked_ms, answered_ms;  /* the last time */
+    uint64_t generation;            /* of the directory, before it answered */
     unsigned asked;                 /* in a row */
     uint16_t name, address, detail; /* bytes of `texts`, one after the other */
     struct directory_target target; /* without its strings */
@@ -54,7 +55,7 @@ static bool is_of(const struct slot *s, struct str address)
     return s && str_eq(str_from(s->texts, s->name), address);
 }
 
-bool recent_find(struct recent *r, struct str address, int64_t now_ms, struct arena *a,
+bool recent_find(struct recent *r, struct str address, int64_t now_ms, uint64_t generation, struct arena *a,
                  struct directory_answer *out)
 {
     bool found = false;
@@ -63,7 +64,7 @@ bool recent_find(struct recent *r, struct str address, int64_t now_ms, struct ar
     if (is_of(s, address)) {
         s->asked = now_ms - s->asked_ms < KEPT_MS ? s->asked + 1 : 1;
         s->asked_ms = now_ms;
-        found = s->asked > OFTEN && now_ms - s->answered_ms < KEPT_MS;
+        found = s->asked > OFTEN && now_ms - s->answered_ms < KEPT_MS && s->generation == generation;
     }
     if (found) {
         *out = (struct directory_answer){.fate = DIRECTORY_LOCAL,
@@ -79,11 +80,13 @@ bool recent_find(struct recent *r, struct str address, int64_t now_ms, struct ar
     return found;
 }
 
-static void fill(struct slot *s, struct str address, int64_t now_ms, const struct directory_target *to)
+static void fill(struct slot *s, struct str address, int64_t now_ms, uint64_t generation,
+                 const struct directory_target *to)
 {
     bool is_known = is_of(s, address);
     *s = (struct slot){.asked_ms = now_ms,
                        .answered_ms = now_ms,
+                       .generation = generation,
                        .asked = is_known ? s->asked : 1,
                        .name = (uint16_t)address.n,
                        .address = (uint16_t)to->address.n,
@@ -96,7 +99,8 @@ static void fill(struct slot *s, struct str address, int64_t now_ms, const struc
         memcpy(s->texts + address.n + to->address.n, to->detail.p, to->detail.n);
 }
 
-void recent_note(struct recent *r, struct str address, int64_t now_ms, const struct directory_answer *answer)
+void recent_note(struct recent *r, struct str address, int64_t now_ms, uint64_t generation,
+                 const struct directory_answer *answer)
 {
     const struct directory_target *to = answer->targets;
     bool is_kept = answer->fate == DIRECTORY_LOCAL && answer->count == 1 && to->is_local &&
@@ -107,7 +111,7 @@ void recent_note(struct recent *r, struct str address, int64_t now_ms, const str
     if (is_kept && !*at)
         *at = MEM_NEW(struct slot);
     if (is_kept)
-        fill(*at, address, now_ms, to);
+        fill(*at, address, now_ms, generation, to);
     else if (is_of(*at, address))
         (*at)->name = 0; /* it is no such address any more */
     pthread_mutex_unlock(&r->lock);

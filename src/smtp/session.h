@@ -2,6 +2,7 @@
 #ifndef SMTP_SESSION_H
 #define SMTP_SESSION_H
 #include "account/delivery.h"
+#include "base/generation.h"
 #include "base/stream.h"
 #include "config/config.h"
 #include "directory/directory.h"
@@ -33,7 +34,8 @@
 /* What all sessions of the process share; owned by smtp.c. */
 struct smtp_server {
     struct directory *directory;
-    struct recent *recent; /* NULL: each address is asked for each time */
+    struct recent *recent;            /* NULL: each address is asked for each time */
+    const struct generation *changes; /* of the directory; NULL: nobody tells */
     struct delivery_client *delivery;
     struct queue_client *queue;
     struct queue_tls *tls_memory; /* where reports about TLS are kept */

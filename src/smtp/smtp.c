@@ -251,6 +251,7 @@ int smtp_main(struct role *r)
     p.loop = loop_new();
     p.server.directory = directory_client(r);
     p.server.recent = recent_new();
+    p.server.changes = r->changes;
     p.threads = threads_new();
     p.server.delivery = delivery_client(r);
     p.server.queue = queue_client(r);

@@ -1,5 +1,6 @@
 #include "supervisor/child.h"
 
+#include "base/generation.h"
 #include "base/log.h"
 #include "base/tally.h"
 
@@ -41,6 +42,7 @@ static _Noreturn void run(struct child *c, const struct child_start *s, int cont
                         .index = c->index,
                         .config = s->config,
                         .tally = s->tally,
+                        .changes = s->changes,
                         .control = CONTROL_FD,
                         .broker = BROKER_FD,
                         .uid = s->uid,
@@ -48,6 +50,10 @@ static _Noreturn void run(struct child *c, const struct child_start *s, int cont
     if (c->kind != ROLE_SMTP) {
         tally_free(role.tally);
         role.tally = NULL;
+    }
+    if (c->kind != ROLE_SMTP && c->kind != ROLE_DIRECTORY) {
+        generation_free(role.changes);
+        role.changes = NULL;
     }
     log_identify(role_name(c->kind));
     log_trace(traces ? TRACE_FD : -1);

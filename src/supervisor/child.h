@@ -31,7 +31,8 @@ struct child {
 struct child_start {
     role_main_fn *main;
     const struct config *config;
-    struct tally *tally; /* the smtp processes' */
+    struct tally *tally;        /* the smtp processes' */
+    struct generation *changes; /* of the directory */
     uid_t uid;
     gid_t gid;
 };

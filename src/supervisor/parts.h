@@ -18,7 +18,8 @@ struct supervisor {
     int signals;
     struct listeners listeners;
     struct material material;
-    struct tally *tally; /* outlives every smtp process */
+    struct tally *tally;        /* outlives every smtp process */
+    struct generation *changes; /* of the directory */
     uid_t uid;
     gid_t gid;
     struct child children[CHILDREN_MAX];

@@ -1,5 +1,6 @@
 #include "supervisor/supervisor.h"
 
+#include "base/generation.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sandbox.h"
@@ -24,7 +25,7 @@ static void start_child(struct supervisor *s, struct child *c)
 {
     struct err e = ERR_INIT;
     int broker;
-    struct child_start start = {s->mains[c->kind], s->config, s->tally, s->uid, s->gid};
+    struct child_start start = {s->mains[c->kind], s->config, s->tally, s->changes, s->uid, s->gid};
     if (!child_start(c, &start, &broker, &e)) {
         LOG_ERROR("role.start", F_C("role", role_name(c->kind)), F_C("error", e.text));
         s->exit_code = 1;
@@ -221,8 +222,9 @@ static bool prepare(struct supervisor *s, struct err *e)
         LOG_WARNING("sandbox.no-landlock", F_C("now", "seccomp alone"),
                     F_C("do", "use a kernel from 5.13 on"));
     s->tally = tally_new();
-    if (!s->tally)
-        return err_set(e, ERR_TEMPORARY, "no memory to count clients in: %s", strerror(errno));
+    s->changes = generation_new();
+    if (!s->tally || !s->changes)
+        return err_set(e, ERR_TEMPORARY, "no memory to share among roles: %s", strerror(errno));
     return choose_user(s, e) && places_make(s->config, s->uid, s->gid, e) &&
            material_read(&s->material, s->config, e) && listeners_bind(&s->listeners, NULL, s->config, e);
 }

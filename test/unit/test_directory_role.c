@@ -1,5 +1,6 @@
 /* The directory's process, in its sandbox, asked through its client as smtp and login ask it. */
 #include "base/clock.h"
+#include "base/generation.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "check.h"
@@ -29,6 +30,7 @@ struct server {
     const struct config *config;
     pid_t process;
     int control, ready;
+    struct generation *changes;
 };
 static struct server server;
 
@@ -85,16 +87,21 @@ static int start(void **state)
     add_account(db, "emil@example.org", "emil's secret");
     if (!ipc_pair(control) || !ipc_pair(broker))
         return -1;
+    server.changes = generation_new();
     server.process = fork();
     if (server.process == 0) {
-        struct role r = {
-            .kind = ROLE_DIRECTORY, .config = server.config, .control = control[1], .broker = broker[1]};
+        struct role r = {.kind = ROLE_DIRECTORY,
+                         .config = server.config,
+                         .changes = server.changes,
+                         .control = control[1],
+                         .broker = broker[1]};
         close(control[0]);
         close(broker[0]);
         log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
         directory_db_close(db);
         db = NULL;
         int code = directory_main(&r);
+        generation_free(server.changes);
         config_free(server.config);
         exit(code);
     }
@@ -119,6 +126,7 @@ static int stop(void **state)
     waitpid(server.process, &status, 0);
     close(server.control);
     close(server.ready);
+    generation_free(server.changes);
     config_free(server.config);
     folder_remove(&server.folder);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
@@ -206,6 +214,28 @@ static void addresses_are_answered(void **state)
     assert_true(may);
     good(directory_may_send_as(d, ana, STR("bob@example.org"), &may, &e), &e);
     assert_false(may);
+}
+
+/* Whoever keeps answers asks again once a command is done. */
+static void a_command_is_noticed_when_it_ends(void **state)
+{
+    (void)state;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct directory *d = connect_as(ROLE_SMTP);
+    struct directory_answer answer;
+    struct err e = ERR_INIT;
+    struct deadline until = deadline_in(PATIENCE_MS);
+    uint64_t before = generation_now(server.changes);
+    good(directory_resolve(d, STR("later@example.org"), &a, &answer, &e), &e);
+    assert_int_equal(answer.fate, DIRECTORY_UNKNOWN);
+    struct directory_db *db = open_db();
+    add_account(db, "later@example.org", NULL);
+    directory_db_close(db);
+    while (generation_now(server.changes) == before && !deadline_passed(until))
+        usleep(1000);
+    assert_true(generation_now(server.changes) != before);
+    good(directory_resolve(d, STR("later@example.org"), &a, &answer, &e), &e);
+    assert_int_equal(answer.fate, DIRECTORY_LOCAL);
 }
 
 static void what_is_set_of_a_sender_comes_with_the_right(void **state)
@@ -569,6 +599,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_answered),
+        cmocka_unit_test(a_command_is_noticed_when_it_ends),
         cmocka_unit_test(what_is_set_of_a_sender_comes_with_the_right),
         cmocka_unit_test(relay_alone_is_told_a_routes_login),
         cmocka_unit_test(a_guesser_waits_and_the_user_elsewhere_does_not),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 static struct arena arena;
+static uint64_t generation; /* of the directory */
 
 static struct directory_answer answer_of(struct str address, struct str detail)
 {
@@ -18,7 +19,7 @@ static struct directory_answer answer_of(struct str address, struct str detail)
 static bool is_asked(struct recent *r, struct str address, int64_t now, const struct directory_answer *there)
 {
     struct directory_answer out;
-    if (recent_find(r, address, now, &arena, &out)) {
+    if (recent_find(r, address, now, generation, &arena, &out)) {
         assert_int_equal(out.fate, DIRECTORY_LOCAL);
         assert_int_equal(out.count, 1);
         assert_int_equal(out.targets->account, 7);
@@ -28,7 +29,7 @@ static bool is_asked(struct recent *r, struct str address, int64_t now, const st
         }
         return false;
     }
-    recent_note(r, address, now, there);
+    recent_note(r, address, now, generation, there);
     return true;
 }
 
@@ -47,6 +48,27 @@ static void what_is_asked_all_the_time_is_asked_once_a_second(void **state)
     assert_true(is_asked(r, STR("ana+tag@example.org"), 15010, &there)); /* another spelling */
     assert_true(is_asked(r, address, 17000, &there));                    /* after a pause it begins anew */
     assert_true(is_asked(r, address, 17001, &there));
+    recent_free(r);
+}
+
+static void a_change_of_the_directory_holds_at_once(void **state)
+{
+    (void)state;
+    struct recent *r = recent_new();
+    struct directory_answer there = answer_of(STR("ana@example.org"), STR("")), out;
+    struct str address = STR("ana@example.org");
+    for (int i = 0; i < 10; i++)
+        is_asked(r, address, 5000 + i, &there);
+    assert_false(is_asked(r, address, 5010, &there));
+    generation++;
+    assert_true(is_asked(r, address, 5011, &there));
+    assert_false(is_asked(r, address, 5012, &there));
+    /* It changed while the answer was on its way: that is of before. */
+    generation++;
+    assert_false(recent_find(r, address, 5013, generation, &arena, &out));
+    generation++;
+    recent_note(r, address, 5013, generation - 1, &there);
+    assert_true(is_asked(r, address, 5014, &there));
     recent_free(r);
 }
 
@@ -106,6 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_asked_all_the_time_is_asked_once_a_second),
+        cmocka_unit_test(a_change_of_the_directory_holds_at_once),
         cmocka_unit_test(an_answer_for_one_sender_is_for_nobody_else),
         cmocka_unit_test(a_change_holds_after_a_second),
         cmocka_unit_test(what_leads_to_several_is_asked_each_time),
