@@ -192,7 +192,7 @@ static bool demand_dane(SSL *ssl, const char *host, const struct tls_demand *dem
     return usable > 0; /* without any, OpenSSL would not check at all */
 }
 
-/* DANE looks at the certificate each time: its records may be new. */
+/* DANE has the certificate shown each time: its records may be new. */
 static void resume(SSL *ssl, int fd, const struct tls_demand *demand)
 {
     CLEAN_BUF struct buf name;
@@ -228,6 +228,25 @@ static enum tls_rpt_result result_of(long verified)
     }
 }
 
+/* A resumed session shows no certificate, and OpenSSL repeats what it found of the one that it remembers:
+ * that was right then. As of now? */
+static long verify_again(SSL *ssl)
+{
+    long result = X509_V_ERR_OUT_OF_MEM;
+    X509_STORE_CTX *c = X509_STORE_CTX_new();
+    if (c &&
+        X509_STORE_CTX_init(c, known_authorities(), SSL_get0_peer_certificate(ssl),
+                            SSL_get_peer_cert_chain(ssl)) == 1 &&
+        X509_STORE_CTX_set_default(c, "ssl_server") == 1 &&
+        X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(c), SSL_get0_param(ssl)) == 1) {
+        X509_verify_cert(c);
+        result = X509_STORE_CTX_get_error(c);
+    }
+    X509_STORE_CTX_free(c);
+    ERR_clear_error();
+    return result;
+}
+
 static enum tls_rpt_result check(struct tls *t, const struct tls_demand *demand, struct err *e)
 {
     if (demand->check == TLS_CHECK_NONE)
@@ -236,7 +255,8 @@ static enum tls_rpt_result check(struct tls *t, const struct tls_demand *demand,
         err_set(e, ERR_TEMPORARY, "the server shows no certificate");
         return TLS_RPT_CERTIFICATE_NOT_TRUSTED;
     }
-    long verified = SSL_get_verify_result(t->ssl);
+    bool is_resumed = demand->check == TLS_CHECK_NAME && SSL_session_reused(t->ssl);
+    long verified = is_resumed ? verify_again(t->ssl) : SSL_get_verify_result(t->ssl);
     if (verified == X509_V_OK &&
         (demand->check != TLS_CHECK_DANE || SSL_get0_dane_authority(t->ssl, NULL, NULL) >= 0))
         return TLS_RPT_SUCCESS;

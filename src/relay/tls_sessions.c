@@ -4,8 +4,12 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #define PLACES 1024 /* servers; a session takes about 2 KiB, with its certificate more */
+#define USE_S                                                                                    \
+    3600 /* as Postfix: a server whose certificate is withdrawn is asked for another one so soon \
+          */
 
 struct place {
     uint64_t key;
@@ -73,7 +77,7 @@ void tls_sessions_use(struct tls_sessions *all, SSL *ssl, struct str name)
     if (session)
         p->session = NULL;
     pthread_mutex_unlock(&all->lock);
-    if (session)
+    if (session && time(NULL) - SSL_SESSION_get_time(session) <= USE_S)
         SSL_set_session(ssl, session); /* if it cannot be used, the handshake is a whole one */
     SSL_SESSION_free(session);
 }

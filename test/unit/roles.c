@@ -15,16 +15,18 @@
 
 void tree_init(struct tree *t, const char *more)
 {
-    char text[1024], where[200];
+    char where[200];
+    CLEAN_BUF struct buf text;
     struct err e = ERR_INIT;
+    buf_init(&text, BUF_MAX_DEFAULT);
     memset(t, 0, sizeof *t);
     folder_make(&t->folder);
     snprintf(where, sizeof where, "%s/golub.conf", t->folder.path);
-    snprintf(text, sizeof text,
+    buf_addf(&text,
              "[server]\nhostname = mail.example.org\ndata = %s\n[tls]\ncertificate = c\nkey = k\n"
              "[log]\nlevel = error\n%s",
              t->folder.path, more);
-    t->config = config_parse(str_from_c(text), where, &e);
+    t->config = config_parse(buf_str(&text), where, &e);
     if (!t->config || pipe(t->stop) < 0) {
         fprintf(stderr, "%s\n", e.text);
         abort();

@@ -133,6 +133,18 @@ static void rcpt(struct session *s, struct str path)
     }
 }
 
+/* Says nothing more, until the other side has had enough. */
+static void hang(struct session *s)
+{
+    struct pollfd p = {.fd = s->stream.fd, .events = POLLIN};
+    char bytes[4096];
+    stream_flush(&s->stream, deadline_in(LINE_MS));
+    s->peer->hanging++;
+    do
+        poll(&p, 1, -1);
+    while (recv(p.fd, bytes, sizeof bytes, 0) > 0);
+}
+
 static bool data(struct session *s)
 {
     struct smtp_peer *p = s->peer;
@@ -145,6 +157,10 @@ static bool data(struct session *s)
         return true;
     }
     say(s, "354 go ahead");
+    if (p->hangs == PEER_HANGS_IN_DATA) {
+        hang(s);
+        return false;
+    }
     for (;;) {
         if (stream_read_line(&s->stream, 100000, deadline_in(LINE_MS), &line, &bare) != STREAM_OK || bare)
             return false;
@@ -176,6 +192,10 @@ static bool command(struct session *s, struct str line)
         say(s, "502 5.5.1 what?");
     } else if (str_starts(line, STR("EHLO"))) {
         hello(s);
+        if (s->peer->hangs == PEER_HANGS_AFTER_EHLO) {
+            hang(s);
+            return false;
+        }
     } else if (str_starts(line, STR("HELO"))) {
         s->peer->hellos++;
         say(s, "250 peer.test");
@@ -206,8 +226,11 @@ static void *serve(void *context)
     struct str line;
     const char *greeting = p->greeting;
     p->connections++; /* counted once it is decided how this one is greeted */
-    say(s, greeting ? greeting : "220 peer.test ready");
-    bool goes_on = true;
+    bool goes_on = p->hangs != PEER_HANGS_AT_ONCE;
+    if (goes_on)
+        say(s, greeting ? greeting : "220 peer.test ready");
+    else
+        hang(s);
     while (goes_on && stream_read_line(&s->stream, 4096, deadline_in(LINE_MS), &line, NULL) == STREAM_OK) {
         bool had_tls = s->ssl;
         goes_on = command(s, line);

@@ -17,8 +17,10 @@ struct smtp_peer {
     unsigned size_max;            /* 0: SIZE is not offered */
     const char *offer;            /* a further line of the answer to EHLO; NULL: none */
     const char *_Atomic greeting; /* NULL: 220 */
+    enum { PEER_ANSWERS, PEER_HANGS_AT_ONCE, PEER_HANGS_AFTER_EHLO, PEER_HANGS_IN_DATA } hangs;
     /* out, under the lock */
     pthread_mutex_t lock;
+    _Atomic unsigned hanging; /* connections in which it says nothing more */
     _Atomic unsigned connections, tls_connections, resumed, hellos, once, drops;
     struct {
         char sender[200], recipients[500];

@@ -11,7 +11,9 @@
 #include "queue/queue.h"
 #include "relay/relay.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct scene {
@@ -24,16 +26,19 @@ struct scene {
 static struct queue_client *clients[100];
 static size_t client_count;
 
-static void scene_open(struct scene *s, const char *queue_config)
+/* `settings`: of [queue], and sections that follow. */
+static void scene_open(struct scene *s, const char *settings)
 {
-    char config[500];
+    CLEAN_BUF struct buf config;
+    buf_init(&config, BUF_MAX_DEFAULT);
     smtp_peer_start(&s->peer);
-    snprintf(
-        config, sizeof config,
+    buf_addf(
+        &config,
         "[queue]\nconnections = 1\n%s[route peer.test]\nhost = 127.0.0.1\nport = %u\n"
         "[route sender.test]\nhost = 127.0.0.1\nport = %u\n[route down.test]\nhost = 127.0.0.1\nport = 1\n",
-        queue_config, s->peer.port, s->peer.port);
-    tree_init(&s->tree, config);
+        settings, s->peer.port, s->peer.port);
+    buf_add_byte(&config, '\0');
+    tree_init(&s->tree, config.p);
     tree_fork(&s->tree, ROLE_DIRECTORY, directory_main);
     tree_fork(&s->tree, ROLE_QUEUE, queue_main);
     tree_fork(&s->tree, ROLE_RELAY, relay_main);
@@ -311,6 +316,72 @@ static void odd_addresses_are_written_as_they_must_be(void **state)
     scene_close(&s);
 }
 
+/* --- others that hang --- */
+
+#define HANGING 55 /* destinations */
+#define OF_EACH                                                                                \
+    5 /* messages: as many connections as the queue begins with. All of them would be too many \
+       */
+#define CONNECTED 200 /* that hang before the others' mail comes */
+
+/* So that nobody waits for what it has under way, which is a while. */
+static void kill_relay(struct tree *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (t->kinds[i] == ROLE_RELAY) {
+            kill(t->pids[i], SIGKILL);
+            waitpid(t->pids[i], NULL, 0);
+            t->pids[i] = 0;
+        }
+}
+
+static unsigned connections_that_hang(const struct smtp_peer *peers, size_t n)
+{
+    unsigned all = 0;
+    for (size_t i = 0; i < n; i++)
+        all += peers[i].hanging;
+    return all;
+}
+
+/* Mail for peer.test goes while dozens of destinations have accepted connections and say nothing more: from
+ * the start, after EHLO, or within DATA. */
+static void who_hangs_keeps_nobody_else(void **state)
+{
+    (void)state;
+    struct scene s = {0};
+    static struct smtp_peer hanging[HANGING];
+    CLEAN_BUF struct buf settings;
+    buf_init(&settings, BUF_MAX_DEFAULT);
+    buf_add_c(&settings, "connections = 20\n");
+    for (size_t i = 0; i < HANGING; i++) {
+        hanging[i].hangs = PEER_HANGS_AT_ONCE + i % 3;
+        smtp_peer_start(&hanging[i]);
+        buf_addf(&settings, "[route hangs%zu.test]\nhost = 127.0.0.1\nport = %u\n", i, hanging[i].port);
+    }
+    buf_add_byte(&settings, '\0');
+    scene_open(&s, settings.p);
+    for (size_t i = 0; i < HANGING; i++)
+        smtp_peer_run(&hanging[i]);
+    for (size_t i = 0; i < (size_t)HANGING * OF_EACH; i++) {
+        char to[100];
+        snprintf(to, sizeof to, "bob@hangs%zu.test", i % HANGING);
+        enqueue_one(&s, MESSAGE, to);
+    }
+    for (int i = 0; connections_that_hang(hanging, HANGING) < CONNECTED && i < 2000; i++)
+        usleep(10000);
+    assert_true(connections_that_hang(hanging, HANGING) >= CONNECTED);
+    for (size_t i = 0; i < 3; i++) /* one of each way */
+        assert_true(hanging[i].hanging > 0);
+    for (size_t i = 0; i < 3; i++) {
+        enqueue_one(&s, MESSAGE, "bob@peer.test");
+        assert_true(smtp_peer_wait(&s.peer, i + 1));
+    }
+    kill_relay(&s.tree);
+    scene_close(&s);
+    for (size_t i = 0; i < HANGING; i++)
+        smtp_peer_stop(&hanging[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +398,7 @@ int main(void)
         cmocka_unit_test(who_cannot_be_reached_is_told_after_a_while),
         cmocka_unit_test(a_server_that_is_busy_is_tried_again),
         cmocka_unit_test(odd_addresses_are_written_as_they_must_be),
+        cmocka_unit_test(who_hangs_keeps_nobody_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

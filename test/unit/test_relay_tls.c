@@ -1,21 +1,9 @@
-/* What TLS a connection must have, by what DNS says (RFC 7672), the route and the message (RFC 8689); and
- * what certificates prove, in handshakes with a server made on the spot. */
-#include "certificates.h"
+/* What TLS a connection must have, by what DNS says (RFC 7672), the route and the message (RFC 8689). */
 #include "check.h"
 
-#include "config/config.h"
 #include "relay/tls_policy.h"
 
-#include <fcntl.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-/* --- policies --- */
+#include <stdlib.h>
 
 #define HASH "0123456789abcdef0123456789abcdef" /* 32 bytes, as a SHA-256 is */
 
@@ -63,7 +51,6 @@ static struct tls_policies *policies;
 static int set_up(void **state)
 {
     (void)state;
-    signal(SIGPIPE, SIG_IGN); /* as relay does */
     struct route_resolver dns = {look_up, NULL};
     policies = tls_policies_new(&dns, NULL, NULL);
     return 0;
@@ -213,170 +200,6 @@ static void wishes_of_messages(void **state)
     assert_int_equal(tls_wish_of(true, STR("TLS-Required: No\r\n\r\n")), TLS_WISH_REQUIRE);
 }
 
-/* --- handshakes --- */
-
-/* A server's chain: one certificate for mx.example by an authority of its own. */
-struct chain {
-    EVP_PKEY *ca_key, *key;
-    X509 *ca, *leaf;
-    char ca_path[40];
-};
-
-static X509 *make_leaf(struct chain *c, const char *name, long ends_in)
-{
-    X509 *x = test_issue("leaf", c->key, c->ca, c->ca_key);
-    char names[200];
-    snprintf(names, sizeof names, "DNS:%s", name);
-    X509_EXTENSION *san = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
-    X509_add_ext(x, san, -1);
-    X509_EXTENSION_free(san);
-    X509_gmtime_adj(X509_getm_notBefore(x), -7200);
-    X509_gmtime_adj(X509_getm_notAfter(x), ends_in);
-    assert_true(X509_sign(x, c->ca_key, EVP_sha256()) > 0);
-    return x;
-}
-
-static void chain_open(struct chain *c)
-{
-    c->ca_key = EVP_EC_gen("P-256");
-    c->key = EVP_EC_gen("P-256");
-    c->ca = test_issue("authority", c->ca_key, NULL, NULL);
-    strcpy(c->ca_path, "/tmp/golub-test-ca-XXXXXX");
-    int fd = mkstemp(c->ca_path);
-    FILE *f = fdopen(fd, "w");
-    assert_true(f && PEM_write_X509(f, c->ca) == 1 && fclose(f) == 0);
-}
-
-static void chain_close(struct chain *c)
-{
-    unlink(c->ca_path);
-    X509_free(c->ca);
-    EVP_PKEY_free(c->ca_key);
-    EVP_PKEY_free(c->key);
-}
-
-struct side {
-    SSL_CTX *context;
-    int fd;
-};
-
-static void *serve(void *context)
-{
-    struct side *s = context;
-    SSL *ssl = SSL_new(s->context);
-    char byte;
-    SSL_set_fd(ssl, s->fd);
-    if (SSL_accept(ssl) == 1)
-        SSL_read(ssl, &byte, 1); /* until the client leaves */
-    ERR_clear_error();
-    SSL_free(ssl);
-    close(s->fd);
-    return NULL;
-}
-
-/* The result of a handshake with a server of this certificate; SUCCESS and stands say whether it goes on. */
-static enum tls_rpt_result shake(const struct chain *c, X509 *leaf, const struct tls_demand *demand,
-                                 bool *stands)
-{
-    int ends[2];
-    pthread_t thread;
-    struct err e = ERR_INIT;
-    enum tls_rpt_result result;
-    struct side server = {.context = SSL_CTX_new(TLS_server_method())};
-    assert_true(SSL_CTX_use_certificate(server.context, leaf) == 1 &&
-                SSL_CTX_use_PrivateKey(server.context, c->key) == 1 &&
-                SSL_CTX_add1_chain_cert(server.context, c->ca) == 1);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    server.fd = ends[1];
-    assert_int_equal(pthread_create(&thread, NULL, serve, &server), 0);
-    fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    struct tls *t = tls_connect(ends[0], demand, deadline_in(20000), &result, &e);
-    *stands = t != NULL;
-    if (!t && e.kind == ERR_NONE)
-        fail_msg("a failure without words");
-    tls_free(t);
-    close(ends[0]);
-    pthread_join(thread, NULL);
-    SSL_CTX_free(server.context);
-    return result;
-}
-
-static void proves(const struct chain *c, X509 *leaf, struct tls_demand demand, enum tls_rpt_result expected)
-{
-    bool stands;
-    demand.is_strict = true;
-    enum tls_rpt_result got = shake(c, leaf, &demand, &stands);
-    if (got != expected)
-        fail_msg("check %d, host %.*s, usage %d: \"%.*s\"", demand.check, STR_ARGS(demand.host),
-                 demand.records ? demand.records->usage : -1, STR_ARGS(tls_rpt_result_name(got)));
-    assert_int_equal(stands, expected == TLS_RPT_SUCCESS);
-    demand.is_strict = false;
-    assert_int_equal(shake(c, leaf, &demand, &stands), expected);
-    assert_true(stands); /* told, but it goes on */
-}
-
-static struct dane_record record(uint8_t usage, uint8_t selector, uint8_t matching, X509 *x,
-                                 unsigned char *room)
-{
-    unsigned char *der = NULL;
-    unsigned n = 0;
-    int size = selector ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der) : i2d_X509(x, &der);
-    if (matching == 0)
-        memcpy(room, der, n = (unsigned)size);
-    else
-        EVP_Digest(der, (size_t)size, room, &n, matching == 1 ? EVP_sha256() : EVP_sha512(), NULL);
-    OPENSSL_free(der);
-    struct dane_record r = {usage, selector, matching, str_from(room, n)};
-    assert_true(dane_is_usable(&r));
-    return r;
-}
-
-static void what_certificates_prove(void **state)
-{
-    (void)state;
-    struct chain c;
-    struct err e = ERR_INIT;
-    struct config config = {0};
-    unsigned char room[4096];
-    chain_open(&c);
-    config.tls_authorities = str_from_c(c.ca_path);
-    assert_true(tls_start(&config, &e));
-    X509 *good = make_leaf(&c, "mx.test.example", 3600), *old = make_leaf(&c, "mx.test.example", -60),
-         *wild = make_leaf(&c, "*.test.example", 3600);
-    X509 *foreign = test_issue("mx.test.example", c.key, NULL, NULL);
-    struct tls_demand name = {.check = TLS_CHECK_NAME, .host = STR("mx.test.example")};
-    struct tls_demand none = {.host = STR("mx.test.example")};
-    proves(&c, foreign, none, TLS_RPT_SUCCESS);
-    proves(&c, good, name, TLS_RPT_SUCCESS);
-    proves(&c, wild, name, TLS_RPT_SUCCESS);
-    proves(&c, old, name, TLS_RPT_CERTIFICATE_EXPIRED);
-    proves(&c, foreign, name, TLS_RPT_CERTIFICATE_NOT_TRUSTED);
-    name.host = STR("other.mx.test.example");
-    proves(&c, good, name, TLS_RPT_CERTIFICATE_HOST_MISMATCH);
-    proves(&c, wild, name, TLS_RPT_CERTIFICATE_HOST_MISMATCH);
-
-    for (uint8_t selector = 0; selector < 2; selector++)
-        for (uint8_t matching = 0; matching < 3; matching++) {
-            struct dane_record r = record(DANE_EE, selector, matching, old, room);
-            struct tls_demand dane = {
-                .check = TLS_CHECK_DANE, .host = STR("else.example"), .records = &r, .record_count = 1};
-            proves(&c, old, dane, TLS_RPT_SUCCESS); /* neither its dates nor its names count */
-            proves(&c, good, dane, selector ? TLS_RPT_SUCCESS : TLS_RPT_TLSA_INVALID);
-            r = record(DANE_TA, selector, matching, c.ca, room);
-            proves(&c, good, dane, TLS_RPT_CERTIFICATE_HOST_MISMATCH);
-            dane.other = STR("mx.test.example");
-            proves(&c, good, dane, TLS_RPT_SUCCESS);
-            proves(&c, old, dane, TLS_RPT_CERTIFICATE_EXPIRED);
-            r = record(DANE_EE, selector, matching, c.ca, room);
-            proves(&c, good, dane, TLS_RPT_TLSA_INVALID);
-        }
-    X509_free(good);
-    X509_free(old);
-    X509_free(wild);
-    X509_free(foreign);
-    chain_close(&c);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,7 +210,6 @@ int main(void)
         cmocka_unit_test(what_a_route_demands),
         cmocka_unit_test(what_a_message_demands),
         cmocka_unit_test(wishes_of_messages),
-        cmocka_unit_test(what_certificates_prove),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
