@@ -14,7 +14,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -228,8 +227,6 @@ static void take_connection(struct listener *l, int fd, const union address *pee
 {
     struct gate *g = l->gate;
     struct connection c = {.fd = fd, .service = l->service};
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1},
-               sizeof(int));   /* answers leave in whole writes already */
     if (!describe(&c, peer)) { /* gone again */
         close(fd);
         return;

@@ -2,12 +2,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "gate/acks.h"
 #include "gate/tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +42,7 @@ struct tunnel {
     struct loop_timer *turn;       /* there is more that OpenSSL holds already; NULL: no */
     struct connection *connection; /* to be delivered after the handshake; NULL: STARTTLS */
     struct leftover to_client, to_service;
+    struct ack ack;
     uint32_t read_wants, write_wants; /* what SSL_read and SSL_write wait for on the socket */
     bool client_done, service_done;   /* no more will come from there */
     bool service_deaf;                /* it takes no more, or was told that no more comes */
@@ -53,6 +53,7 @@ struct tunnel {
 struct tunnels {
     struct loop *loop;
     struct tunnels_user user;
+    struct acks *acks;
     struct tunnel *list;
     size_t count;
     char scratch[SCRATCH_BYTES];
@@ -63,6 +64,7 @@ struct tunnels *tunnels_new(struct loop *l, const struct tunnels_user *user)
     struct tunnels *all = MEM_NEW(struct tunnels);
     all->loop = l;
     all->user = *user;
+    all->acks = acks_new(l);
     return all;
 }
 
@@ -126,6 +128,7 @@ static void end(struct tunnel *t)
     struct tunnels *all = t->all;
     stop_timer(&t->timer);
     stop_timer(&t->turn);
+    ack_end(&t->ack);
     close_service(t);
     wait_for_client(t, 0);
     SSL_free(t->ssl);
@@ -147,6 +150,7 @@ void tunnels_free(struct tunnels *all)
 {
     while (all->list)
         end(all->list);
+    acks_free(all->acks);
     free(all);
 }
 
@@ -190,6 +194,7 @@ static void linger(struct tunnel *t)
     t->ssl = NULL;
     close_service(t);
     stop_timer(&t->turn);
+    ack_end(&t->ack);
     t->state = LINGERING;
     wait_for_client(t, EPOLLIN);
     start_timer(t, TUNNEL_LINGER_MS);
@@ -243,6 +248,7 @@ static size_t write_client(struct tunnel *t, const char *p, size_t n)
         int sent = SSL_write(t->ssl, p + at, (int)(n - at));
         if (sent > 0) {
             at += (size_t)sent;
+            ack_sent(&t->ack);
             continue;
         }
         int error = SSL_get_error(t->ssl, sent);
@@ -296,15 +302,6 @@ static size_t read_client(struct tunnel *t)
     return n;
 }
 
-/* gate cannot know whether the service will answer at once or waits for more. In the second case the client,
- * under Nagle's algorithm (RFC 896), may hold that back until we acknowledge what has come, which the kernel
- * puts off for 40 ms unless told. */
-static void acknowledge(const struct tunnel *t)
-{
-    (void)setsockopt(t->client, IPPROTO_TCP, TCP_QUICKACK, &(int){1},
-                     sizeof(int)); /* merely slower if refused */
-}
-
 static void another_turn(void *tunnel);
 
 /* Until OpenSSL holds nothing more or the service takes no more. */
@@ -315,10 +312,14 @@ static void relay_from_client(struct tunnel *t)
         size_t n = read_client(t);
         pass(t, write_service, &t->to_service, t->all->scratch, n);
         if (n > 0)
-            acknowledge(t);
+            ack_came(&t->ack);
         relayed += n;
-        if (n == 0 || !SSL_has_pending(t->ssl))
+        if (!SSL_has_pending(t->ssl))
             break;
+        if (n == 0) { /* a piece of a record */
+            ack_part(&t->ack);
+            break;
+        }
         if (relayed >= CLIENT_BYTES_PER_TURN) /* epoll does not see what OpenSSL has read already */
             t->turn = loop_timer(t->all->loop, 0, another_turn, t);
     }
@@ -423,7 +424,8 @@ static void finish_handshake(struct tunnel *t)
         end(t);
         return;
     }
-    relay_from_client(t); /* its first command may have come with the end of the handshake */
+    if (SSL_has_pending(t->ssl)) /* its first command has come with the end of the handshake */
+        relay_from_client(t);
     settle(t);
 }
 
@@ -472,6 +474,7 @@ static struct tunnel *start(struct tunnels *all, SSL_CTX *context, int client, i
     if (!t->ssl || SSL_set_fd(t->ssl, client) != 1)
         log_die("gate.tls", "no memory for a connection: %s", tls_error("unknown"));
     SSL_set_accept_state(t->ssl);
+    ack_start(&t->ack, all->acks, client);
     snprintf(t->peer, sizeof t->peer, "%s", peer);
     if (t->next)
         t->next->back = &t->next;

@@ -1,4 +1,4 @@
-/* The sockets that gates accept from. */
+/* The sockets that gates accept from; what comes by TCP is not under Nagle's algorithm (TCP_NODELAY). */
 #ifndef SUPERVISOR_LISTENERS_H
 #define SUPERVISOR_LISTENERS_H
 #include "config/config.h"

@@ -8,6 +8,8 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -15,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const char TICKETS[TLS_TICKET_KEY_BYTES] = "a ticket key";
@@ -103,6 +106,7 @@ static int connect_client(void)
 
 struct client {
     pthread_t thread;
+    void *(*main)(void *client); /* NULL: client_main */
     int fd;
     int max_version;      /* 0: any */
     SSL_SESSION *session; /* in: to resume; out: the last ticket */
@@ -197,7 +201,7 @@ static void *client_main(void *context)
 
 static void client_start(struct client *c)
 {
-    pthread_create(&c->thread, NULL, client_main, c);
+    pthread_create(&c->thread, NULL, c->main ? c->main : client_main, c);
 }
 
 /* --- the service: sends everything back, and says "bye" when the client is done --- */
@@ -317,6 +321,58 @@ static void a_session_resumes_on_another_gate(void **state)
         SSL_SESSION_free(last_session);
         last_session = NULL;
     }
+}
+
+/* --- a record in two pieces --- */
+
+static atomic_int acknowledged;
+
+/* In the place of libc's: what gate does about acknowledgements is test_acks.c's subject; here it is counted.
+ */
+int setsockopt(int fd, int level, int name, const void *value, socklen_t n)
+{
+    if (level == IPPROTO_TCP && name == TCP_QUICKACK)
+        acknowledged++;
+    return (int)syscall(SYS_setsockopt, fd, level, name, value, n);
+}
+
+/* The second half is sent when the first was acknowledged, as Nagle's algorithm would have it. */
+static bool send_halves(int fd, const char *record, size_t n)
+{
+    struct deadline patience = deadline_in(20 * 1000);
+    int before = acknowledged;
+    if (send(fd, record, n / 2, MSG_NOSIGNAL) != (ssize_t)(n / 2))
+        return false;
+    while (acknowledged == before && !deadline_passed(patience))
+        usleep(100);
+    return acknowledged > before && send(fd, record + n / 2, n - n / 2, MSG_NOSIGNAL) == (ssize_t)(n - n / 2);
+}
+
+static void *halves_main(void *context)
+{
+    struct client *c = context;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(ctx);
+    BIO *record = BIO_new(BIO_s_mem());
+    char *bytes, echoed;
+    SSL_set_fd(ssl, c->fd);
+    c->ok = SSL_connect(ssl) == 1;
+    SSL_set0_wbio(ssl, record);
+    c->ok = c->ok && SSL_write(ssl, "x", 1) == 1;
+    long n = BIO_get_mem_data(record, &bytes);
+    c->ok = c->ok && send_halves(c->fd, bytes, (size_t)n) && SSL_read(ssl, &echoed, 1) == 1 && echoed == 'x';
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    close(c->fd);
+    return NULL;
+}
+
+static void half_a_record_is_acknowledged(void **state)
+{
+    (void)state;
+    struct client c = {.bytes = 1, .main = halves_main};
+    run_one(&c);
+    assert_true(c.ok);
 }
 
 /* --- STARTTLS --- */
@@ -493,6 +549,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_impolite_client_ends_too, setup, teardown),
         cmocka_unit_test_setup_teardown(old_versions_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_session_resumes_on_another_gate, setup, teardown),
+        cmocka_unit_test_setup_teardown(half_a_record_is_acknowledged, setup, teardown),
         cmocka_unit_test_setup_teardown(starttls_hands_a_socketpair_out, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_handshake_is_told, setup, teardown),
         cmocka_unit_test(a_gate_that_is_gone_is_told),
