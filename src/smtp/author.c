@@ -65,16 +65,16 @@ static void look_up(struct look *l, enum rewrite_class of, const struct address 
 static void look_at_author(struct look *l, const struct address *a)
 {
     const struct session *s = l->s;
-    enum directory_send right = DIRECTORY_SEND_NOT;
+    struct directory_sender their = {.right = DIRECTORY_SEND_NOT};
     struct err e = ERR_INIT;
     struct str plain = plain_of(l, a);
     if (str_eq_nocase(plain, str_from_c(s->user.address)))
         return;
     if (str_eq_nocase(plain, s->transaction.plain_sender))
-        right = s->transaction.right;
-    else if (!directory_send_right(s->server->directory, s->user.account, plain, &right, &e))
+        their.right = s->transaction.right;
+    else if (!smtp_sender(l->s, plain, &their, &e))
         return; /* transaction.c asks again, and refuses */
-    l->is_on_behalf = l->is_on_behalf || right == DIRECTORY_SEND_ON_BEHALF;
+    l->is_on_behalf = l->is_on_behalf || their.right == DIRECTORY_SEND_ON_BEHALF;
 }
 
 static void look_at_sender(struct look *l, const struct address *a)

@@ -29,6 +29,25 @@ static bool may_send(struct session *s)
     return false;
 }
 
+static struct recent_moment moment(const struct session *s)
+{
+    return (struct recent_moment){clock_ms(), generation_now(s->server->changes)};
+}
+
+bool smtp_sender(struct session *s, struct str plain, struct directory_sender *out, struct err *e)
+{
+    struct recent *recent = session_is_local(s) ? NULL : s->server->recent;
+    struct recent_moment now = moment(s);
+    int64_t account = s->user.account;
+    if (recent && recent_find_sender(recent, account, plain, now, out))
+        return true;
+    if (!directory_sender(s->server->directory, account, plain, out, e))
+        return false;
+    if (recent)
+        recent_note_sender(recent, account, plain, now, out);
+    return true;
+}
+
 /* RFC 6409 section 6.1. The null reverse-path is a client's too: it sends read receipts (RFC 8098). */
 static bool is_their_sender(struct session *s, const struct smtp_path *path, struct str sender)
 {
@@ -38,7 +57,7 @@ static bool is_their_sender(struct session *s, const struct smtp_path *path, str
     s->transaction.right = DIRECTORY_SEND_AS;
     if (!s->is_authenticated || sender.n == 0)
         return true;
-    if (!directory_sender(s->server->directory, s->user.account, plain, &their, &e)) {
+    if (!smtp_sender(s, plain, &their, &e)) {
         session_refuse(s, STR(""), "451 4.3.0 %s; try again later", e.text);
         return false;
     }
@@ -257,20 +276,19 @@ static bool has_room(struct session *s, const struct directory_answer *answer, s
 static bool resolve(struct session *s, struct str address, struct directory_answer *answer, struct err *e)
 {
     struct recent *recent = s->server->recent;
-    int64_t now = clock_ms();
-    uint64_t generation = generation_now(s->server->changes);
+    struct recent_moment now = moment(s);
     const struct directory_question question = {
         .address = address,
         .sender = s->transaction.plain_sender,
         .user = s->is_authenticated ? s->user.account : 0,
         .is_mail = true,
     };
-    if (recent && recent_find(recent, address, now, generation, &s->command, answer))
+    if (recent && recent_find(recent, address, now, &s->command, answer))
         return true;
     if (!directory_ask(s->server->directory, &question, &s->command, answer, e))
         return false;
     if (recent)
-        recent_note(recent, address, now, generation, answer);
+        recent_note(recent, address, now, answer);
     return true;
 }
 

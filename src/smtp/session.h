@@ -149,6 +149,9 @@ struct str session_plain_address(const struct smtp_path *p, struct arena *a);
 void smtp_auth(struct session *s, const struct smtp_command *c); /* auth.c */
 void smtp_mail(struct session *s, const struct smtp_command *c); /* envelope.c */
 void smtp_rcpt(struct session *s, const struct smtp_command *c);
+/* envelope.c: the right of our user to an address, and what is set of its account. False: *e says why there
+ * is no answer. */
+bool smtp_sender(struct session *s, struct str plain, struct directory_sender *out, struct err *e);
 void smtp_data(struct session *s, const struct smtp_command *c); /* transaction.c */
 /* author.c: what of a submission's header hangs on who sends it. An incoming_wish's `look`; context: the
  * session */

@@ -35,20 +35,20 @@ static bool may_write_as(struct session *s, const struct address *author)
     struct str plain =
         arena_printf(&s->command, "%.*s@%.*s", STR_ARGS(author->local), STR_ARGS(author->domain));
     struct err e = ERR_INIT;
-    bool may = false;
+    struct directory_sender their;
     if (str_eq_nocase(plain, s->transaction.plain_sender)) /* MAIL has asked already */
         return true;
-    if (!directory_may_send_as(s->server->directory, s->user.account, plain, &may, &e)) {
+    if (!smtp_sender(s, plain, &their, &e)) {
         session_refuse_message(s, "451 4.3.0 %s; try again later", e.text);
         return false;
     }
-    if (!may)
+    if (their.right == DIRECTORY_SEND_NOT)
         session_refuse_message(
             s,
             "550 5.7.1 From: <%.*s> is not an address of %s: write one that is, or have this one added "
             "(golub address add)",
             STR_ARGS(plain), s->user.address);
-    return may;
+    return their.right != DIRECTORY_SEND_NOT;
 }
 
 /* Readers see From and not the envelope, so a sender who may not use an address may not write it there
