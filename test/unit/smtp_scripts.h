@@ -106,6 +106,40 @@ static const struct smtp_script SCRIPTS[] = {
      EHLO, "C: MAIL FROM:<a@b.c> BY=0;R", "S: 501 5.5.4 BY ...", "C: MAIL FROM:<a@b.c> BY=-5;R", "S: 501 5.5.4 BY ...",
      "C: MAIL FROM:<a@b.c> BY=-5;N", "S: 250 2.1.0 OK", NULL}},
 
+    /* --- RFC 2920: PIPELINING --- */
+    {"2920 3.1 the content may be first in a group: the next MAIL comes behind its dot", SERVICE_SMTP, false, {
+     EHLO, "R: MAIL FROM:<mrose@dbc.mtview.ca.us>\r\nRCPT TO:<ned@ours.test>\r\nRCPT TO:<dan@ours.test>\r\nDATA\r\n",
+     "S: 250 2.1.0 OK", "S: 250 2.1.5 OK", "S: 250 2.1.5 OK", "S: 354 ...",
+     "R: a: first\r\n\r\n.\r\nMAIL FROM:<mrose@dbc.mtview.ca.us>\r\nRCPT TO:<kvc@ours.test>\r\nDATA\r\n",
+     "S: 250 2.0.0 Accepted as ~", "S: 250 2.1.0 OK", "S: 250 2.1.5 OK", "S: 354 ...",
+     "R: a: second\r\n\r\n.\r\nQUIT\r\n", "S: 250 2.0.0 Accepted as ~", "S: 221 2.0.0 Goodbye", "S: <closed>",
+     "W: stored dan@ours.test from <mrose@dbc.mtview.ca.us> for dan@ours.test",
+     "W: stored ned@ours.test from <mrose@dbc.mtview.ca.us> for ned@ours.test",
+     "W: stored kvc@ours.test from <mrose@dbc.mtview.ca.us> for kvc@ours.test", "T: a: second", NULL}},
+    {"2920 3.1 the same behind a message that is refused", SERVICE_SMTP, false, {
+     EHLO, "R: MAIL FROM:<a@b.c>\r\nRCPT TO:<ana@ours.test>\r\nDATA\r\n", "S: 250 2.1.0 OK", "S: 250 2.1.5 OK", "S: 354 ...",
+     "R: a\nb\r\n.\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<ana@ours.test>\r\n",
+     "S: 550 5.6.11 ...", "S: 250 2.1.0 OK", "S: 250 2.1.5 OK", NULL}},
+    {"2920 3.1 the same with BDAT, all of two messages in one group", SERVICE_SMTP, false, {
+     EHLO, "R: MAIL FROM:<a@b.c>\r\nRCPT TO:<ana@ours.test>\r\nBDAT 12 LAST\r\na: first\r\n\r\n"
+         "MAIL FROM:<d@e.f>\r\nRCPT TO:<bob@ours.test>\r\nBDAT 2\r\na:" "BDAT 11 LAST\r\n second\r\n\r\n" "QUIT\r\n",
+     "S: 250 2.1.0 OK", "S: 250 2.1.5 OK", "S: 250 2.0.0 Accepted as ~",
+     "S: 250 2.1.0 OK", "S: 250 2.1.5 OK", "S: 250 2.0.0 2 octets", "S: 250 2.0.0 Accepted as ~",
+     "S: 221 2.0.0 Goodbye", "S: <closed>",
+     "W: stored ana@ours.test from <a@b.c> for ana@ours.test",
+     "W: stored bob@ours.test from <d@e.f> for bob@ours.test", "T: a: second", NULL}},
+    {"2920 3.1 the same in LMTP, with as many answers between", SERVICE_LMTP, false, {
+     LHLO, "R: MAIL FROM:<a@b.c>\r\nRCPT TO:<ana@ours.test>\r\nRCPT TO:<bob@ours.test>\r\nDATA\r\n",
+     "S: 250 2.1.0 OK", "S: 250 2.1.5 OK", "S: 250 2.1.5 OK", "S: 354 ...",
+     "R: a: b\r\n\r\n.\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<ana@ours.test>\r\nBDAT 8 LAST\r\na: b\r\n\r\nQUIT\r\n",
+     "S: 250 2.1.5 <ana@ours.test> ...", "S: 250 2.1.5 <bob@ours.test> ...",
+     "S: 250 2.1.0 OK", "S: 250 2.1.5 OK", "S: 250 2.1.5 <ana@ours.test> ...", "S: 221 2.0.0 Goodbye", "S: <closed>",
+     "W: stored ana@ours.test from <a@b.c> for ana@ours.test", "W: stored bob@ours.test from <a@b.c> for bob@ours.test",
+     "W: stored ana@ours.test from <a@b.c> for ana@ours.test", NULL}},
+    {"2920 3.1 but nothing behind DATA itself", SERVICE_SMTP, false, {
+     EHLO, "R: MAIL FROM:<a@b.c>\r\nRCPT TO:<ana@ours.test>\r\nDATA\r\na: b\r\n\r\n.\r\n",
+     "S: 250 2.1.0 OK", "S: 250 2.1.5 OK", "S: 554 5.5.0 Wait for the answer ...", "S: <closed>", NULL}},
+
     /* --- RFC 3030: BDAT, BINARYMIME --- */
     {"3030 4.1 a simple chunked message", SERVICE_SMTP, false, {
      EHLO, "C: MAIL FROM:<Sam@Random.com>", "S: 250 2.1.0 OK", "C: RCPT TO:<Susan@ours.test>", "S: 250 2.1.5 OK",
