@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 static const char *speaker = "golub";
+static pid_t speaker_pid; /* 0: nobody has said who speaks */
 static enum log_level least_level = LOG_LEVEL_INFO;
 static enum log_format line_format = LOG_FORMAT_TEXT;
 
@@ -129,6 +130,11 @@ static void add_fields(struct line *l, bool json, const struct log_field *fields
     }
 }
 
+static pid_t pid(void)
+{
+    return speaker_pid ? speaker_pid : getpid();
+}
+
 struct event {
     enum log_level level;
     const char *name;
@@ -145,7 +151,7 @@ static void make_json(struct line *l, const struct event *e)
     add_c(l, "\",\"role\":\"");
     add_c(l, speaker);
     add_c(l, "\",\"pid\":");
-    add_number(l, getpid());
+    add_number(l, pid());
     add_c(l, ",\"event\":");
     add_quoted(l, str_from_c(e->name));
     add_fields(l, true, e->fields, e->n);
@@ -160,7 +166,7 @@ static void make_text(struct line *l, const struct event *e)
     add_byte(l, ' ');
     add_c(l, speaker);
     add_byte(l, '[');
-    add_number(l, getpid());
+    add_number(l, pid());
     add_c(l, "] ");
     add_c(l, e->name);
     add_fields(l, false, e->fields, e->n);
@@ -241,6 +247,7 @@ void log_trace_event(const char *event, const struct log_field *fields, size_t n
 void log_identify(const char *role)
 {
     speaker = role;
+    speaker_pid = getpid(); /* a process that was forked says anew who it is */
 }
 
 void log_configure(enum log_level least, enum log_format format)

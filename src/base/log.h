@@ -35,7 +35,8 @@ void log_event(enum log_level level, const char *event, const struct log_field *
 #define LOG_WARNING(event, ...) LOG_AT(LOG_LEVEL_WARNING, event, __VA_ARGS__)
 #define LOG_ERROR(event, ...)   LOG_AT(LOG_LEVEL_ERROR, event, __VA_ARGS__)
 
-/* Set once a process, before threads start: who speaks ("smtp", "account"), what is said, and how. */
+/* Set once a process, before threads start, and anew in one that was forked: who speaks ("smtp", "account"),
+ * what is said, and how. */
 void log_identify(const char *role);
 void log_configure(enum log_level least, enum log_format format);
 

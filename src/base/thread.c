@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <time.h>
 
 /* Waiting costs a thread's touched stack, so few do and not for long. Under load the next work comes within
  * milliseconds. */
@@ -57,14 +59,14 @@ bool thread_start(void (*fn)(void *context), void *context)
 /* One that waits, on its own stack. */
 struct idler {
     struct idler *next, **back;
-    pthread_cond_t called;
-    struct work work; /* what it is called for */
+    bool is_chosen; /* under the lock: it is out of the list, and `called` comes */
+    sem_t called;
+    struct work work; /* what it is called for; whoever chose it fills it in */
 };
 
 struct threads {
-    pthread_mutex_t lock; /* over the idlers and what they are given */
-    pthread_condattr_t monotonic;
-    struct idler *idle; /* the last first: its stack is warm, and the others may end */
+    pthread_mutex_t lock; /* over the idlers */
+    struct idler *idle;   /* the last first: its stack is warm, and the others may end */
     unsigned count;
 };
 
@@ -86,36 +88,46 @@ static void take_out(struct threads *all, struct idler *i)
     all->count--;
 }
 
+/* False: it has waited for too long, and nobody will call it any more. */
+static bool await_call(struct threads *all, struct idler *me)
+{
+    int64_t at_ms = clock_wall_ms() + IDLE_MS; /* nobody minds if somebody sets that clock */
+    struct timespec until = {.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000};
+    int waited;
+    while ((waited = sem_timedwait(&me->called, &until)) != 0 && errno == EINTR)
+        continue;
+    if (waited == 0)
+        return true;
+    pthread_mutex_lock(&all->lock);
+    bool is_listed = !me->is_chosen;
+    if (is_listed)
+        take_out(all, me);
+    pthread_mutex_unlock(&all->lock);
+    while (!is_listed && sem_wait(&me->called) != 0) /* somebody has just chosen it */
+        continue;
+    return !is_listed;
+}
+
 /* In the thread itself. False: it is to end. */
 static bool take_next(struct work *w)
 {
     struct threads *all = w->all;
     struct idler me = {.work = {NULL, NULL, all}};
-    struct deadline d = deadline_in(IDLE_MS);
-    struct timespec until = {.tv_sec = d.at_ms / 1000, .tv_nsec = d.at_ms % 1000 * 1000000};
+    sem_init(&me.called, 0, 0);
     pthread_mutex_lock(&all->lock);
-    if (all->count == IDLE_MAX) {
-        pthread_mutex_unlock(&all->lock);
-        return false;
-    }
-    pthread_cond_init(&me.called, &all->monotonic);
-    enlist(all, &me);
-    while (!me.work.fn && pthread_cond_timedwait(&me.called, &all->lock, &until) != ETIMEDOUT) {
-    }
-    if (!me.work.fn) /* else whoever called has taken it out */
-        take_out(all, &me);
+    bool waits = all->count < IDLE_MAX;
+    if (waits)
+        enlist(all, &me);
     pthread_mutex_unlock(&all->lock);
-    pthread_cond_destroy(&me.called);
+    bool is_called = waits && await_call(all, &me);
     *w = me.work;
-    return w->fn != NULL;
+    return is_called;
 }
 
 struct threads *threads_new(void)
 {
     struct threads *all = MEM_NEW(struct threads);
     pthread_mutex_init(&all->lock, NULL);
-    pthread_condattr_init(&all->monotonic);
-    pthread_condattr_setclock(&all->monotonic, CLOCK_MONOTONIC); /* as struct deadline */
     return all;
 }
 
@@ -125,10 +137,15 @@ bool threads_start(struct threads *all, void (*fn)(void *context), void *context
     struct idler *i = all->idle;
     if (i) {
         take_out(all, i);
-        i->work.fn = fn;
-        i->work.context = context;
-        pthread_cond_signal(&i->called); /* under the lock: without it *i may be gone */
+        i->is_chosen = true;
     }
     pthread_mutex_unlock(&all->lock);
-    return i || start((struct work){fn, context, all});
+    if (!i)
+        return start((struct work){fn, context, all});
+    i->work.fn = fn;
+    i->work.context = context;
+    /* Outside the lock, or the thread would wake only to wait for it. It may be gone before the call returns,
+     * which POSIX allows of a semaphore, not of a condition variable. */
+    sem_post(&i->called);
+    return true;
 }

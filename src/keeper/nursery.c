@@ -165,6 +165,7 @@ static bool serve(struct nursery *n)
 
 static _Noreturn void run(struct nursery *n, int channel, bool is_first)
 {
+    log_identify(role_name(ROLE_KEEPER));
     int high = fcntl(channel, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
     if (!keep_trace() || dup3(high, KEEPER_FD, O_CLOEXEC) < 0)
         log_die("nursery.start", "cannot arrange descriptors: %s", strerror(errno));
