@@ -208,3 +208,84 @@ int64_t tally_set_mark(struct tally *t, uint64_t key, unsigned which, int64_t va
     unlock(s);
     return before;
 }
+
+/* --- kept --- */
+
+#define SAVED_MAGIC "golub tally 1"
+#define LONGEST_MS  ((int64_t)86400 * 1000) /* a bucket runs empty within its period, a day at most */
+
+/* As they lie in memory: a file is for the machine that wrote it. */
+struct saved_head {
+    char magic[16];
+    uint64_t secret;
+    int64_t wall_ms; /* when the monotonic clock was 0 */
+};
+struct saved_entry {
+    uint64_t key;
+    int64_t seen_ms;
+    int64_t full_us[TALLY_RATES];
+    int64_t marks[TALLY_MARKS];
+};
+_Static_assert(SHARDS *SETS *WAYS * sizeof(struct saved_entry) + sizeof(struct saved_head) <= TALLY_SAVED_MAX,
+               "room for a full table");
+
+static void save_set(const struct entry set[WAYS], struct buf *out)
+{
+    for (size_t w = 0; w < WAYS; w++) {
+        struct saved_entry e = {.key = set[w].key, .seen_ms = set[w].seen_ms};
+        memcpy(e.full_us, set[w].full_us, sizeof e.full_us);
+        memcpy(e.marks, set[w].marks, sizeof e.marks);
+        if (e.key != 0)
+            buf_add(out, str_from(&e, sizeof e));
+    }
+}
+
+void tally_save(const struct tally *t, struct buf *out, int64_t now_ms, int64_t wall_ms)
+{
+    struct saved_head head = {.magic = SAVED_MAGIC, .secret = t->secret, .wall_ms = wall_ms - now_ms};
+    buf_add(out, str_from(&head, sizeof head));
+    for (size_t i = 0; i < SHARDS; i++)
+        for (size_t k = 0; k < SETS; k++)
+            if (is_used(&t->shards[i], k)) /* not by its `sets`: that is a pointer that others can write */
+                save_set(t->sets[i][k], out);
+}
+
+/* A moment of the clock that has been, as one of ours; what cannot be is now. */
+static int64_t moved(int64_t at, int64_t by, int64_t now, int64_t ahead)
+{
+    int64_t there;
+    return __builtin_add_overflow(at, by, &there) || there > now + ahead ? now : there;
+}
+
+static void restore_entry(struct tally *t, const struct saved_entry *saved, int64_t by_ms, int64_t now_ms)
+{
+    struct shard *s = &t->shards[saved->key % SHARDS];
+    struct entry *e = find_or_add(s, saved->key, moved(saved->seen_ms, by_ms, now_ms, 0));
+    if (!e)
+        return;
+    for (size_t i = 0; i < TALLY_RATES; i++)
+        if (saved->full_us[i] != 0)
+            e->full_us[i] = moved(saved->full_us[i], by_ms * 1000, now_ms * 1000, LONGEST_MS * 1000);
+    memcpy(e->marks, saved->marks, sizeof e->marks);
+}
+
+bool tally_restore(struct tally *t, struct str saved, int64_t now_ms, int64_t wall_ms)
+{
+    struct saved_head head;
+    struct saved_entry e;
+    int64_t by_ms;
+    if (saved.n < sizeof head || (saved.n - sizeof head) % sizeof e != 0 || saved.n > TALLY_SAVED_MAX)
+        return false;
+    memcpy(&head, saved.p, sizeof head);
+    if (memcmp(head.magic, SAVED_MAGIC, sizeof SAVED_MAGIC) != 0 ||
+        __builtin_sub_overflow(head.wall_ms, wall_ms - now_ms, &by_ms) || by_ms > INT64_MAX / 1000 ||
+        by_ms < INT64_MIN / 1000)
+        return false;
+    t->secret = head.secret;
+    for (size_t at = sizeof head; at < saved.n; at += sizeof e) {
+        memcpy(&e, saved.p + at, sizeof e);
+        if (e.key != 0)
+            restore_entry(t, &e, by_ms, now_ms);
+    }
+    return true;
+}

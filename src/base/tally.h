@@ -7,6 +7,8 @@
  * memory. */
 #ifndef BASE_TALLY_H
 #define BASE_TALLY_H
+#include "base/buf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,5 +43,16 @@ bool tally_take(struct tally *t, uint64_t key, unsigned rate, unsigned amount, s
 /* A number that stays as long as the entry: 0 until it is set. The second returns what was there before. */
 int64_t tally_mark(struct tally *t, uint64_t key, unsigned which);
 int64_t tally_set_mark(struct tally *t, uint64_t key, unsigned which, int64_t value, int64_t now_ms);
+
+/* --- kept --- Rates and marks, but not what is held, for a table of later: after a restart of the server or
+ * of the machine, whose monotonic clock begins anew, which is why both want the two clocks.
+ *
+ * tally_save takes no lock, for what lies in a lock is written by processes that may have been taken over,
+ * and who saves is root perhaps: a number may be caught between two values. */
+#define TALLY_SAVED_MAX ((size_t)8 << 20)
+void tally_save(const struct tally *t, struct buf *out, int64_t now_ms, int64_t wall_ms);
+/* Into a table that nobody uses yet. False: it is not what tally_save of this release wrote, and nothing has
+ * been taken. */
+bool tally_restore(struct tally *t, struct str saved, int64_t now_ms, int64_t wall_ms);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/sandbox.h"
 #include "base/tally.h"
 #include "config/config.h"
+#include "supervisor/counts.h"
 #include "supervisor/parts.h"
 #include "supervisor/places.h"
 
@@ -229,6 +230,13 @@ static bool prepare(struct supervisor *s, struct err *e)
            material_read(&s->material, s->config, e) && listeners_bind(&s->listeners, NULL, s->config, e);
 }
 
+static void save_counts(void *context)
+{
+    struct supervisor *s = context;
+    counts_save(s->tally, s->config);
+    loop_timer(s->loop, COUNTS_SAVE_MS, save_counts, s);
+}
+
 static void add_children(struct supervisor *s)
 {
     enum role_kind kind;
@@ -259,12 +267,15 @@ int supervisor_main(const char *config_path, role_main_fn *const mains[ROLE_COUN
         return 1;
     }
     role_title(ROLE_SUPERVISOR, NULL);
+    counts_load(s->tally, s->config);
     s->loop = loop_new();
     take_signals(s);
     add_children(s);
     for (size_t i = 0; i < s->count; i++)
         start_child(s, &s->children[i]);
+    loop_timer(s->loop, COUNTS_SAVE_MS, save_counts, s);
     loop_run(s->loop);
+    counts_save(s->tally, s->config);
     LOG_INFO("stopped", F_INT("code", s->exit_code));
     int code = s->exit_code;
     loop_free(s->loop);

@@ -381,3 +381,14 @@ def test_reports_are_in_the_language_that_is_set_of_the_sender(golub):
         reports = wait_for(language, lambda: [m for m in inbox(golub, "branko", password="branko's password") if b"Content-Language: " + language.encode() in m])
         assert len(reports) == 1 and b"Action: delivered" in reports[0]
         golub.command("account", "language", "branko@example.test", "sr-Cyrl")
+
+
+def test_what_was_counted_holds_after_a_restart(golub):
+    with user(golub, "ana", "198.51.100.22") as w:
+        golub.command("account", "limit", "ana@example.test", "--message-rate", "1/h")
+        assert [w.smtp(l)[0] for l in ("MAIL FROM:<ana@example.test>", "RSET", "MAIL FROM:<ana@example.test>")] == [250, 250, 450]
+    golub.stop()
+    golub.start()
+    with user(golub, "ana", "198.51.100.23") as w:
+        assert w.smtp("MAIL FROM:<ana@example.test>")[0] == 450
+    golub.command("account", "limit", "ana@example.test", "--message-rate", "default")

@@ -154,6 +154,64 @@ static void nothing_is_lost_between_threads(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* --- kept --- */
+
+static struct str saved(struct buf *out, int64_t now_ms, int64_t wall_ms)
+{
+    buf_init(out, TALLY_SAVED_MAX);
+    tally_save(table, out, now_ms, wall_ms);
+    return buf_str(out);
+}
+
+/* The machine has been started again meanwhile: its monotonic clock begins anew, and an hour has passed. */
+static void what_was_counted_is_there_after_a_restart(void **state)
+{
+    (void)state;
+    CLEAN_BUF struct buf bytes;
+    const struct tally_limit by_hour = {4, 3600}, by_day = {2, 86400};
+    int64_t wall = 1800000000000, later = wall + 3600 * 1000, reborn = 5000;
+    uint64_t a = key_of("a"), b = key_of("b");
+    for (int i = 0; i < 4; i++)
+        assert_true(tally_take(table, a, 0, 1, by_hour, NOW));
+    assert_false(tally_take(table, a, 0, 1, by_hour, NOW));
+    for (int i = 0; i < 2; i++)
+        assert_true(tally_take(table, a, 1, 1, by_day, NOW));
+    assert_true(tally_hold(table, 3, b, 1, NOW));
+    tally_set_mark(table, b, 1, 4711, NOW);
+    struct str text = saved(&bytes, NOW, wall);
+    struct tally *other = tally_new();
+    assert_true(tally_restore(other, text, reborn, later));
+    assert_true(tally_key(other, 1, "a", 1) == a);
+    assert_false(tally_take(other, a, 1, 1, by_day, reborn));
+    for (int i = 0; i < 4; i++) /* an hour has emptied that one */
+        assert_true(tally_take(other, a, 0, 1, by_hour, reborn));
+    assert_false(tally_take(other, a, 0, 1, by_hour, reborn));
+    assert_int_equal(tally_mark(other, b, 1), 4711);
+    assert_true(tally_hold(other, 0, b, 1, reborn)); /* nobody holds it any more */
+    tally_free(other);
+}
+
+static void what_is_no_table_is_not_taken(void **state)
+{
+    (void)state;
+    CLEAN_BUF struct buf bytes;
+    const struct tally_limit limit = {1, 3600};
+    assert_true(tally_take(table, key_of("a"), 0, 1, limit, NOW));
+    struct str text = saved(&bytes, NOW, NOW);
+    struct tally *other = tally_new();
+    for (size_t n = 0; n < text.n; n++)
+        if (n != 32) /* a head alone, of an empty table */
+            assert_false(tally_restore(other, str_slice(text, 0, n), NOW, NOW));
+    bytes.p[0] ^= 1;
+    assert_false(tally_restore(other, text, NOW, NOW));
+    bytes.p[0] ^= 1;
+    /* Numbers that cannot be refuse nobody for longer than the longest period. */
+    memset(bytes.p + 32 + 8, 0x7f, 40);
+    assert_true(tally_restore(other, text, NOW, NOW));
+    assert_true(tally_take(other, key_of("a"), 0, 1, limit, NOW + 86400 * 1000 + 3600 * 1000));
+    tally_free(other);
+}
+
 int main(void)
 {
     static const struct CMUnitTest TESTS[] = {
@@ -164,6 +222,8 @@ int main(void)
         TEST(marks_stay),
         TEST(the_longest_quiet_is_forgotten),
         TEST(nothing_is_lost_between_threads),
+        TEST(what_was_counted_is_there_after_a_restart),
+        TEST(what_is_no_table_is_not_taken),
     };
     return cmocka_run_group_tests(TESTS, NULL, NULL);
 }

@@ -1,0 +1,17 @@
+/* What smtp processes have counted of clients (base/tally.h), kept over restarts of the server in
+ * DATA/clients: who was known to be good still is, and who had used up a limit is no better off for a crash.
+ */
+#ifndef SUPERVISOR_COUNTS_H
+#define SUPERVISOR_COUNTS_H
+#include "base/loop.h"
+#include "base/tally.h"
+#include "config/config.h"
+
+/* Into a table that nobody uses yet. A file that is not there, or no table, is no reason not to start. */
+void counts_load(struct tally *t, const struct config *c);
+/* Writes it, and says so in the log if that fails. Without fsync: what a power cut takes are counts. */
+void counts_save(const struct tally *t, const struct config *c);
+
+#define COUNTS_SAVE_MS (30 * 1000) /* what a crash may lose */
+
+#endif
