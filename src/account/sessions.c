@@ -1,4 +1,4 @@
-#include "account/sessions.h"
+#include "account/sessions_parts.h"
 
 #include "account/link.h"
 #include "account/park.h"
@@ -11,48 +11,16 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /* A POP3 client that comes back at once after QUIT must find its maildrop unlocked; the end of the session
  * before is under way. */
-#define POP3_LOCK_MS     2000
-#define GIVE_BACK_MS     1000 /* keeper reads at once */
-#define LAST_FLUSH_MS    5000 /* for a client that takes its goodbye */
-#define TAG_BYTES_MAX    1024 /* login allows fewer */
-/* For all sessions to be frozen: each has only to notice. One that has begun to work meanwhile keeps the
- * others awake, whose clients must not wait for it. */
-#define FREEZE_MS        100
-#define PARK_SEND_MS     1000
-#define PARK_AFTER_MAX_S 3600u /* longer than any session may be silent */
-
-struct session {
-    struct account_session s; /* first: what the protocol sees */
-    struct sessions *all;
-    struct session *next, **back;
-    bool is_pop3, pop3_locked, has_maildrop;
-    bool is_frozen; /* its thread has ended, its connection is open */
-    uint32_t patience_ms;
-    char *tag; /* NULL: it slept */
-    char *guest;
-    struct str already; /* of the client, behind its login command; malloc'd */
-    struct str thawed;  /* malloc'd */
-};
-
-struct sessions {
-    struct host *host;
-    struct threads *threads; /* of sessions: clients that log in anew for each look at a mailbox are common */
-    struct session *first;
-    size_t count;
-    atomic_bool stopping, freezing;
-    size_t frozen;
-    struct loop_timer *freeze_end; /* while freezing */
-    int commits;                   /* eventfd, written to by the store while freezing */
-    pthread_mutex_t maildrop_lock; /* over maildrop_taken */
-    pthread_cond_t maildrop_free;
-    bool maildrop_taken; /* by a POP3 session (RFC 1939 section 4) */
-};
+#define POP3_LOCK_MS  2000
+#define LAST_FLUSH_MS 5000 /* for a client that takes its goodbye */
+#define TAG_BYTES_MAX 1024 /* login allows fewer */
 
 /* --- the maildrop's lock --- */
 
@@ -101,7 +69,7 @@ static void give_back(struct session *s)
     ipc_put_str(&f, str_from_c(s->s.unauthenticated));
     ipc_put_str(&f, s->already);
     connection_put(&f, &s->s.connection);
-    if (ipc_send(s->all->host->start->control, &f, deadline_in(GIVE_BACK_MS)) != IPC_OK)
+    if (ipc_send(s->all->host->start->control, &f, deadline_in(SESSION_SEND_MS)) != IPC_OK)
         LOG_ERROR("session.lost", F_C("address", s->all->host->start->address), F_C("why", "keeper is gone"));
     close(s->s.connection.fd);
 }
@@ -117,17 +85,19 @@ static void add_session(struct session *s)
     all->count++;
 }
 
-static void remove_session(struct session *s)
+static void take_out(struct session *s)
 {
     *s->back = s->next;
     if (s->next)
         s->next->back = s->back;
     s->all->count--;
-    session_free(s);
 }
 
-static void park_if_all_are_frozen(struct sessions *all);
-static void session_frozen(void *context);
+void sessions_remove(struct session *s)
+{
+    take_out(s);
+    session_free(s);
+}
 
 /* In the main thread: it has ended. */
 static void session_over(void *context)
@@ -136,9 +106,9 @@ static void session_over(void *context)
     struct sessions *all = s->all;
     if (s->s.unauthenticated)
         give_back(s);
-    remove_session(s);
+    sessions_remove(s);
     host_touch(all->host);
-    park_if_all_are_frozen(all);
+    sessions_park_if_all_are_frozen(all);
 }
 
 /* Its stream ends and the connection stays, with what the client has sent already. */
@@ -168,7 +138,7 @@ static void run(void *context)
     if (s->s.frozen.is_frozen) {
         s->s.stream.fd = -1; /* it stays open */
         stream_close(&s->s.stream);
-        loop_post(all->host->loop, session_frozen, s);
+        loop_post(all->host->loop, sessions_frozen, s);
         return;
     }
     if (s->s.unauthenticated)
@@ -223,13 +193,6 @@ static struct session *parse(struct sessions *all, struct ipc_frame *f)
     return NULL;
 }
 
-/* 0: sessions do not sleep. */
-static uint32_t least_patience(const struct sessions *all)
-{
-    unsigned s = all->host->start->config->imap_park_after_s;
-    return (s < PARK_AFTER_MAX_S ? s : PARK_AFTER_MAX_S) * 1000;
-}
-
 /* What every session gets, new or thawed. */
 static void furnish(struct session *s)
 {
@@ -241,7 +204,20 @@ static void furnish(struct session *s)
     s->s.stopping = &all->stopping;
     s->s.freezing = &all->freezing;
     s->s.pop3_locked = &s->pop3_locked;
-    s->s.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+bool sessions_run(struct session *s)
+{
+    if (s->s.wake_fd < 0)
+        s->s.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return s->s.wake_fd >= 0 && threads_start(s->all->threads, run, s);
+}
+
+void sessions_lose(struct session *s, const char *why)
+{
+    LOG_ERROR("session.lost", F_C("address", s->all->host->start->address), F_C("why", why));
+    close(s->s.connection.fd);
+    sessions_remove(s);
 }
 
 static void start(struct session *s)
@@ -249,11 +225,11 @@ static void start(struct session *s)
     struct err e = ERR_INIT;
     const char *temporary = s->is_pop3 ? "SYS/TEMP" : "UNAVAILABLE"; /* RFC 3206, RFC 5530 */
     s->s.store = host_store(s->all->host, &e);
-    if (!s->s.store || s->s.wake_fd < 0)
+    if (!s->s.store)
         turn_away(s, temporary, "The mailbox cannot be opened now; try again later");
     else if (s->tag && s->all->count >= SESSIONS_PER_ACCOUNT_MAX)
         turn_away(s, s->is_pop3 ? "SYS/TEMP" : "LIMIT", "Too many sessions of this account; close some");
-    else if (!threads_start(s->all->threads, run, s))
+    else if (!sessions_run(s))
         turn_away(s, temporary, "No room for another session; try again later");
     else
         add_session(s);
@@ -265,140 +241,10 @@ bool sessions_start(struct sessions *all, struct ipc_frame *f)
     if (!s)
         return false;
     sessions_stay(all);
-    s->patience_ms = least_patience(all);
+    s->patience_ms = sessions_least_patience(all);
     furnish(s);
     start(s);
     return true;
-}
-
-/* --- sleeping --- */
-
-int64_t sessions_quiet_in(const struct sessions *all)
-{
-    int64_t now = clock_ms(), longest = 0;
-    for (const struct session *s = all->first; s; s = s->next) {
-        int64_t since = atomic_load(&s->s.quiet_since_ms);
-        int64_t left = since == 0 ? s->patience_ms : since + s->patience_ms - now;
-        if (s->is_pop3 || s->patience_ms == 0)
-            return -1;
-        longest = left > longest ? left : longest;
-    }
-    return longest;
-}
-
-static void stop_freezing(struct sessions *all)
-{
-    if (!atomic_exchange(&all->freezing, false))
-        return;
-    if (all->freeze_end)
-        loop_timer_cancel(all->freeze_end);
-    all->freeze_end = NULL;
-    store_unwatch(all->host->store, all->commits);
-}
-
-/* One that is frozen goes on here, as if it had slept. */
-static void go_on(struct session *s)
-{
-    struct buf state = s->s.frozen.state;
-    s->is_frozen = false;
-    s->all->frozen--;
-    free((void *)(uintptr_t)s->thawed.p);
-    s->thawed = s->s.thawed = buf_str(&state); /* its memory with it */
-    s->s.frozen = (struct account_frozen){0};
-    if (threads_start(s->all->threads, run, s))
-        return;
-    LOG_ERROR("session.lost", F_C("address", s->all->host->start->address),
-              F_C("why", "no room for its thread"));
-    close(s->s.connection.fd);
-    remove_session(s);
-}
-
-void sessions_stay(struct sessions *all)
-{
-    stop_freezing(all);
-    for (struct session *s = all->first, *next; s; s = next) {
-        next = s->next;
-        if (s->is_frozen)
-            go_on(s);
-    }
-}
-
-static void took_too_long(void *context)
-{
-    struct sessions *all = context;
-    all->freeze_end = NULL;
-    sessions_stay(all);
-    host_touch(all->host);
-}
-
-void sessions_park(struct sessions *all)
-{
-    if (atomic_load(&all->freezing))
-        return;
-    eventfd_t earlier;
-    (void)!eventfd_read(all->commits, &earlier); /* none: EAGAIN */
-    store_watch(all->host->store, all->commits);
-    all->freeze_end = loop_timer(all->host->loop, FREEZE_MS, took_too_long, all);
-    atomic_store(&all->freezing, true);
-    for (struct session *s = all->first; s; s = s->next)
-        eventfd_write(s->s.wake_fd, 1);
-}
-
-/* False: keeper does not take it. */
-static bool give_to_keeper(struct session *s)
-{
-    struct account_parked p = {.connection = s->s.connection,
-                               .since_ms = clock_ms(),
-                               .patience_ms = s->patience_ms,
-                               .protocol = buf_str(&s->s.frozen.state)};
-    CLEAN_FRAME struct ipc_frame state, f;
-    ipc_frame_init(&state, 0);
-    ipc_frame_init(&f, ACCOUNT_FRAME_PARK);
-    account_parked_put(&state, &p);
-    parked_request_put(&f, &(struct parked_request){.fd = s->s.connection.fd,
-                                                    .wake_at_ms = s->s.frozen.wake_at_ms,
-                                                    .still_every_ms = s->s.frozen.still_every_ms,
-                                                    .still = s->s.frozen.still,
-                                                    .bye = s->s.frozen.bye,
-                                                    .address = s->s.address,
-                                                    .state = buf_str(&state.payload)});
-    return ipc_send(s->all->host->control, &f, deadline_in(PARK_SEND_MS)) == IPC_OK;
-}
-
-/* Each was frozen when it knew all that had happened; a commit of one that was frozen later would be news for
- * the others. */
-static void park_if_all_are_frozen(struct sessions *all)
-{
-    eventfd_t commits;
-    if (!atomic_load(&all->freezing) || all->frozen < all->count)
-        return;
-    if (eventfd_read(all->commits, &commits) == 0) {
-        sessions_stay(all);
-        host_touch(all->host);
-        return;
-    }
-    stop_freezing(all);
-    for (struct session *s = all->first, *next; s; s = next) {
-        next = s->next;
-        if (!give_to_keeper(s)) /* keeper is gone, and we are about to notice */
-            LOG_ERROR("session.lost", F_C("address", all->host->start->address),
-                      F_C("why", "keeper is gone"));
-        close(s->s.connection.fd);
-        remove_session(s);
-    }
-    all->frozen = 0;
-    host_offer_to_leave(all->host);
-}
-
-static void session_frozen(void *context)
-{
-    struct session *s = context;
-    s->is_frozen = true;
-    s->all->frozen++;
-    if (atomic_load(&s->all->freezing))
-        park_if_all_are_frozen(s->all);
-    else
-        go_on(s);
 }
 
 /* --- waking --- */
@@ -408,7 +254,7 @@ static void say_taken(const struct sessions *all, uint64_t number)
     CLEAN_FRAME struct ipc_frame f;
     ipc_frame_init(&f, ACCOUNT_FRAME_TAKEN);
     ipc_put_u64(&f, number);
-    ipc_send(all->host->control, &f, deadline_in(PARK_SEND_MS));
+    ipc_send(all->host->control, &f, deadline_in(SESSION_SEND_MS));
 }
 
 bool sessions_thaw(struct sessions *all, struct ipc_frame *f)
@@ -423,10 +269,16 @@ bool sessions_thaw(struct sessions *all, struct ipc_frame *f)
     sessions_stay(all);
     struct session *s = MEM_NEW(struct session);
     s->all = all;
+    s->s.wake_fd = -1;
     s->s.connection = p.connection;
-    s->patience_ms = account_patience(&p, clock_ms(), least_patience(all));
+    s->patience_ms = account_patience(&p, clock_ms(), sessions_least_patience(all));
     s->thawed = s->s.thawed = str_from(mem_copy_c(p.protocol.p, p.protocol.n), p.protocol.n);
     furnish(s);
+    s->s.store = host_store(all->host, NULL);
+    add_session(s);
+    if (s->s.store && sessions_doze(s))
+        return true;
+    take_out(s);
     start(s);
     return true;
 }
@@ -440,8 +292,13 @@ void sessions_stop(struct sessions *all)
 {
     atomic_store(&all->stopping, true);
     sessions_stay(all);
-    for (struct session *s = all->first; s; s = s->next)
-        eventfd_write(s->s.wake_fd, 1);
+    for (struct session *s = all->first, *next; s; s = next) {
+        next = s->next;
+        if (s->dozes)
+            sessions_wake(s); /* to say goodbye */
+        else
+            eventfd_write(s->s.wake_fd, 1);
+    }
 }
 
 struct sessions *sessions_new(struct host *h)
@@ -452,6 +309,7 @@ struct sessions *sessions_new(struct host *h)
     all->commits = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (all->commits < 0)
         log_die("account.start", "eventfd: %s", strerror(errno));
+    loop_watch(h->loop, all->commits, EPOLLIN, sessions_hear_of_commit, all);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* as struct deadline */

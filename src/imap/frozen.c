@@ -10,6 +10,7 @@ static void put_mailbox(struct ipc_frame *f, const struct imap_frozen *z)
     ipc_put_u32(f, z->past.last_uid);
     ipc_put_u32(f, (uint32_t)z->past.messages);
     ipc_put_u64(f, z->told_modseq);
+    ipc_put_u32(f, z->recent_messages);
     ipc_put_u8(f, (uint8_t)z->recent_count);
     for (size_t i = 0; i < z->recent_count; i++) {
         ipc_put_u32(f, z->recent[i].from);
@@ -44,8 +45,10 @@ static bool get_uid(struct ipc_reader *in, const struct imap_frozen *z, uint32_t
 
 static bool get_recent(struct ipc_reader *in, struct imap_frozen *z)
 {
+    z->recent_messages = ipc_get_u32(in);
     z->recent_count = ipc_get_u8(in);
-    if (z->recent_count > FROZEN_RECENT_MAX)
+    if (z->recent_count > FROZEN_RECENT_MAX || z->recent_messages < z->recent_count ||
+        z->recent_messages > z->past.messages || (z->recent_messages > 0 && z->recent_count == 0))
         return false;
     for (size_t i = 0; i < z->recent_count; i++) {
         struct imap_range *r = &z->recent[i];

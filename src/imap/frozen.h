@@ -26,6 +26,7 @@ struct imap_frozen {
     uint64_t told_modseq;                        /* while messages are gone: see imap_view */
     struct imap_range recent[FROZEN_RECENT_MAX]; /* of uids, ascending */
     size_t recent_count;
+    uint32_t recent_messages;       /* in these */
     uint32_t gone[FROZEN_GONE_MAX]; /* what past.gone points to; uids, ascending */
 };
 

@@ -85,7 +85,22 @@ static struct imap_frozen describe(const struct imap_session *s, bool is_idle, s
     z.past.last_uid = imap_view_last_uid(v);
     z.past.messages = v->rows.n;
     z.told_modseq = v->gone > 0 ? v->told_modseq : 0;
+    z.recent_messages = (uint32_t)v->recent;
     return z;
+}
+
+void imap_park_describe(const struct imap_frozen *z, struct account_frozen *out)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, 0);
+    imap_frozen_put(&f, z);
+    *out = (struct account_frozen){.is_frozen = true,
+                                   .wake_at_ms = z->logout_at_ms,
+                                   .still = z->is_idle ? STR(IMAP_STILL_HERE) : STR(""),
+                                   .still_every_ms = z->is_idle ? IMAP_STILL_HERE_MS : 0,
+                                   .bye = STR("* BYE " IMAP_GOING_DOWN "\r\n")};
+    buf_init(&out->state, IPC_PAYLOAD_MAX);
+    buf_add(&out->state, buf_str(&f.payload));
 }
 
 bool imap_park_if_asked(struct imap_session *s, bool is_idle, struct deadline logout)
@@ -99,16 +114,7 @@ bool imap_park_if_asked(struct imap_session *s, bool is_idle, struct deadline lo
         find_recent(&s->view, &z);
         find_gone(&s->view, &z);
     }
-    CLEAN_FRAME struct ipc_frame f;
-    ipc_frame_init(&f, 0);
-    imap_frozen_put(&f, &z);
-    buf_init(&host->frozen.state, IPC_PAYLOAD_MAX);
-    buf_add(&host->frozen.state, buf_str(&f.payload));
-    host->frozen.is_frozen = true;
-    host->frozen.wake_at_ms = logout.at_ms;
-    host->frozen.still = is_idle ? STR(IMAP_STILL_HERE) : STR("");
-    host->frozen.still_every_ms = is_idle ? IMAP_STILL_HERE_MS : 0;
-    host->frozen.bye = STR("* BYE " IMAP_GOING_DOWN "\r\n");
+    imap_park_describe(&z, &host->frozen);
     s->is_ending = true;
     return true;
 }

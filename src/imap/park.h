@@ -17,6 +17,9 @@ void imap_park_works(struct imap_session *s);
  * word. `logout` is when its client will have been silent for too long. */
 bool imap_park_if_asked(struct imap_session *s, bool is_idle, struct deadline logout);
 
+/* What the host is left with of such a session. */
+void imap_park_describe(const struct imap_frozen *z, struct account_frozen *out);
+
 /* Goes on with what another session has left in host->thawed, which fills *z. False: it cannot; the client
  * has been told. */
 bool imap_park_thaw(struct imap_session *s, struct imap_frozen *z);

@@ -369,21 +369,21 @@ static void control_closed(void *context, struct loop_channel *c)
 
 /* --- handing over --- */
 
-/* Gives the account's process what waits for it, in order. */
-static void hand_all(struct account *a)
+/* Gives the account's process what waits for it, in order. False: it cannot take more now. */
+static bool hand_all(struct account *a)
 {
     while (a->first) {
         enum ipc_result r = ipc_send(loop_channel_fd(a->control), &a->first->frame, deadline_in(0));
         if (r == IPC_BAD) {
             answer(a->all, take_first(a), "the request cannot be handed over");
         } else if (r != IPC_OK) { /* full, or gone, which control_closed will notice */
-            wait_a_tick(a);
-            return;
+            return false;
         } else {
             a->handed++;
             answer(a->all, take_first(a), NULL);
         }
     }
+    return true;
 }
 
 /* The sessions that sleep: all of them, for whatever this process does they have to be told. False: it cannot
@@ -412,9 +412,9 @@ static void serve(struct account *a)
         refuse_all(a, "the account's process cannot be started");
         a->not_before_ms = clock_ms() + PAUSE_FIRST_MS; /* sessions that sleep wait for better times */
     }
-    if (a->state == AWAKE && thaw_all(a))
-        hand_all(a);
-    else if (has_work(a) || a->state == AWAKE)
+    /* What woke it first: a message is on its way to the disk while the sessions come that are told of it. */
+    bool has_all = a->state == AWAKE && hand_all(a) && thaw_all(a);
+    if (!has_all && (has_work(a) || a->state == AWAKE))
         wait_a_tick(a);
 }
 

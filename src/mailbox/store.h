@@ -182,6 +182,7 @@ struct view_changes {
     size_t expunged_count; /* uids, ascending */
     uint64_t since;        /* of store_flags: the mailbox's modseq before */
     uint64_t modseq;       /* now seen up to here */
+    size_t messages;       /* of store_view_changes: in the mailbox then */
 };
 /* What happened in a mailbox after `since`. What came and went since is in `expunged` alone. STORE_NONE: the
  * mailbox was deleted. Lives in `a`. */

@@ -149,8 +149,8 @@ static bool read_expunged(struct sql *db, int64_t mailbox, uint64_t since, struc
 static enum store_result changes(struct sql *db, int64_t mailbox, uint64_t since, struct arena *a,
                                  struct view_changes *out, struct err *e)
 {
-    size_t messages, cap = 0;
-    enum store_result r = read_state(db, mailbox, &out->modseq, &messages, e);
+    size_t cap = 0;
+    enum store_result r = read_state(db, mailbox, &out->modseq, &out->messages, e);
     if (r != STORE_OK || out->modseq <= since)
         return r;
     struct sql_rows rows;

@@ -19,6 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     must(z.tag.n <= IMAP_TAG_MAX);
     must(z.recent_count <= FROZEN_RECENT_MAX && z.past.gone_count <= FROZEN_GONE_MAX);
+    must(z.recent_messages <= z.past.messages && z.recent_messages >= z.recent_count);
     for (size_t i = 0; i < z.recent_count; i++)
         must(z.recent[i].from <= z.recent[i].to && z.recent[i].to <= z.past.last_uid);
     for (size_t i = 1; i < z.past.gone_count; i++)

@@ -1,12 +1,14 @@
 /* IMAP sessions that sleep: what is kept of them, and that one which goes on tells its client the truth. */
+#include "imap/doze.h"
 #include "imap/park.h"
+#include "imap/rights.h"
 
 #include "base/mem.h"
 #include "store_fixture.h"
 
 #include <sys/socket.h>
 
-#define ROUNDS     60 /* of the random test, each with a mailbox of its own history */
+#define ROUNDS     30 /* of the random test, each with a mailbox of its own history */
 #define STEPS      60
 #define CLIENT_MAX 400
 
@@ -115,6 +117,7 @@ static void select_inbox(struct fixture *f, struct session *x)
     struct err e = ERR_INIT;
     x->s.mailbox = id_of(f, "INBOX");
     assert_int_equal(imap_view_open(&x->s.view, f->store, x->s.mailbox, x->s.enabled, 1, &e), STORE_OK);
+    assert_int_equal(imap_rights(&x->s, x->s.mailbox, &x->s.rights, &e), STORE_OK);
     x->s.is_selected = true;
     x->picture.n = x->s.view.rows.n;
     for (size_t i = 0; i < x->picture.n; i++) {
@@ -132,27 +135,75 @@ static void end_session(struct session *x)
     buf_free(&x->host.frozen.state);
 }
 
-/* Sleeps and wakes; false: it does not sleep. */
-static bool sleep_and_wake(struct fixture *f, struct session *x, bool is_idle)
+static void forget_the_session(struct session *x)
 {
-    if (!imap_park_if_asked(&x->s, is_idle, deadline_in(60000)))
-        return false;
-    int server = dup(x->host.stream.fd), client = x->client;
-    struct buf state = x->host.frozen.state;
-    assert_true(x->host.frozen.is_frozen);
-    x->host.frozen.state = (struct buf){0};
     hear(x);
     struct picture picture = x->picture;
     end_session(x);
-    begin(f, x, server, client);
     x->picture = picture;
-    x->host.thawed = buf_str(&state);
+}
+
+/* What the session has left, which is frozen, goes on in another. */
+static void wake(struct fixture *f, struct session *x, int server, struct buf *state)
+{
+    struct picture picture = x->picture;
+    begin(f, x, server, x->client);
+    x->picture = picture;
+    x->host.thawed = buf_str(state);
     if (!imap_park_thaw(&x->s, &x->z))
-        fail_msg("a state of %zu bytes is not taken back", state.n);
-    assert_int_equal(x->z.is_idle, is_idle);
-    buf_free(&state);
+        fail_msg("a state of %zu bytes is not taken back", state->n);
+    buf_free(state);
+    if (x->z.is_selected)
+        assert_int_equal(x->s.view.recent, x->z.recent_messages);
     x->z.tag = STR("");
+}
+
+static bool fall_asleep(struct session *x, bool is_idle, int *server, struct buf *state)
+{
+    if (!imap_park_if_asked(&x->s, is_idle, deadline_in(60000)))
+        return false;
+    assert_true(x->host.frozen.is_frozen);
+    *server = dup(x->host.stream.fd);
+    *state = x->host.frozen.state;
+    x->host.frozen.state = (struct buf){0};
+    forget_the_session(x);
     return true;
+}
+
+/* Sleeps and wakes; false: it does not sleep. */
+static bool sleep_and_wake(struct fixture *f, struct session *x, bool is_idle)
+{
+    int server;
+    struct buf state;
+    if (!fall_asleep(x, is_idle, &server, &state))
+        return false;
+    wake(f, x, server, &state);
+    assert_int_equal(x->z.is_idle, is_idle);
+    return true;
+}
+
+/* What one that sleeps in IDLE is told. */
+static enum imap_hears doze(struct fixture *f, struct imap_news *news, struct session *x, int server,
+                            struct buf *state)
+{
+    CLEAN_BUF struct buf lines;
+    struct account_frozen next = {0};
+    buf_init(&lines, BUF_MAX_DEFAULT);
+    enum imap_hears hears =
+        imap_doze_hear(news, f->store, STR("ana@example.test"), buf_str(state), &lines, &next);
+    assert_true(hears == IMAP_HEARS || (lines.n == 0 && next.state.n == 0));
+    if (hears != IMAP_HEARS)
+        return hears;
+    assert_int_equal(write(server, lines.p, lines.n), lines.n);
+    buf_free(state);
+    *state = next.state;
+    x->rest_n = 0;
+    for (ssize_t n;
+         (n = recv(x->client, x->rest + x->rest_n, sizeof x->rest - x->rest_n - 1, MSG_DONTWAIT)) > 0;)
+        x->rest_n += (size_t)n;
+    x->rest[x->rest_n] = '\0';
+    take_line(&x->picture, x->rest);
+    return hears;
 }
 
 /* --- the property --- */
@@ -204,11 +255,41 @@ static void compare(struct fixture *f, struct session *x)
     imap_view_close(&fresh);
 }
 
-static void one_history(struct fixture *f, uint64_t *random, unsigned enabled, size_t *sleeps)
+/* Sleeps in IDLE while things happen, and hears of them until it has to wake. */
+static size_t doze_and_wake(struct fixture *f, struct session *x, int64_t inbox, uint64_t *random)
+{
+    struct imap_news news = {0};
+    int server;
+    struct buf state;
+    size_t heard = 0;
+    enum imap_hears hears = IMAP_HEARS_NOTHING;
+    imap_sync(&x->s, true); /* as IDLE does */
+    if (!fall_asleep(x, true, &server, &state))
+        return 0;
+    for (int i = 0; i < 4 && hears != IMAP_HAS_TO_WAKE; i++) {
+        if (next_random(random) % 4 == 0)
+            change_something(f, inbox, random);
+        else if (mailbox_named(f, "INBOX").messages < CLIENT_MAX / 2)
+            append(f, inbox, LETTER, next_random(random) & FLAG_ALL,
+                   next_random(random) % 8 == 0 ? "green" : "");
+        hears = doze(f, &news, x, server, &state);
+        heard += hears == IMAP_HEARS;
+    }
+    imap_news_free(&news);
+    wake(f, x, server, &state);
+    return heard;
+}
+
+static void one_history(struct fixture *f, uint64_t *random, unsigned enabled, size_t *sleeps, size_t *heard)
 {
     static struct session x;
     int64_t inbox = id_of(f, "INBOX");
+    uint32_t *gone;
+    size_t n;
     x = (struct session){0};
+    if (mailbox_named(f, "INBOX").messages > CLIENT_MAX / 4)
+        assert_int_equal(store_expunge(f->store, inbox, NULL, 0, true, &f->arena, &gone, &n, &f->e),
+                         STORE_OK);
     open_session(f, &x, enabled);
     select_inbox(f, &x);
     for (int i = 0; i < STEPS; i++) {
@@ -217,6 +298,8 @@ static void one_history(struct fixture *f, uint64_t *random, unsigned enabled, s
             imap_sync(&x.s, next_random(random) % 2);
         if (next_random(random) % 3 == 0)
             *sleeps += sleep_and_wake(f, &x, next_random(random) % 2);
+        if (next_random(random) % 3 == 0)
+            *heard += doze_and_wake(f, &x, inbox, random);
         hear(&x);
         arena_reset(&x.s.arena);
     }
@@ -231,11 +314,13 @@ static void one_history(struct fixture *f, uint64_t *random, unsigned enabled, s
 static void a_session_that_slept_tells_what_happened(void **state)
 {
     struct fixture *f = *state;
+    static const unsigned ENABLED[] = {0, ENABLED_CONDSTORE, ENABLED_IMAP4REV2};
     uint64_t random = 4;
-    size_t sleeps = 0;
+    size_t sleeps = 0, heard = 0;
     for (int i = 0; i < ROUNDS; i++)
-        one_history(f, &random, i % 2 ? ENABLED_CONDSTORE : 0, &sleeps);
-    print_message("slept %zu times\n", sleeps);
+        one_history(f, &random, ENABLED[i % 3], &sleeps, &heard);
+    print_message("slept %zu times, heard %zu times\n", sleeps, heard);
+    assert_true(heard > ROUNDS * STEPS / 10);
     assert_true(sleeps > ROUNDS * STEPS / 6); /* nearly every attempt */
 }
 
@@ -268,6 +353,55 @@ static void recent_and_expunges_that_wait_are_kept(void **state)
     compare(f, &x);
     end_session(&x);
     close(x.client);
+}
+
+/* Of all that sleep, one is told that a message is \\Recent; a session that may not change anything, always.
+ */
+static void those_that_doze_hear_of_mail(void **state)
+{
+    enum { N = 4 };
+    static struct session x[N];
+    struct fixture *f = *state;
+    struct imap_news news = {0};
+    int server[N];
+    struct buf left[N];
+    int64_t inbox = id_of(f, "INBOX");
+    append(f, inbox, LETTER, 0, "");
+    for (int i = 0; i < N; i++) {
+        open_session(f, &x[i], i == 3 ? ENABLED_IMAP4REV2 : 0);
+        select_inbox(f, &x[i]);
+        x[i].s.is_read_only = i == 2;
+        imap_sync(&x[i].s, true);
+        assert_true(fall_asleep(&x[i], true, &server[i], &left[i]));
+        assert_true(imap_can_doze(buf_str(&left[i])));
+        assert_int_equal(doze(f, &news, &x[i], server[i], &left[i]), IMAP_HEARS_NOTHING);
+    }
+    static const char *const WORDS[N] = {"* 3 EXISTS\r\n* 3 RECENT\r\n", "* 3 EXISTS\r\n* 1 RECENT\r\n",
+                                         "* 3 EXISTS\r\n* 3 RECENT\r\n", "* 3 EXISTS\r\n"};
+    append(f, inbox, LETTER, 0, "");
+    append(f, inbox, LETTER, 0, "");
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(doze(f, &news, &x[i], server[i], &left[i]), IMAP_HEARS);
+        assert_string_equal(x[i].rest, WORDS[i]);
+        assert_int_equal(doze(f, &news, &x[i], server[i], &left[i]), IMAP_HEARS_NOTHING);
+    }
+    /* What is not new mail alone, they tell themselves. */
+    struct flag_store seen = {FLAGS_ADD, FLAG_SEEN, STR(""), UINT64_MAX, .progress = NULL};
+    struct view_changes changed;
+    uint32_t two = 2;
+    assert_int_equal(store_flags(f->store, inbox, &two, 1, &seen, &f->arena, &changed, NULL, NULL, &f->e),
+                     STORE_OK);
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(doze(f, &news, &x[i], server[i], &left[i]), IMAP_HAS_TO_WAKE);
+        wake(f, &x[i], server[i], &left[i]);
+        imap_sync(&x[i].s, true);
+        hear(&x[i]);
+        assert_true(x[i].picture.is_known[1] && x[i].picture.flags[1] == FLAG_SEEN);
+        compare(f, &x[i]);
+        end_session(&x[i]);
+        close(x[i].client);
+    }
+    imap_news_free(&news);
 }
 
 static void what_cannot_be_told_any_more_ends_the_session(void **state)
@@ -348,6 +482,7 @@ static void put_and_get(void **state)
                             .told_modseq = 98,
                             .recent = {{40, 42}, {50, 50}},
                             .recent_count = 2,
+                            .recent_messages = 3,
                             .gone = {3, 41}},
                        back;
     z.past.gone = z.gone;
@@ -378,6 +513,7 @@ int main(void)
         cmocka_unit_test(put_and_get),
         STORE_TEST(a_session_that_slept_tells_what_happened),
         STORE_TEST(recent_and_expunges_that_wait_are_kept),
+        STORE_TEST(those_that_doze_hear_of_mail),
         STORE_TEST(what_cannot_be_told_any_more_ends_the_session),
         STORE_TEST(what_does_not_fit_stays_awake),
     };
