@@ -27,6 +27,10 @@
  * without work. */
 #define ACCEPTS_PER_TURN 16
 
+/* The kernel wakes the gate that has watched a listener for the longest, always the same one as long as it is
+ * quick. Who has taken so many goes to the end of that line, so that connections that stay are spread. */
+#define ACCEPTS_PER_GATE 4
+
 /* TLS connections of one gate. Each holds two descriptors and some 30 KiB: at most 600 MiB. */
 #define TUNNELS_MAX ((size_t)20000)
 #define FILES_MAX   65536u            /* for those, and what passes through */
@@ -47,6 +51,7 @@ struct listener {
     struct loop_watch *watch; /* NULL while resting */
     int fd;
     enum service service;
+    unsigned taken; /* since it came to stand at the end of the line */
 };
 
 struct gate {
@@ -189,13 +194,18 @@ static void start_starttls(void *gate, int client, int service)
 
 static void accept_ready(void *listener, uint32_t events);
 
+/* Each connection wakes one gate, not all. */
+static void watch_listener(struct listener *l)
+{
+    l->watch = loop_watch(l->gate->loop, l->fd, EPOLLIN | EPOLLEXCLUSIVE, accept_ready, l);
+}
+
 static void start_accepting(void *gate)
 {
     struct gate *g = gate;
     g->rest = NULL;
-    for (size_t i = 0; i < g->listener_count; i++) /* each connection wakes one gate, not all */
-        g->listeners[i].watch =
-            loop_watch(g->loop, g->listeners[i].fd, EPOLLIN | EPOLLEXCLUSIVE, accept_ready, &g->listeners[i]);
+    for (size_t i = 0; i < g->listener_count; i++)
+        watch_listener(&g->listeners[i]);
 }
 
 static void stop_accepting(struct gate *g)
@@ -239,6 +249,13 @@ static void take_connection(struct listener *l, int fd, const union address *pee
         route_connection(g, &c);
 }
 
+static void let_others_accept(struct listener *l)
+{
+    l->taken = 0;
+    loop_unwatch(l->watch);
+    watch_listener(l);
+}
+
 static void accept_ready(void *listener, uint32_t events)
 {
     (void)events;
@@ -248,6 +265,7 @@ static void accept_ready(void *listener, uint32_t events)
         socklen_t n = sizeof peer;
         int fd = accept4(l->fd, &peer.any, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
+            l->taken++;
             take_connection(l, fd, &peer);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             complain(l->gate, "gate.resting", strerror(errno));
@@ -255,9 +273,11 @@ static void accept_ready(void *listener, uint32_t events)
             l->gate->rest = loop_timer(l->gate->loop, REST_MS, start_accepting, l->gate);
             return;
         } else if (errno == EAGAIN) {
-            return;
+            break;
         } /* else: that connection is gone again (accept(2), "Error handling"): the next one */
     }
+    if (l->taken >= ACCEPTS_PER_GATE)
+        let_others_accept(l);
 }
 
 /* --- what the supervisor sends --- */

@@ -36,6 +36,25 @@ def test_every_role_is_a_process_with_its_name(one):
     assert "golub: account ana@example.test" in titles
 
 
+def test_tls_connections_that_stay_are_spread_over_the_gates(server):
+    golub = server(config="[server]\nworkers = 3\n")
+    golub.start()
+    gates = [p for p, t in golub.processes().items() if t == "golub: gate"]
+
+    def descriptors():
+        return [len(os.listdir(f"/proc/{pid}/fd")) for pid in gates]
+
+    before, clients = descriptors(), []
+    for _ in range(48):  # one after the other: the gate that is woken is never busy
+        clients.append(golub.tls().wrap_socket(socket.create_connection(("127.0.0.1", golub.port("imaps"))),
+                                               server_hostname="localhost"))
+        assert clients[-1].recv(200).startswith(b"* OK")
+    held = [(now - then) / 2 for now, then in zip(descriptors(), before)]
+    assert sum(held) >= 48 and min(held) >= 10, held
+    for c in clients:
+        c.close()
+
+
 def test_a_quiet_account_goes_to_sleep_and_wakes(one):
     send(one, "first")
     wait_for("the account sleeps", lambda: not any("account" in t for t in one.processes().values()), 40, 0.5)
