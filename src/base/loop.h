@@ -41,6 +41,9 @@ struct loop_channel *loop_channel(struct loop *l, int channel, loop_frame_fn *fr
                                   void *context);
 int loop_channel_fd(const struct loop_channel *c); /* for ipc_send */
 void loop_channel_close(struct loop_channel *c);   /* also calls `closed` */
+/* The other side waits for an answer to each frame (ipc_call, a pool): behind one there is no other, so none
+ * is looked for before the next round. */
+void loop_channel_asks(struct loop_channel *c);
 
 /* A number for this channel that is never used again, so that a late answer (from a worker thread) finds the
  * channel or finds it gone. */

@@ -17,6 +17,7 @@ struct loop_channel {
     loop_frame_fn *frame;
     loop_closed_fn *closed;
     void *context;
+    int most; /* frames a round */
     bool is_closed;
     struct loop_channel *next; /* in its bucket, or among the dead */
 };
@@ -66,7 +67,7 @@ static void ready(void *context, uint32_t events)
 {
     (void)events;
     struct loop_channel *c = context;
-    for (int i = 0; i < FRAMES_PER_ROUND && !c->is_closed; i++) {
+    for (int i = 0; i < c->most && !c->is_closed; i++) {
         struct ipc_frame f;
         enum ipc_result r = ipc_receive_now(c->fd, &f);
         if (r == IPC_AGAIN)
@@ -84,8 +85,12 @@ struct loop_channel *loop_channel(struct loop *l, int channel, loop_frame_fn *fr
                                   void *context)
 {
     struct loop_channel *c = MEM_NEW(struct loop_channel);
-    *c =
-        (struct loop_channel){.loop = l, .fd = channel, .frame = frame, .closed = closed, .context = context};
+    *c = (struct loop_channel){.loop = l,
+                               .fd = channel,
+                               .most = FRAMES_PER_ROUND,
+                               .frame = frame,
+                               .closed = closed,
+                               .context = context};
     add(loop_channels_of(l), c);
     c->watch = loop_watch(l, channel, EPOLLIN, ready, c);
     return c;
@@ -94,6 +99,11 @@ struct loop_channel *loop_channel(struct loop *l, int channel, loop_frame_fn *fr
 int loop_channel_fd(const struct loop_channel *c)
 {
     return c->fd;
+}
+
+void loop_channel_asks(struct loop_channel *c)
+{
+    c->most = 1;
 }
 
 void loop_channel_close(struct loop_channel *c)

@@ -12,6 +12,8 @@
 struct prepared {
     const struct sql_statement *statement;
     sqlite3_stmt *handle;
+    size_t params;    /* how many it has */
+    bool is_in_order; /* $1 is the first of them in its text, $2 the second, and so on */
 };
 
 #define PREPARED_START 32 /* slots of a new table; a power of two */
@@ -47,22 +49,39 @@ void sqlite_forget_statements(struct sqlite *db)
     db->slots = db->used = 0;
 }
 
-static sqlite3_stmt *prepare(struct sqlite *db, const struct sql_statement *s, struct err *e)
+/* The number after the $ of the parameter at place `at`; 0: it has none. SQLite numbers its places by first
+ * appearance in the text, whatever the number says; PostgreSQL and our callers mean the number. */
+static uint32_t number_of(sqlite3_stmt *h, size_t at)
+{
+    const char *name = sqlite3_bind_parameter_name(h, (int)at);
+    uint32_t number;
+    return name && str_to_u32(str_from_c(name + 1), &number) ? number : 0;
+}
+
+static struct prepared prepared_of(const struct sql_statement *s, sqlite3_stmt *h)
+{
+    struct prepared p = {s, h, (size_t)sqlite3_bind_parameter_count(h), true};
+    for (size_t at = 1; at <= p.params; at++)
+        p.is_in_order = p.is_in_order && number_of(h, at) == at;
+    return p;
+}
+
+static const struct prepared *prepare(struct sqlite *db, const struct sql_statement *s, struct err *e)
 {
     if (db->used * 4 >= db->slots * 3)
         grow(db);
     struct prepared *p = &db->prepared[slot_of(db, s)];
     if (p->statement)
-        return p->handle;
+        return p;
     sqlite3_stmt *handle = NULL;
     int rc = sqlite3_prepare_v3(db->handle, s->text, -1, SQLITE_PREPARE_PERSISTENT, &handle, NULL);
     if (rc != SQLITE_OK) {
         sqlite_fail(db, rc, e);
         return NULL;
     }
-    *p = (struct prepared){s, handle};
+    *p = prepared_of(s, handle);
     db->used++;
-    return handle;
+    return p;
 }
 
 static int bind_one(sqlite3_stmt *h, int at, const struct sql_value *v)
@@ -78,37 +97,33 @@ static int bind_one(sqlite3_stmt *h, int at, const struct sql_value *v)
     return SQLITE_MISUSE;
 }
 
-/* The value of the parameter at place `at`. SQLite numbers its places by first appearance in the text,
- * whatever the number after the $ says; PostgreSQL and our callers mean the number. NULL: it is none, or too
- * high. */
-static const struct sql_value *value_for(sqlite3_stmt *h, int at, struct sql_params params)
+/* The value of the parameter at place `at`. NULL: it is none, or its number too high. */
+static const struct sql_value *value_for(const struct prepared *p, size_t at, struct sql_params params)
 {
-    const char *name = sqlite3_bind_parameter_name(h, at);
-    uint32_t number;
-    if (!name || !str_to_u32(str_from_c(name + 1), &number) || number == 0 || number > params.n)
-        return NULL;
-    return &params.v[number - 1];
+    size_t number = p->is_in_order ? at : number_of(p->handle, at);
+    return number == 0 || number > params.n ? NULL : &params.v[number - 1];
 }
 
 /* The statement ready to be stepped; NULL with the words. */
 static sqlite3_stmt *start(struct sqlite *db, const struct sql_statement *s, struct sql_params params,
                            struct err *e)
 {
-    sqlite3_stmt *h = prepare(db, s, e);
-    if (!h)
+    const struct prepared *p = prepare(db, s, e);
+    if (!p)
         return NULL;
+    sqlite3_stmt *h = p->handle;
     if (sqlite3_stmt_busy(h)) {
         err_set(e, ERR_INTERNAL, "%s: a statement was started again before its end: %s", db->path, s->text);
         return NULL;
     }
-    if ((size_t)sqlite3_bind_parameter_count(h) != params.n) {
-        err_set(e, ERR_INTERNAL, "%s: a statement with %d parameters was given %zu: %s", db->path,
-                sqlite3_bind_parameter_count(h), params.n, s->text);
+    if (p->params != params.n) {
+        err_set(e, ERR_INTERNAL, "%s: a statement with %zu parameters was given %zu: %s", db->path, p->params,
+                params.n, s->text);
         return NULL;
     }
-    for (size_t i = 0; i < params.n; i++) {
-        const struct sql_value *v = value_for(h, (int)i + 1, params);
-        int rc = v ? bind_one(h, (int)i + 1, v) : SQLITE_RANGE;
+    for (size_t at = 1; at <= params.n; at++) {
+        const struct sql_value *v = value_for(p, at, params);
+        int rc = v ? bind_one(h, (int)at, v) : SQLITE_RANGE;
         if (rc != SQLITE_OK) {
             sqlite_fail(db, rc, e);
             return NULL;

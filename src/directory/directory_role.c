@@ -82,7 +82,7 @@ static void on_channel(void *context, int channel, enum role_kind kind, uint32_t
     struct directory_service *s = context;
     (void)index;
     s->clients[kind] = (struct client){s, kind};
-    loop_channel(s->loop, channel, on_frame, NULL, &s->clients[kind]);
+    loop_channel_asks(loop_channel(s->loop, channel, on_frame, NULL, &s->clients[kind]));
 }
 
 static void on_config(void *context)

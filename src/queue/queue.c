@@ -272,16 +272,18 @@ static struct relay *find_relay(const struct server *s, uint64_t channel)
     return r;
 }
 
-static void answer_outcome(struct server *s, const struct outcome *o)
+/* Tells it of all of the list that are its own. */
+static void answer_relay(struct server *s, struct relay *r, const struct outcome *list)
 {
-    struct relay *r = find_relay(s, o->channel);
-    if (!r)
-        return;
     CLEAN_FRAME struct ipc_frame f;
     ipc_frame_init(&f, QUEUE_FRAME_RECORDED);
-    ipc_put_u64(&f, o->id);
-    r->in_flight--;
-    send_frame(s, o->channel, &f);
+    for (const struct outcome *o = list; o; o = o->next)
+        if (o->channel == r->channel) {
+            ipc_put_u64(&f, o->id);
+            r->in_flight--;
+        }
+    if (f.payload.n > 0)
+        send_frame(s, r->channel, &f);
 }
 
 static void finish_outcome(struct server *s, struct outcome *o, int64_t now)
@@ -299,14 +301,19 @@ static void finish_outcome(struct server *s, struct outcome *o, int64_t now)
 
 static void finish_outcomes(struct server *s, int64_t now)
 {
-    for (struct outcome *o = s->outcomes, *next; o; o = next) {
+    struct outcome *list = s->outcomes;
+    s->outcomes =
+        NULL; /* a relay that cannot be told goes, and what it has under way comes into a new list */
+    s->last_outcome = &s->outcomes;
+    for (struct relay *r = s->relays, *next; r && list; r = next) {
+        next = r->next;
+        answer_relay(s, r, list);
+    }
+    for (struct outcome *o = list, *next; o; o = next) {
         next = o->next;
-        answer_outcome(s, o);
         finish_outcome(s, o, now);
         s->has_work = true;
     }
-    s->outcomes = NULL;
-    s->last_outcome = &s->outcomes;
 }
 
 static void work(struct server *s)
@@ -507,7 +514,7 @@ static void take_channel(void *context, int channel, enum role_kind client, uint
     struct server *s = context;
     (void)index;
     if (client != ROLE_RELAY) {
-        loop_channel(s->loop, channel, take_smtp_frame, NULL, s);
+        loop_channel_asks(loop_channel(s->loop, channel, take_smtp_frame, NULL, s));
         return;
     }
     struct relay *r = MEM_NEW(struct relay);

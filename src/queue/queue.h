@@ -69,8 +69,9 @@ enum queue_frame {
                            u8 passing, str host, str reply). A recipient that is missing was not tried and is
                            due again at once. `reply` is the host's own ("550 5.1.1 No such user") or relay's,
                            without code ("4.4.1 ...") */
-    QUEUE_FRAME_RECORDED, /* queue: u64 job: the result is on disk; only then does relay take the next message
-                             of that connection, so that a crash can repeat at most the one in flight */
+    QUEUE_FRAME_RECORDED, /* queue: u64 job, one or several: the results are on disk; only then does relay
+                             take the next message of those connections, so that a crash can repeat at most
+                             the one in flight */
     QUEUE_FRAME_WAKE,     /* queue: an administrator asked for reports about TLS */
     QUEUE_FRAME_TLS_ANSWER = 32, /* queue: to each of those of queue/tls_memory.h */
 };

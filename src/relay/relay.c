@@ -111,11 +111,10 @@ static void take_frame(void *context, struct loop_channel *c, struct ipc_frame *
     struct err e = ERR_INIT;
     if (f->type == QUEUE_FRAME_RECORDED) {
         struct ipc_reader in = ipc_read(f);
-        uint64_t job = ipc_get_u64(&in);
-        if (ipc_done(&in)) {
-            crew_recorded(r->crew, job);
+        while (in.rest.n > 0 && !in.bad)
+            crew_recorded(r->crew, ipc_get_u64(&in));
+        if (!in.bad)
             return;
-        }
         err_set(&e, ERR_INTERNAL, "a receipt that is not valid");
     } else if (f->type == QUEUE_FRAME_WAKE) {
         reporter_wake(r->reporter);

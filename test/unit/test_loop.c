@@ -246,6 +246,23 @@ static void frames_that_came_together_share_a_round(void **state)
     close(s.taken_fd);
 }
 
+static void one_who_asks_has_one_frame_a_round(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_true(ipc_pair(ends));
+    struct service s = {0};
+    loop_channel_asks(loop_channel(loop, ends[0], on_frame, on_closed, &s));
+    loop_after_round(loop, new_round, &s);
+    for (int i = 0; i < 20; i++)
+        send_type(ends[1], 1, -1);
+    close(ends[1]);
+    loop_run(loop);
+    assert_int_equal(s.frames, 20);
+    assert_int_equal(s.most_in_a_round, 1);
+    assert_int_equal(s.closed, 1);
+}
+
 static void a_frame_may_close_its_channel(void **state)
 {
     (void)state;
@@ -308,6 +325,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_watch_can_be_silenced, setup, teardown),
         cmocka_unit_test_setup_teardown(posts_from_other_threads_all_run, setup, teardown),
         cmocka_unit_test_setup_teardown(frames_that_came_together_share_a_round, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_who_asks_has_one_frame_a_round, setup, teardown),
         cmocka_unit_test_setup_teardown(a_frame_may_close_its_channel, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_frame_closes_the_channel, setup, teardown),
         cmocka_unit_test_setup_teardown(every_channel_is_found_by_its_serial, setup, teardown),

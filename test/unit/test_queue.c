@@ -179,10 +179,10 @@ static bool take_job(struct scene *s, struct job *j, int ms)
     return true;
 }
 
-/* The same fate for everybody; waits until it is on disk. */
-static void answer(struct scene *s, const struct job *j, enum queue_fate fate, const char *reply)
+/* The same fate for everybody. */
+static void send_result(struct scene *s, const struct job *j, enum queue_fate fate, const char *reply)
 {
-    CLEAN_FRAME struct ipc_frame f, recorded = {0};
+    CLEAN_FRAME struct ipc_frame f;
     ipc_frame_init(&f, QUEUE_FRAME_RESULT);
     ipc_put_u64(&f, j->id);
     ipc_put_u8(&f, s->contact);
@@ -196,9 +196,17 @@ static void answer(struct scene *s, const struct job *j, enum queue_fate fate, c
         ipc_put_str(&f, str_from_c(reply));
     }
     assert_int_equal(ipc_send(s->relay, &f, deadline_in(WAIT_MS)), IPC_OK);
+}
+
+/* Waits until it is on disk. */
+static void answer(struct scene *s, const struct job *j, enum queue_fate fate, const char *reply)
+{
+    CLEAN_FRAME struct ipc_frame recorded = {0};
+    send_result(s, j, fate, reply);
     assert_true(receive(s, QUEUE_FRAME_RECORDED, &recorded, WAIT_MS));
     struct ipc_reader in = ipc_read(&recorded);
     assert_int_equal(ipc_get_u64(&in), j->id);
+    assert_true(ipc_done(&in));
 }
 
 /* --- the administrator's part --- */
@@ -481,6 +489,33 @@ static void destinations_take_turns_and_have_a_limit(void **state)
         answer(&s, &jobs[i], QUEUE_DEFERRED, NULL); /* not tried: they come again at once */
     for (int i = 0; i < 3; i++)
         assert_true(take_job(&s, &jobs[i], WAIT_MS));
+    scene_close(&s);
+}
+
+/* Results that come while others are being written are written together, and their receipts are one frame. */
+static void results_share_their_receipts(void **state)
+{
+    enum { COUNT = 5 };
+    (void)state;
+    struct scene s;
+    static struct job j[COUNT];
+    size_t recorded = 0;
+    scene_open(&s, "", 2 * COUNT); /* of which one flow has three quarters */
+    for (size_t i = 0; i < COUNT; i++) {
+        enqueue_one(&s, "ana@example.org", "bob@example.net");
+        assert_true(take_job(&s, &j[i], WAIT_MS));
+    }
+    for (size_t i = 0; i < COUNT; i++)
+        send_result(&s, &j[i], QUEUE_SENT, "250 OK");
+    while (recorded < COUNT) {
+        CLEAN_FRAME struct ipc_frame f = {0};
+        assert_true(receive(&s, QUEUE_FRAME_RECORDED, &f, WAIT_MS));
+        struct ipc_reader in = ipc_read(&f);
+        while (in.rest.n > 0 && recorded < COUNT)
+            assert_int_equal(ipc_get_u64(&in), j[recorded++].id);
+        assert_true(ipc_done(&in));
+    }
+    assert_int_equal(list(&s).messages, 0);
     scene_close(&s);
 }
 
@@ -930,6 +965,7 @@ int main(void)
         cmocka_unit_test(bodies_of_every_size),
         cmocka_unit_test(thousands_of_recipients),
         cmocka_unit_test(destinations_take_turns_and_have_a_limit),
+        cmocka_unit_test(results_share_their_receipts),
         cmocka_unit_test(many_messages_to_one_destination),
         cmocka_unit_test(what_is_deferred_comes_again_and_expires_with_a_report),
         cmocka_unit_test(a_failure_is_reported_once_and_a_report_never),
