@@ -320,30 +320,53 @@ enum ipc_result ipc_receive(int channel, struct ipc_frame *f, struct deadline d)
 
 /* --- calls --- */
 
-static enum ipc_result receive_reply(int channel, uint32_t id, struct ipc_frame *reply, struct deadline d)
+/* Those to the ids from `first` on. What else comes is an answer to a request that was given up on. */
+static enum ipc_result receive_replies(int channel, uint32_t first, struct ipc_frame *replies, size_t n,
+                                       struct deadline d)
 {
-    for (;;) {
-        enum ipc_result r = ipc_receive(channel, reply, d);
-        if (r != IPC_OK || reply->id == id)
-            return r;
-        ipc_frame_free(reply); /* the answer to a request that was given up on */
-        if (deadline_passed(d))
-            return IPC_TIMEOUT;
+    bool is_there[IPC_CALLS_MAX] = {false};
+    enum ipc_result r = IPC_OK;
+    for (size_t left = n; left > 0 && r == IPC_OK;) {
+        struct ipc_frame f;
+        r = ipc_receive(channel, &f, d);
+        uint32_t at = r == IPC_OK ? f.id - first : 0;
+        if (r == IPC_OK && at < n && !is_there[at]) {
+            replies[at] = f;
+            is_there[at] = true;
+            left--;
+        } else if (r == IPC_OK) {
+            ipc_frame_free(&f);
+            r = deadline_passed(d) ? IPC_TIMEOUT : IPC_OK;
+        }
     }
+    for (size_t i = 0; i < n && r != IPC_OK; i++)
+        if (is_there[i]) {
+            ipc_frame_free(&replies[i]);
+            replies[i] = (struct ipc_frame){0};
+        }
+    return r;
 }
 
-enum ipc_result ipc_call_sent(int channel, struct ipc_frame *request, struct ipc_frame *reply,
-                              struct deadline d, bool *sent)
+enum ipc_result ipc_call_all(int channel, struct ipc_frame *requests, struct ipc_frame *replies, size_t n,
+                             struct deadline d, bool *sent)
 {
     static atomic_uint last_id;
-    request->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
-    enum ipc_result r = ipc_send(channel, request, d);
-    *sent = r == IPC_OK;
-    return *sent ? receive_reply(channel, request->id, reply, d) : r;
+    uint32_t first = atomic_fetch_add_explicit(&last_id, (unsigned)n, memory_order_relaxed) + 1;
+    *sent = false;
+    if (n > IPC_CALLS_MAX)
+        return IPC_BAD;
+    for (size_t i = 0; i < n; i++) {
+        requests[i].id = first + (uint32_t)i;
+        enum ipc_result r = ipc_send(channel, &requests[i], d);
+        if (r != IPC_OK)
+            return r;
+        *sent = true;
+    }
+    return receive_replies(channel, first, replies, n, d);
 }
 
 enum ipc_result ipc_call(int channel, struct ipc_frame *request, struct ipc_frame *reply, struct deadline d)
 {
     bool sent;
-    return ipc_call_sent(channel, request, reply, d, &sent);
+    return ipc_call_all(channel, request, reply, 1, d, &sent);
 }

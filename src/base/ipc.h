@@ -70,10 +70,12 @@ enum ipc_result ipc_receive_now(int channel, struct ipc_frame *f);
 /* Sends a request under a new id and waits for the reply with that id; replies to older requests, given up
  * on, are dropped. One call at a time on a channel. */
 enum ipc_result ipc_call(int channel, struct ipc_frame *request, struct ipc_frame *reply, struct deadline d);
-/* The same; *sent says whether the request reached the peer, so that a caller knows whether it may be
- * repeated. */
-enum ipc_result ipc_call_sent(int channel, struct ipc_frame *request, struct ipc_frame *reply,
-                              struct deadline d, bool *sent);
+/* The same with up to IPC_CALLS_MAX requests at once, whose replies come in any order; replies[i] is that to
+ * requests[i]. All of them, or none. *sent says whether a request reached the peer, so that a caller knows
+ * whether they may be repeated. */
+#define IPC_CALLS_MAX 8
+enum ipc_result ipc_call_all(int channel, struct ipc_frame *requests, struct ipc_frame *replies, size_t n,
+                             struct deadline d, bool *sent);
 
 /* --- pool: many threads of one process calling one service ---
  * Each call takes a free channel (or opens one through `connect`), so calls run side by side without anybody
@@ -87,5 +89,8 @@ void ipc_pool_free(struct ipc_pool *p); /* no call may be under way */
 /* True with *reply filled (caller frees), or false with ERR_TEMPORARY: "<service> does not answer". */
 bool ipc_pool_call(struct ipc_pool *p, struct ipc_frame *request, struct ipc_frame *reply, struct deadline d,
                    struct err *e);
+/* Several at once, over one channel: ipc_call_all. */
+bool ipc_pool_call_all(struct ipc_pool *p, struct ipc_frame *requests, struct ipc_frame *replies, size_t n,
+                       struct deadline d, struct err *e);
 
 #endif

@@ -83,8 +83,8 @@ static bool no_answer(const struct ipc_pool *p, enum ipc_result r, struct err *e
     return err_set(e, ERR_TEMPORARY, "%s does not answer%s", p->service, WHY[r]);
 }
 
-bool ipc_pool_call(struct ipc_pool *p, struct ipc_frame *request, struct ipc_frame *reply, struct deadline d,
-                   struct err *e)
+bool ipc_pool_call_all(struct ipc_pool *p, struct ipc_frame *requests, struct ipc_frame *replies, size_t n,
+                       struct deadline d, struct err *e)
 {
     int channel;
     if (!acquire(p, d, &channel))
@@ -92,7 +92,7 @@ bool ipc_pool_call(struct ipc_pool *p, struct ipc_frame *request, struct ipc_fra
     bool sent = false;
     enum ipc_result r = IPC_EOF;
     if (channel >= 0) {
-        r = ipc_call_sent(channel, request, reply, d, &sent);
+        r = ipc_call_all(channel, requests, replies, n, d, &sent);
         if (r != IPC_OK) {
             close(channel);
             channel = -1;
@@ -102,11 +102,17 @@ bool ipc_pool_call(struct ipc_pool *p, struct ipc_frame *request, struct ipc_fra
      * new one. After a request has gone out it is never repeated, since it may have been carried out. */
     if (r == IPC_EOF && !sent) {
         channel = p->connect(p->context, d);
-        if (channel >= 0 && (r = ipc_call_sent(channel, request, reply, d, &sent)) != IPC_OK) {
+        if (channel >= 0 && (r = ipc_call_all(channel, requests, replies, n, d, &sent)) != IPC_OK) {
             close(channel);
             channel = -1;
         }
     }
     release(p, channel);
     return r == IPC_OK || no_answer(p, r, e);
+}
+
+bool ipc_pool_call(struct ipc_pool *p, struct ipc_frame *request, struct ipc_frame *reply, struct deadline d,
+                   struct err *e)
+{
+    return ipc_pool_call_all(p, request, reply, 1, d, e);
 }

@@ -67,13 +67,13 @@ static bool call(struct remote *r, struct ipc_frame *f, struct ipc_frame *answer
     bool is_under_way = r->in_transaction && r->begin == BEGIN_NOTHING, sent = false;
     enum ipc_result got = IPC_EOF;
     if (r->channel >= 0)
-        got = ipc_call_sent(r->channel, f, answer, d, &sent);
+        got = ipc_call_all(r->channel, f, answer, 1, d, &sent);
     if (got == IPC_EOF && !sent && !is_under_way) {
         if (r->channel >= 0)
             close(r->channel);
         r->channel = r->connect(r->context, d);
         if (r->channel >= 0)
-            got = ipc_call_sent(r->channel, f, answer, d, &sent);
+            got = ipc_call_all(r->channel, f, answer, 1, d, &sent);
     }
     if (got != IPC_OK)
         return lose(r, e);

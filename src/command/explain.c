@@ -31,18 +31,22 @@ static void take_records(const struct question *q, enum dns_type type, struct ar
 }
 
 /* A route_resolver's lookup. */
-static void look_up(void *context, enum dns_type type, struct str name, struct arena *a,
+static void look_up(void *context, const struct dns_question *questions, size_t n, struct arena *a,
                     struct dns_answer *out)
 {
-    struct question q = {.name = arena_copy_c(a, name), .type = type};
-    *out = (struct dns_answer){.status = DNS_TEMPORARY};
-    questions_ask(context, &q, 1);
-    if (question_answered(&q)) {
-        out->secure = q.result->secure;
-        take_records(&q, type, a, out);
-        out->status = out->count > 0 ? DNS_FOUND : q.result->nxdomain ? DNS_NO_NAME : DNS_NO_DATA;
+    struct question q[DNS_QUESTIONS_MAX] = {0};
+    for (size_t i = 0; i < n; i++)
+        q[i] = (struct question){.name = arena_copy_c(a, questions[i].name), .type = questions[i].type};
+    questions_ask(context, q, n);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = (struct dns_answer){.status = DNS_TEMPORARY};
+        if (question_answered(&q[i])) {
+            out[i].secure = q[i].result->secure;
+            take_records(&q[i], questions[i].type, a, &out[i]);
+            out[i].status = out[i].count > 0 ? DNS_FOUND : q[i].result->nxdomain ? DNS_NO_NAME : DNS_NO_DATA;
+        }
+        ub_resolve_free(q[i].result);
     }
-    ub_resolve_free(q.result);
 }
 
 /* --- what is printed --- */

@@ -41,17 +41,30 @@ static bool read_answer(const struct ipc_frame *f, struct arena *a, struct dns_a
     return ipc_done(&in);
 }
 
-void dns_lookup(struct dns *d, enum dns_type type, struct str name, struct arena *a, struct dns_answer *out)
+static void fail(const struct dns_question *q, const char *reason, struct dns_answer *out)
 {
-    CLEAN_FRAME struct ipc_frame ask, answer = {0};
-    struct err e = ERR_INIT;
-    ipc_frame_init(&ask, DNS_FRAME_LOOKUP);
-    ipc_put_u32(&ask, type);
-    ipc_put_str(&ask, name);
-    bool called = ipc_pool_call(d->pool, &ask, &answer, deadline_in(DNS_TIMEOUT_MS), &e);
-    if (called && read_answer(&answer, a, out))
-        return;
-    LOG_WARNING("dns.no_answer", F_STR("name", name),
-                F_C("reason", called ? "dns sent no valid answer" : e.text));
+    LOG_WARNING("dns.no_answer", F_STR("name", q->name), F_C("reason", reason));
     *out = (struct dns_answer){.status = DNS_TEMPORARY};
+}
+
+void dns_lookup(struct dns *d, const struct dns_question *questions, size_t n, struct arena *a,
+                struct dns_answer *out)
+{
+    struct ipc_frame asks[DNS_QUESTIONS_MAX], answers[DNS_QUESTIONS_MAX];
+    struct err e = ERR_INIT;
+    for (size_t i = 0; i < n; i++) {
+        ipc_frame_init(&asks[i], DNS_FRAME_LOOKUP);
+        ipc_put_u32(&asks[i], questions[i].type);
+        ipc_put_str(&asks[i], questions[i].name);
+    }
+    bool called = ipc_pool_call_all(d->pool, asks, answers, n, deadline_in(DNS_TIMEOUT_MS), &e);
+    for (size_t i = 0; i < n; i++) {
+        if (!called)
+            fail(&questions[i], e.text, &out[i]);
+        else if (!read_answer(&answers[i], a, &out[i]))
+            fail(&questions[i], "dns sent no valid answer", &out[i]);
+        if (called)
+            ipc_frame_free(&answers[i]);
+        ipc_frame_free(&asks[i]);
+    }
 }

@@ -44,7 +44,15 @@ struct dns_answer {
 #define DNS_TIMEOUT_MS  (20 * 1000)
 #define DNS_RECORDS_MAX 100
 
-void dns_lookup(struct dns *d, enum dns_type type, struct str name, struct arena *a, struct dns_answer *out);
+/* Questions that are asked at the same time; out[i] is the answer to questions[i]. All of them have been
+ * answered when it returns, or have failed. */
+#define DNS_QUESTIONS_MAX 4
+struct dns_question {
+    enum dns_type type;
+    struct str name;
+};
+void dns_lookup(struct dns *d, const struct dns_question *questions, size_t n, struct arena *a,
+                struct dns_answer *out);
 
 /* The role: libunbound behind IPC. */
 int dns_main(struct role *r);

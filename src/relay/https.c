@@ -19,17 +19,16 @@ bool https_start(struct err *e)
 
 const char *https_addresses(const struct route_resolver *dns, struct str host, struct arena *a)
 {
-    static const enum dns_type TYPES[] = {DNS_AAAA, DNS_A};
     CLEAN_BUF struct buf out;
     size_t n = 0;
     buf_init(&out, BUF_MAX_DEFAULT);
-    for (size_t t = 0; t < 2; t++) {
-        struct dns_answer answer = {0};
-        dns->lookup(dns->context, TYPES[t], host, a, &answer);
-        for (size_t i = 0; answer.status == DNS_FOUND && i < answer.count && n < ADDRESSES_MAX; i++, n++)
-            buf_addf(&out, t == 0 ? "%s[%.*s]" : "%s%.*s", n > 0 ? "," : "",
-                     STR_ARGS(answer.records[i].data));
-    }
+    struct route_families found = route_ask_families(dns, host, a);
+    const struct dns_answer *const FAMILIES[] = {&found.v6, &found.v4};
+    for (size_t f = 0; f < 2; f++)
+        for (size_t i = 0; FAMILIES[f]->status == DNS_FOUND && i < FAMILIES[f]->count && n < ADDRESSES_MAX;
+             i++, n++)
+            buf_addf(&out, f == 0 ? "%s[%.*s]" : "%s%.*s", n > 0 ? "," : "",
+                     STR_ARGS(FAMILIES[f]->records[i].data));
     return n > 0 ? arena_copy_c(a, buf_str(&out)) : NULL;
 }
 

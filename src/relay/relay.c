@@ -98,9 +98,10 @@ static void crew_ended(void *context)
     loop_post(r->loop, leave, r);
 }
 
-static void look_up(void *dns, enum dns_type type, struct str name, struct arena *a, struct dns_answer *out)
+static void look_up(void *dns, const struct dns_question *questions, size_t n, struct arena *a,
+                    struct dns_answer *out)
 {
-    dns_lookup(dns, type, name, a, out);
+    dns_lookup(dns, questions, n, a, out);
 }
 
 /* --- the queue --- */

@@ -144,10 +144,10 @@ static enum tls_day_state report(struct reporter *r, const struct queue_tls_due 
 {
     struct delivery d = {.reporter = r, .due = due};
     struct str uris[TLS_REPORT_RUA_MAX];
-    struct dns_answer txt = {0};
     enum tls_day_state state = due->attempts + 1 < TRIES_MAX ? TLS_DAY_SENDING : TLS_DAY_GIVEN_UP;
-    r->settings.dns.lookup(r->settings.dns.context, DNS_TXT,
-                           arena_printf(&d.arena, "_smtp._tls.%.*s", STR_ARGS(due->domain)), &d.arena, &txt);
+    struct dns_answer txt =
+        route_ask(&r->settings.dns, DNS_TXT, arena_printf(&d.arena, "_smtp._tls.%.*s", STR_ARGS(due->domain)),
+                  &d.arena);
     struct str *records = ARENA_ARRAY(&d.arena, struct str, txt.count + 1);
     for (size_t i = 0; i < txt.count; i++)
         records[i] = txt.records[i].data;

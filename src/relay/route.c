@@ -5,6 +5,21 @@
 #include <string.h>
 #include <sys/random.h>
 
+struct dns_answer route_ask(const struct route_resolver *dns, enum dns_type type, struct str name,
+                            struct arena *a)
+{
+    struct dns_answer answer = {0};
+    dns->lookup(dns->context, &(struct dns_question){type, name}, 1, a, &answer);
+    return answer;
+}
+
+struct route_families route_ask_families(const struct route_resolver *dns, struct str host, struct arena *a)
+{
+    struct dns_answer answers[2] = {0};
+    dns->lookup(dns->context, (const struct dns_question[]){{DNS_AAAA, host}, {DNS_A, host}}, 2, a, answers);
+    return (struct route_families){.v6 = answers[0], .v4 = answers[1]};
+}
+
 static bool is_numeric(struct str host, struct arena *a)
 {
     unsigned char address[sizeof(struct in6_addr)];
@@ -107,8 +122,7 @@ static void take_mx(const struct config *c, const struct dns_answer *mx, struct 
 static void find_by_dns(const struct config *c, const struct route_resolver *dns, struct str domain,
                         struct arena *a, struct route *out)
 {
-    struct dns_answer mx = {0};
-    dns->lookup(dns->context, DNS_MX, domain, a, &mx);
+    struct dns_answer mx = route_ask(dns, DNS_MX, domain, a);
     out->domain = domain;
     out->is_secure = mx.secure;
     switch (mx.status) {
@@ -150,18 +164,15 @@ void route_find(const struct config *c, const struct route_resolver *dns, const 
 /* --- addresses --- */
 
 /* False: DNS did not answer. */
-static bool add_addresses(const struct route_resolver *dns, enum dns_type type, struct str host, size_t most,
-                          struct arena *a, struct route_addresses *out)
+static bool add_addresses(const struct dns_answer *answer, size_t most, struct route_addresses *out)
 {
-    struct dns_answer answer = {0};
-    dns->lookup(dns->context, type, host, a, &answer);
-    for (size_t i = 0; answer.status == DNS_FOUND && i < answer.count && out->count < most; i++)
-        out->addresses[out->count++] = answer.records[i].data;
-    if (answer.status == DNS_FOUND) {
-        out->is_secure &= answer.secure;
-        out->canonical = answer.canonical;
+    for (size_t i = 0; answer->status == DNS_FOUND && i < answer->count && out->count < most; i++)
+        out->addresses[out->count++] = answer->records[i].data;
+    if (answer->status == DNS_FOUND) {
+        out->is_secure &= answer->secure;
+        out->canonical = answer->canonical;
     }
-    return answer.status != DNS_TEMPORARY;
+    return answer->status != DNS_TEMPORARY;
 }
 
 void route_addresses(const struct route_resolver *dns, struct str host, struct arena *a,
@@ -172,8 +183,10 @@ void route_addresses(const struct route_resolver *dns, struct str host, struct a
         out->addresses[out->count++] = host;
         return;
     }
-    bool answered = add_addresses(dns, DNS_AAAA, host, ROUTE_ADDRESSES_MAX / 2, a, out);
-    answered &= add_addresses(dns, DNS_A, host, ROUTE_ADDRESSES_MAX, a, out);
+    /* Both are waited for: what DNSSEC says of either decides whether DANE holds for the host. */
+    struct route_families found = route_ask_families(dns, host, a);
+    bool answered = add_addresses(&found.v6, ROUTE_ADDRESSES_MAX / 2, out);
+    answered &= add_addresses(&found.v4, ROUTE_ADDRESSES_MAX, out);
     if (out->count > 0)
         return;
     out->is_secure = false;

@@ -13,10 +13,18 @@
 
 /* How to ask DNS; dns_lookup, or what a test puts in its place. */
 struct route_resolver {
-    void (*lookup)(void *context, enum dns_type type, struct str name, struct arena *a,
+    void (*lookup)(void *context, const struct dns_question *questions, size_t n, struct arena *a,
                    struct dns_answer *out);
     void *context;
 };
+/* One question. */
+struct dns_answer route_ask(const struct route_resolver *dns, enum dns_type type, struct str name,
+                            struct arena *a);
+/* Both families at the same time: RFC 8305 section 3. */
+struct route_families {
+    struct dns_answer v6, v4;
+};
+struct route_families route_ask_families(const struct route_resolver *dns, struct str host, struct arena *a);
 
 enum route_status {
     ROUTE_FOUND,

@@ -224,11 +224,11 @@ static void renew(struct sts *s, struct entry *n, struct str id, int64_t now, st
 static void find_out(struct sts *s, struct entry *n, int64_t now)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct dns_answer txt = {0};
     struct str id;
     if (!n->is_loaded)
         load(s, n, &a);
-    s->dns.lookup(s->dns.context, DNS_TXT, arena_printf(&a, "_mta-sts.%.*s", STR_ARGS(n->domain)), &a, &txt);
+    struct dns_answer txt =
+        route_ask(&s->dns, DNS_TXT, arena_printf(&a, "_mta-sts.%.*s", STR_ARGS(n->domain)), &a);
     struct str *records = ARENA_ARRAY(&a, struct str, txt.count + 1);
     for (size_t i = 0; i < txt.count; i++)
         records[i] = txt.records[i].data;

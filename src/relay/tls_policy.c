@@ -99,9 +99,8 @@ enum dane_found { DANE_FOUND_NONE, DANE_FOUND_UNUSABLE, DANE_FOUND_USABLE, DANE_
 /* The TLSA records at one name. Those of a zone that is not signed do not count. */
 static enum dane_found ask_tlsa(struct decision *d, struct str base)
 {
-    struct dns_answer answer = {0};
     struct str name = arena_printf(d->arena, "_%u._tcp.%.*s", d->to->route->port, STR_ARGS(base));
-    d->all->dns.lookup(d->all->dns.context, DNS_TLSA, name, d->arena, &answer);
+    struct dns_answer answer = route_ask(&d->all->dns, DNS_TLSA, name, d->arena);
     if (answer.status == DNS_TEMPORARY)
         return DANE_FOUND_ERROR;
     if (answer.status != DNS_FOUND || !answer.secure)
@@ -132,8 +131,7 @@ static void report_tlsa(struct decision *d)
 
 static bool is_secure_alias(struct decision *d)
 {
-    struct dns_answer alias = {0};
-    d->all->dns.lookup(d->all->dns.context, DNS_CNAME, d->host, d->arena, &alias);
+    struct dns_answer alias = route_ask(&d->all->dns, DNS_CNAME, d->host, d->arena);
     return alias.status == DNS_FOUND && alias.secure;
 }
 

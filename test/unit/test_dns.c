@@ -29,17 +29,27 @@ static const struct zone_line ZONE[] = {
     {STR_INIT("\2mx\7example\4test\0"), DNS_A, NO_ERROR, STR_INIT("\177\0\0\11")},
     {STR_INIT("\2mx\7example\4test\0"), DNS_TXT, NO_ERROR, STR_INIT("\3abc\3def")},
     {STR_INIT("\4real\4test\0"), DNS_A, NO_ERROR, STR_INIT("\177\0\0\12")},
+    {STR_INIT("\4both\4test\0"), DNS_A, NO_ERROR, STR_INIT("\177\0\0\13")},
+    {STR_INIT("\4both\4test\0"), DNS_AAAA, NO_ERROR, STR_INIT("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1")},
     {STR_INIT("\5alias\4test\0"), DNS_CNAME, NO_ERROR, STR_INIT("\4Real\4test\0")},
     {STR_INIT("\4null\4test\0"), DNS_MX, NO_ERROR, STR_INIT("\0\0\0")},
     {STR_INIT("\4gone\4test\0"), DNS_MX, NAME_ERROR, STR_INIT("")},
     {STR_INIT("\4fail\4test\0"), DNS_MX, SERVER_FAILURE, STR_INIT("")},
 };
 
+/* A question, and who asks. */
+struct query {
+    char bytes[PACKET_MAX];
+    size_t n; /* 0: there is none */
+    struct sockaddr_in from;
+};
+
 struct server {
     int fd;
     uint16_t port;
     pthread_t thread;
-    _Atomic unsigned asked; /* for example.test's MX */
+    _Atomic unsigned asked;  /* for example.test's MX */
+    struct query waiting[2]; /* for both.test's A and AAAA: none is answered before the other has come */
 };
 
 static void put16(struct buf *out, unsigned v)
@@ -88,20 +98,39 @@ static void answer(struct server *s, struct str query, struct buf *out)
     buf_add(out, buf_str(&records));
 }
 
+static void send_answer(struct server *s, const struct query *q)
+{
+    CLEAN_BUF struct buf out;
+    buf_init(&out, PACKET_MAX);
+    answer(s, str_from(q->bytes, q->n), &out);
+    sendto(s->fd, out.p, out.n, 0, (const struct sockaddr *)&q->from, sizeof q->from);
+}
+
+static void take_query(struct server *s, const struct query *q)
+{
+    struct str name = str_from(q->bytes + HEADER, q->n - HEADER), both = STR("\4both\4test\0\0");
+    if (!str_eq_nocase(str_slice(name, 0, both.n), both)) {
+        send_answer(s, q);
+        return;
+    }
+    s->waiting[name.p[both.n] == DNS_AAAA] = *q;
+    if (s->waiting[0].n > 0 && s->waiting[1].n > 0) {
+        send_answer(s, &s->waiting[0]);
+        send_answer(s, &s->waiting[1]);
+    }
+}
+
 static void *serve(void *context)
 {
     struct server *s = context;
-    char packet[PACKET_MAX];
-    struct sockaddr_in from;
     for (;;) {
-        socklen_t size = sizeof from;
-        ssize_t n = recvfrom(s->fd, packet, sizeof packet, 0, (struct sockaddr *)&from, &size);
+        struct query q = {.n = 0};
+        socklen_t size = sizeof q.from;
+        ssize_t n = recvfrom(s->fd, q.bytes, sizeof q.bytes, 0, (struct sockaddr *)&q.from, &size);
         if (n < HEADER + 5)
             return NULL; /* an empty packet: the end */
-        CLEAN_BUF struct buf out;
-        buf_init(&out, PACKET_MAX);
-        answer(s, str_from(packet, (size_t)n), &out);
-        sendto(s->fd, out.p, out.n, 0, (struct sockaddr *)&from, size);
+        q.n = (size_t)n;
+        take_query(s, &q);
     }
 }
 
@@ -152,7 +181,7 @@ static void scene_close(struct scene *s)
 static struct dns_answer look_up(struct scene *s, enum dns_type type, const char *name)
 {
     struct dns_answer a = {0};
-    dns_lookup(s->dns, type, str_from_c(name), &s->arena, &a);
+    dns_lookup(s->dns, &(struct dns_question){type, str_from_c(name)}, 1, &s->arena, &a);
     return a;
 }
 
@@ -199,6 +228,22 @@ static void failures_are_temporary(void **state)
     scene_close(&s);
 }
 
+static void questions_of_one_call_are_asked_at_the_same_time(void **state) /* RFC 8305 section 3 */
+{
+    (void)state;
+    struct scene s = {0};
+    struct dns_answer a[3] = {0};
+    const struct dns_question questions[] = {
+        {DNS_AAAA, STR("both.test")}, {DNS_A, STR("both.test")}, {DNS_MX, STR("gone.test")}};
+    scene_open(&s);
+    dns_lookup(s.dns, questions, 3, &s.arena, a);
+    assert_true(a[0].status == DNS_FOUND && a[0].count == 1 && str_eq(a[0].records[0].data, STR("::1")));
+    assert_true(a[1].status == DNS_FOUND && a[1].count == 1 &&
+                str_eq(a[1].records[0].data, STR("127.0.0.11")));
+    assert_int_equal(a[2].status, DNS_NO_NAME);
+    scene_close(&s);
+}
+
 static void answers_are_remembered(void **state)
 {
     (void)state;
@@ -232,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_of_each_kind),
         cmocka_unit_test(failures_are_temporary),
+        cmocka_unit_test(questions_of_one_call_are_asked_at_the_same_time),
         cmocka_unit_test(answers_are_remembered),
         cmocka_unit_test(nonsense_closes_the_channel),
     };

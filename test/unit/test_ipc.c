@@ -208,14 +208,20 @@ static void waiting_ends(void **state)
     ipc_frame_free(&f);
 }
 
-/* --- a service that echoes; type 2 is answered twice late, 3 not at all, 4 by going away --- */
+/* --- a service that echoes; type 2 is answered twice late, 3 not at all, 4 by going away, 5 only after the
+ * request that follows it --- */
 
 static void *serve(void *context)
 {
     int channel = (int)(intptr_t)context;
-    struct ipc_frame f;
+    struct ipc_frame f, held = {0};
     while (ipc_receive(channel, &f, later()) == IPC_OK) {
         uint16_t type = f.type;
+        if (type == 5) {
+            ipc_frame_free(&held);
+            held = f;
+            continue;
+        }
         if (type == 2) {
             uint32_t id = f.id;
             f.id = id - 1; /* an older request's */
@@ -224,10 +230,15 @@ static void *serve(void *context)
         }
         if (type != 3 && type != 4)
             ipc_send(channel, &f, later());
+        if (held.type == 5)
+            ipc_send(channel, &held, later());
+        ipc_frame_free(&held);
+        held = (struct ipc_frame){0};
         ipc_frame_free(&f);
         if (type == 4)
             break;
     }
+    ipc_frame_free(&held);
     close(channel);
     return NULL;
 }
@@ -266,6 +277,37 @@ static void a_call_skips_stale_replies(void **state)
     f.type = 4;
     assert_int_equal(ipc_call(channel, &f, &reply, later()), IPC_EOF);
     ipc_frame_free(&f);
+    close(channel);
+}
+
+static void several_calls_at_once_are_answered_in_any_order(void **state)
+{
+    (void)state;
+    static const uint16_t TYPES[] = {1, 5, 1}; /* the answer to the second comes last */
+    struct ipc_frame f[3], reply[3];
+    bool sent;
+    int channel = connect_service(NULL, later());
+    for (size_t i = 0; i < 3; i++) {
+        ipc_frame_init(&f[i], TYPES[i]);
+        ipc_put_u8(&f[i], (uint8_t)i);
+    }
+    assert_int_equal(ipc_call_all(channel, f, reply, 3, later(), &sent), IPC_OK);
+    assert_true(sent);
+    for (size_t i = 0; i < 3; i++) {
+        struct ipc_reader in = ipc_read(&reply[i]);
+        assert_int_equal(reply[i].type, TYPES[i]);
+        assert_int_equal(ipc_get_u8(&in), i);
+        ipc_frame_free(&reply[i]);
+    }
+    f[2].type = 3; /* one of them is not answered: none is */
+    assert_int_equal(ipc_call_all(channel, f, reply, 3, soon(), &sent), IPC_TIMEOUT);
+    f[2].type = 4;
+    assert_int_equal(ipc_call_all(channel, f, reply, 3, later(), &sent), IPC_EOF);
+    assert_true(sent);
+    assert_int_equal(ipc_call_all(channel, f, reply, 3, later(), &sent), IPC_EOF);
+    assert_false(sent);
+    for (size_t i = 0; i < 3; i++)
+        ipc_frame_free(&f[i]);
     close(channel);
 }
 
@@ -387,6 +429,7 @@ int main(void)
         cmocka_unit_test(the_largest_frame_fits),
         cmocka_unit_test(waiting_ends),
         cmocka_unit_test(a_call_skips_stale_replies),
+        cmocka_unit_test(several_calls_at_once_are_answered_in_any_order),
         cmocka_unit_test(a_pool_opens_anew_what_died),
         cmocka_unit_test(a_restarted_service_is_not_noticed),
         cmocka_unit_test(many_threads_share_few_channels),

@@ -30,10 +30,8 @@ static const struct zone_line {
 
 static unsigned asked; /* TLSA questions */
 
-static void look_up(void *context, enum dns_type type, struct str name, struct arena *a,
-                    struct dns_answer *out)
+static void answer(enum dns_type type, struct str name, struct arena *a, struct dns_answer *out)
 {
-    (void)context;
     *out = (struct dns_answer){
         .status = DNS_NO_DATA, .secure = true, .records = ARENA_ARRAY(a, struct dns_record, 10)};
     asked += type == DNS_TLSA;
@@ -44,6 +42,14 @@ static void look_up(void *context, enum dns_type type, struct str name, struct a
             if (out->status == DNS_FOUND)
                 out->records[out->count++] = (struct dns_record){.data = ZONE[i].data};
         }
+}
+
+static void look_up(void *context, const struct dns_question *questions, size_t n, struct arena *a,
+                    struct dns_answer *out)
+{
+    (void)context;
+    for (size_t i = 0; i < n; i++)
+        answer(questions[i].type, questions[i].name, a, &out[i]);
 }
 
 static struct tls_policies *policies;
