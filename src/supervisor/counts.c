@@ -48,10 +48,12 @@ void counts_load(struct tally *t, const struct config *c)
         LOG_WARNING("clients.unreadable", F_C("file", path), F_C("now", "counts of clients begin anew"));
 }
 
-static bool write_all(const char *path, struct str bytes)
+static bool write_all(const char *path, struct str bytes, uid_t uid, gid_t gid)
 {
     unlink(path);
     CLEAN_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd >= 0 && geteuid() == 0 && fchown(fd, uid, gid) != 0) /* like all that lies there */
+        return false;
     while (fd >= 0 && bytes.n > 0) {
         ssize_t n = write(fd, bytes.p, bytes.n);
         if (n < 0)
@@ -61,7 +63,7 @@ static bool write_all(const char *path, struct str bytes)
     return fd >= 0;
 }
 
-void counts_save(const struct tally *t, const struct config *c)
+void counts_save(const struct tally *t, const struct config *c, uid_t uid, gid_t gid)
 {
     CLEAN_FREE char *path = NULL, *fresh = NULL;
     CLEAN_BUF struct buf out;
@@ -69,6 +71,6 @@ void counts_save(const struct tally *t, const struct config *c)
     tally_save(t, &out, clock_ms(), clock_wall() * 1000);
     if (asprintf(&path, "%.*s/clients", STR_ARGS(c->data)) < 0 || asprintf(&fresh, "%s.new", path) < 0)
         abort(); /* out of memory */
-    if (!write_all(fresh, buf_str(&out)) || rename(fresh, path) != 0)
+    if (!write_all(fresh, buf_str(&out), uid, gid) || rename(fresh, path) != 0)
         LOG_WARNING("clients.unsaved", F_C("file", path), F_C("error", strerror(errno)));
 }

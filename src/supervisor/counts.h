@@ -7,10 +7,13 @@
 #include "base/tally.h"
 #include "config/config.h"
 
+#include <sys/types.h>
+
 /* Into a table that nobody uses yet. A file that is not there, or no table, is no reason not to start. */
 void counts_load(struct tally *t, const struct config *c);
-/* Writes it, and says so in the log if that fails. Without fsync: what a power cut takes are counts. */
-void counts_save(const struct tally *t, const struct config *c);
+/* Writes it, as a file of that user's if we are root, and says so in the log if that fails. Without fsync:
+ * what a power cut takes are counts. */
+void counts_save(const struct tally *t, const struct config *c, uid_t uid, gid_t gid);
 
 #define COUNTS_SAVE_MS (30 * 1000) /* what a crash may lose */
 
