@@ -4,13 +4,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
 /* --- the wire form --- */
 
-void tls_info_put(struct ipc_frame *f, const struct tls_info *tls)
+static void put_tls(struct ipc_frame *f, const struct tls_info *tls)
 {
     ipc_put_u8(f, tls->on);
     if (!tls->on)
@@ -52,7 +53,7 @@ static bool get_binding(struct ipc_reader *r, struct channel_binding *to)
     return true;
 }
 
-bool tls_info_get(struct ipc_reader *r, struct tls_info *tls)
+static bool get_tls(struct ipc_reader *r, struct tls_info *tls)
 {
     *tls = (struct tls_info){0};
     if (!get_bool(r, &tls->on))
@@ -76,7 +77,7 @@ void connection_put(struct ipc_frame *f, const struct connection *c)
     ipc_put_u32(f, c->local_port);
     if (c->service == SERVICE_LOCAL)
         ipc_put_u32(f, c->uid);
-    tls_info_put(f, &c->tls);
+    put_tls(f, &c->tls);
     ipc_put_u8(f, c->has_voucher);
     if (c->has_voucher)
         ipc_put_str(f, str_from(c->voucher, sizeof c->voucher));
@@ -122,11 +123,33 @@ bool connection_get(struct ipc_frame *f, struct ipc_reader *r, struct connection
         return false;
     c->service = (enum service)service;
     if (!get_endpoint(r, c->peer, &c->peer_port) || !get_endpoint(r, c->local, &c->local_port) ||
-        (c->service == SERVICE_LOCAL && !get_uid(r, &c->uid)) || !tls_info_get(r, &c->tls) ||
-        !get_voucher(r, c))
+        (c->service == SERVICE_LOCAL && !get_uid(r, &c->uid)) || !get_tls(r, &c->tls) || !get_voucher(r, c))
         return false;
     c->fd = ipc_frame_take_fd(f, 0);
     return c->fd >= 0;
+}
+
+/* --- STARTTLS, gate's side --- */
+
+#define PREFACE_MAX 384 /* bytes of put_tls: two names, three bindings, their lengths */
+
+bool connection_starttls_done(int service, const struct tls_info *tls)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, 0);
+    put_tls(&f, tls);
+    struct str fields = buf_str(&f.payload);
+    char preface[4 + PREFACE_MAX] = {(char)fields.n, (char)(fields.n >> 8)};
+    ssize_t n = (ssize_t)fields.n + 4;
+    if (fields.n > PREFACE_MAX)
+        return false;
+    memcpy(preface + 4, fields.p, fields.n);
+    return send(service, preface, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) == n;
+}
+
+bool connection_starttls_failed(int service)
+{
+    return send(service, (char[4]){0}, 4, MSG_NOSIGNAL | MSG_DONTWAIT) == 4;
 }
 
 /* --- STARTTLS, the service's side --- */
@@ -156,7 +179,7 @@ static bool read_exactly(int fd, void *to, size_t n, struct deadline d, struct e
 static bool read_preface(int fd, struct tls_info *tls, struct deadline d, struct err *e)
 {
     unsigned char wire[4];
-    char bytes[CONNECTION_PREFACE_MAX];
+    char bytes[PREFACE_MAX];
     if (!read_exactly(fd, wire, sizeof wire, d, e))
         return false;
     size_t n = (size_t)wire[0] | (size_t)wire[1] << 8 | (size_t)wire[2] << 16 | (size_t)wire[3] << 24;
@@ -167,7 +190,7 @@ static bool read_preface(int fd, struct tls_info *tls, struct deadline d, struct
     if (!read_exactly(fd, bytes, n, d, e))
         return false;
     struct ipc_reader r = {.rest = str_from(bytes, n)};
-    if (!tls_info_get(&r, tls) || !ipc_done(&r) || !tls->on)
+    if (!get_tls(&r, tls) || !ipc_done(&r) || !tls->on)
         return err_set(e, ERR_INTERNAL, "gate sent a preface that is none");
     return true;
 }
@@ -193,6 +216,33 @@ bool connection_starttls(int gate_channel, struct connection *c, struct deadline
     c->fd = mine;
     mine = -1;
     return true;
+}
+
+/* --- addresses --- */
+
+static bool write_ipv6(const struct in6_addr *six, char text[CONNECTION_ADDRESS_MAX])
+{
+    if (IN6_IS_ADDR_V4MAPPED(six))
+        return inet_ntop(AF_INET, six->s6_addr + 12, text, CONNECTION_ADDRESS_MAX) != NULL;
+    return inet_ntop(AF_INET6, six, text, CONNECTION_ADDRESS_MAX) != NULL;
+}
+
+bool connection_write_address(const struct sockaddr_storage *a, char text[CONNECTION_ADDRESS_MAX],
+                              uint16_t *port)
+{
+    const struct sockaddr_in *four = (const struct sockaddr_in *)a;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)a;
+    switch (a->ss_family) {
+    case AF_UNIX: /* whoever may open it is a program of this machine */
+        *port = 0;
+        memcpy(text, "127.0.0.1", sizeof "127.0.0.1");
+        return true;
+    case AF_INET:
+        *port = ntohs(four->sin_port);
+        return inet_ntop(AF_INET, &four->sin_addr, text, CONNECTION_ADDRESS_MAX) != NULL;
+    case AF_INET6: *port = ntohs(six->sin6_port); return write_ipv6(&six->sin6_addr, text);
+    default: return false;
+    }
 }
 
 bool connection_is_unix(const struct connection *c)

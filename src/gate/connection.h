@@ -6,6 +6,8 @@
 #include "base/ipc.h"
 #include "config/config.h"
 
+#include <sys/socket.h>
+
 #define CONNECTION_ADDRESS_MAX 46 /* INET6_ADDRSTRLEN */
 #define TLS_NAME_MAX           40
 #define VOUCHER_BYTES          32
@@ -44,18 +46,23 @@ enum gate_frame {
 void connection_put(struct ipc_frame *f, const struct connection *c);
 bool connection_get(struct ipc_frame *f, struct ipc_reader *r, struct connection *c);
 
-/* The part of it that STARTTLS sends by itself. */
-void tls_info_put(struct ipc_frame *f, const struct tls_info *tls);
-bool tls_info_get(struct ipc_reader *r, struct tls_info *tls);
-#define CONNECTION_PREFACE_MAX 384 /* bytes of tls_info_put: two names, three bindings, their lengths */
+/* What `peer` and `local` say of an address. False: of a kind that no client has. */
+bool connection_write_address(const struct sockaddr_storage *a, char text[CONNECTION_ADDRESS_MAX],
+                              uint16_t *port);
 
-/* STARTTLS: hands the socket to the gate behind `gate_channel`, waits for its handshake, and replaces c->fd
- * (the old one is closed) and c->tls. Nothing may be buffered from the plain connection: the caller has
- * already dropped what came before (RFC 3207 section 4.2, RFC 9051 section 6.2.1), and the reply to STARTTLS
- * has been flushed. Before the first protocol byte gate writes a preface on the socketpair: u32 length
- * (little endian), then the tls_info fields as in connection_put; length 0 means that the handshake failed.
- * False: the connection is of no more use (close it). */
+/* --- STARTTLS ---
+ * Before the first protocol byte gate writes a preface on the socketpair: u32 length (little endian), then
+ * what connection_put writes of a tls_info; length 0 means that the handshake failed. */
+
+/* The service's side: hands the socket to the gate behind `gate_channel`, waits for its handshake, and
+ * replaces c->fd (the old one is closed) and c->tls. Nothing may be buffered from the plain connection: the
+ * caller has already dropped what came before (RFC 3207 section 4.2, RFC 9051 section 6.2.1), and the reply
+ * to STARTTLS has been flushed. False: the connection is of no more use (close it). */
 bool connection_starttls(int gate_channel, struct connection *c, struct deadline d, struct err *e);
+
+/* gate's side, on its end of the pair, which is new, so that neither waits. False: the service is gone. */
+bool connection_starttls_done(int service, const struct tls_info *tls);
+bool connection_starttls_failed(int service);
 
 /* Came by a unix socket. */
 bool connection_is_unix(const struct connection *c);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/network.h"
 #include "base/sandbox.h"
+#include "gate/acceptor.h"
 #include "gate/crowd.h"
 #include "gate/proxied.h"
 #include "gate/services.h"
@@ -11,25 +12,11 @@
 #include "gate/tunnel.h"
 #include "role/role.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-
-/* Connections taken from one listening socket before others get their turn: more would leave the other gates
- * without work. */
-#define ACCEPTS_PER_TURN 16
-
-/* The kernel wakes the gate that has watched a listener for the longest, always the same one as long as it is
- * quick. Who has taken so many goes to the end of that line, so that connections that stay are spread. */
-#define ACCEPTS_PER_GATE 4
 
 /* TLS connections of one gate. Each holds two descriptors and some 30 KiB: at most 600 MiB. */
 #define TUNNELS_MAX ((size_t)20000)
@@ -40,31 +27,18 @@
  * with a phone and two mail programs that hold several IMAP connections; in several gates. */
 #define TUNNELS_PER_ADDRESS ((size_t)500)
 
-/* When descriptors run out, accepting rests so long: connections wait in the kernel meanwhile. */
-#define REST_MS 200
-
 /* What happens to every connection of a flood is said once in so long. */
 #define COMPLAIN_MS 1000
-
-struct listener {
-    struct gate *gate;
-    struct loop_watch *watch; /* NULL while resting */
-    int fd;
-    enum service service;
-    unsigned taken; /* since it came to stand at the end of the line */
-};
 
 struct gate {
     struct role *role;
     struct loop *loop;
     struct services *services;
+    struct acceptor *acceptor;
     struct tunnels *tunnels;
     struct proxied *proxied;
     struct crowd *crowd;
     SSL_CTX *tls; /* NULL until the supervisor has sent it */
-    struct listener listeners[CONFIG_LISTENERS_MAX];
-    size_t listener_count;
-    struct loop_timer *rest;
     size_t tunnels_max;
     struct deadline complain_again;
     bool stopping;
@@ -76,56 +50,6 @@ static void complain(struct gate *g, const char *event, const char *why)
         return;
     g->complain_again = deadline_in(COMPLAIN_MS);
     LOG_WARNING(event, F_C("why", why), F_INT("connections", tunnels_count(g->tunnels)));
-}
-
-/* --- addresses --- */
-
-union address {
-    struct sockaddr any;
-    struct sockaddr_un local;
-    struct sockaddr_in four;
-    struct sockaddr_in6 six;
-};
-
-static bool write_address(const union address *a, char text[CONNECTION_ADDRESS_MAX], uint16_t *port)
-{
-    if (a->any.sa_family == AF_UNIX) { /* whoever may open it is a program of this machine */
-        *port = 0;
-        snprintf(text, CONNECTION_ADDRESS_MAX, "127.0.0.1");
-        return true;
-    }
-    if (a->any.sa_family == AF_INET) {
-        *port = ntohs(a->four.sin_port);
-        return inet_ntop(AF_INET, &a->four.sin_addr, text, CONNECTION_ADDRESS_MAX) != NULL;
-    }
-    if (a->any.sa_family != AF_INET6)
-        return false;
-    *port = ntohs(a->six.sin6_port);
-    const struct in6_addr *six = &a->six.sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(six))
-        return inet_ntop(AF_INET, six->s6_addr + 12, text, CONNECTION_ADDRESS_MAX) != NULL;
-    return inet_ntop(AF_INET6, six, text, CONNECTION_ADDRESS_MAX) != NULL;
-}
-
-/* Whose program has connected. */
-static bool ask_for_user(struct connection *c)
-{
-    struct ucred who;
-    socklen_t n = sizeof who;
-    if (c->service != SERVICE_LOCAL)
-        return true;
-    if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0)
-        return false;
-    c->uid = who.uid;
-    return true;
-}
-
-static bool describe(struct connection *c, const union address *peer)
-{
-    union address local;
-    socklen_t n = sizeof local;
-    return ask_for_user(c) && getsockname(c->fd, &local.any, &n) == 0 &&
-           write_address(peer, c->peer, &c->peer_port) && write_address(&local, c->local, &c->local_port);
 }
 
 /* --- tunnels --- */
@@ -177,12 +101,13 @@ static bool make_nonblocking_socket(int fd)
 static void start_starttls(void *gate, int client, int service)
 {
     struct gate *g = gate;
-    union address peer;
+    struct sockaddr_storage peer;
     socklen_t n = sizeof peer;
     char text[CONNECTION_ADDRESS_MAX];
     uint16_t port;
     if (make_nonblocking_socket(client) && make_nonblocking_socket(service) &&
-        getpeername(client, &peer.any, &n) == 0 && write_address(&peer, text, &port) && enter(g, text)) {
+        getpeername(client, (struct sockaddr *)&peer, &n) == 0 &&
+        connection_write_address(&peer, text, &port) && enter(g, text)) {
         tunnel_starttls(g->tunnels, g->tls, client, service, text);
         return;
     }
@@ -190,35 +115,7 @@ static void start_starttls(void *gate, int client, int service)
     close(service);
 }
 
-/* --- accepting --- */
-
-static void accept_ready(void *listener, uint32_t events);
-
-/* Each connection wakes one gate, not all. */
-static void watch_listener(struct listener *l)
-{
-    l->watch = loop_watch(l->gate->loop, l->fd, EPOLLIN | EPOLLEXCLUSIVE, accept_ready, l);
-}
-
-static void start_accepting(void *gate)
-{
-    struct gate *g = gate;
-    g->rest = NULL;
-    for (size_t i = 0; i < g->listener_count; i++)
-        watch_listener(&g->listeners[i]);
-}
-
-static void stop_accepting(struct gate *g)
-{
-    for (size_t i = 0; i < g->listener_count; i++) {
-        if (g->listeners[i].watch)
-            loop_unwatch(g->listeners[i].watch);
-        g->listeners[i].watch = NULL;
-    }
-    if (g->rest)
-        loop_timer_cancel(g->rest);
-    g->rest = NULL;
-}
+/* --- connections --- */
 
 /* Takes c->fd over. */
 static void route_connection(void *gate, const struct connection *c)
@@ -233,62 +130,21 @@ static void route_connection(void *gate, const struct connection *c)
     close(c->fd);
 }
 
-static void take_connection(struct listener *l, int fd, const union address *peer)
+static void take_connection(void *gate, const struct connection *c)
 {
-    struct gate *g = l->gate;
-    struct connection c = {.fd = fd, .service = l->service};
-    if (!describe(&c, peer)) { /* gone again */
-        close(fd);
-        return;
-    }
-    LOG_DEBUG("gate.accept", F_C("service", service_name(l->service)), F_C("peer", c.peer),
-              F_INT("port", c.peer_port));
-    if (!connection_is_unix(&c) && is_proxy(g, c.peer))
-        proxied_accept(g->proxied, &c);
+    struct gate *g = gate;
+    if (!connection_is_unix(c) && is_proxy(g, c->peer))
+        proxied_accept(g->proxied, c);
     else
-        route_connection(g, &c);
+        route_connection(g, c);
 }
 
-static void let_others_accept(struct listener *l)
+static void accepting_rests(void *gate, const char *why)
 {
-    l->taken = 0;
-    loop_unwatch(l->watch);
-    watch_listener(l);
-}
-
-static void accept_ready(void *listener, uint32_t events)
-{
-    (void)events;
-    struct listener *l = listener;
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        union address peer;
-        socklen_t n = sizeof peer;
-        int fd = accept4(l->fd, &peer.any, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd >= 0) {
-            l->taken++;
-            take_connection(l, fd, &peer);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            complain(l->gate, "gate.resting", strerror(errno));
-            stop_accepting(l->gate);
-            l->gate->rest = loop_timer(l->gate->loop, REST_MS, start_accepting, l->gate);
-            return;
-        } else if (errno == EAGAIN) {
-            break;
-        } /* else: that connection is gone again (accept(2), "Error handling"): the next one */
-    }
-    if (l->taken >= ACCEPTS_PER_GATE)
-        let_others_accept(l);
+    complain(gate, "gate.resting", why);
 }
 
 /* --- what the supervisor sends --- */
-
-static void close_listeners(struct gate *g)
-{
-    stop_accepting(g);
-    for (size_t i = 0; i < g->listener_count; i++)
-        close(g->listeners[i].fd);
-    g->listener_count = 0;
-}
 
 static void take_listeners(struct gate *g, struct ipc_frame *f)
 {
@@ -296,21 +152,12 @@ static void take_listeners(struct gate *g, struct ipc_frame *f)
     bool first = ipc_get_u8(&r) != 0;
     uint32_t count = ipc_get_u32(&r);
     if (first)
-        close_listeners(g);
-    stop_accepting(g);
+        acceptor_close_all(g->acceptor);
     for (uint32_t i = 0; i < count && i < f->nfds && !r.bad; i++) {
         uint32_t service = ipc_get_u32(&r);
-        int fd = ipc_frame_take_fd(f, i);
-        if (service >= SERVICE_COUNT || g->listener_count == CONFIG_LISTENERS_MAX ||
-            !make_nonblocking_socket(fd)) {
-            close(fd);
-            continue;
-        }
-        g->listeners[g->listener_count++] =
-            (struct listener){.gate = g, .fd = fd, .service = (enum service)service};
+        if (service < SERVICE_COUNT && !g->stopping)
+            acceptor_add(g->acceptor, ipc_frame_take_fd(f, i), (enum service)service);
     }
-    if (!g->stopping)
-        start_accepting(g);
 }
 
 /* A new certificate serves new connections; those that are there keep the context they began with. */
@@ -344,7 +191,7 @@ static void stop(void *gate)
 {
     struct gate *g = gate;
     g->stopping = true;
-    close_listeners(g);
+    acceptor_close_all(g->acceptor);
     if (tunnels_count(g->tunnels) == 0)
         loop_stop(g->loop);
 }
@@ -373,6 +220,7 @@ int gate_main(struct role *r)
     g.tunnels_max = room_for_tunnels();
     g.loop = loop_new();
     g.crowd = crowd_new();
+    g.acceptor = acceptor_new(g.loop, &(struct acceptor_user){take_connection, accepting_rests, &g});
     g.services = services_new(r, g.loop, start_starttls, &g);
     g.proxied = proxied_new(g.loop, route_connection, &g);
     g.tunnels = tunnels_new(g.loop, &(struct tunnels_user){deliver, tunnel_ended, &g});

@@ -4,10 +4,9 @@
 #include "base/mem.h"
 #include "gate/acks.h"
 #include "gate/tls.h"
+#include "gate/tls_socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -34,19 +33,17 @@ struct tunnel {
     struct tunnels *all;
     struct tunnel *next, **back;
     enum state state;
-    SSL *ssl;
+    struct tls_socket tls;
     int client, service; /* service: -1 before the handshake of a tunnel_accept, and after its end */
     struct loop_watch *client_watch, *service_watch; /* NULL: not waiting for anything there */
     uint32_t client_events, service_events;
     struct loop_timer *timer;      /* the handshake's or the lingering's end; NULL: none */
-    struct loop_timer *turn;       /* there is more that OpenSSL holds already; NULL: no */
+    struct loop_timer *turn;       /* there is more that was read already; NULL: no */
     struct connection *connection; /* to be delivered after the handshake; NULL: STARTTLS */
     struct leftover to_client, to_service;
     struct ack ack;
-    uint32_t read_wants, write_wants; /* what SSL_read and SSL_write wait for on the socket */
-    bool client_done, service_done;   /* no more will come from there */
-    bool service_deaf;                /* it takes no more, or was told that no more comes */
-    bool client_broken;               /* nothing can be sent to it */
+    bool service_done; /* no more will come from there */
+    bool service_deaf; /* it takes no more, or was told that no more comes */
     char peer[CONNECTION_ADDRESS_MAX];
 };
 
@@ -131,7 +128,7 @@ static void end(struct tunnel *t)
     ack_end(&t->ack);
     close_service(t);
     wait_for_client(t, 0);
-    SSL_free(t->ssl);
+    tls_socket_free(&t->tls);
     close(t->client);
     free(t->to_client.p);
     free(t->to_service.p);
@@ -154,12 +151,12 @@ void tunnels_free(struct tunnels *all)
     free(all);
 }
 
-/* The handshake is given up: a service that asked for it by STARTTLS is told by an empty preface. */
+/* The handshake is given up: a service that asked for it by STARTTLS is told. */
 static void fail_handshake(struct tunnel *t, const char *why)
 {
     LOG_INFO("gate.tls-failed", F_C("peer", t->peer), F_C("error", why));
     if (t->service >= 0)
-        send(t->service, (unsigned char[4]){0}, 4, MSG_NOSIGNAL | MSG_DONTWAIT); /* if it is still there */
+        connection_starttls_failed(t->service); /* if it is still there */
     end(t);
 }
 
@@ -183,15 +180,12 @@ static void start_timer(struct tunnel *t, int64_t ms)
  * so say that we are done, and throw away what still comes until it closes too. */
 static void linger(struct tunnel *t)
 {
-    ERR_clear_error();
-    SSL_shutdown(t->ssl); /* close_notify, if the socket takes it */
-    ERR_clear_error();
-    if (t->client_done || shutdown(t->client, SHUT_WR) < 0) {
+    tls_socket_say_end(&t->tls);
+    if (t->tls.ended || shutdown(t->client, SHUT_WR) < 0) {
         end(t);
         return;
     }
-    SSL_free(t->ssl);
-    t->ssl = NULL;
+    tls_socket_free(&t->tls);
     close_service(t);
     stop_timer(&t->turn);
     ack_end(&t->ack);
@@ -242,23 +236,10 @@ static size_t write_service(struct tunnel *t, const char *p, size_t n)
 
 static size_t write_client(struct tunnel *t, const char *p, size_t n)
 {
-    size_t at = 0;
-    while (at < n && !t->client_broken) {
-        ERR_clear_error();
-        int sent = SSL_write(t->ssl, p + at, (int)(n - at));
-        if (sent > 0) {
-            at += (size_t)sent;
-            ack_sent(&t->ack);
-            continue;
-        }
-        int error = SSL_get_error(t->ssl, sent);
-        if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ) {
-            t->write_wants = error == SSL_ERROR_WANT_WRITE ? EPOLLOUT : EPOLLIN;
-            return at;
-        }
-        t->client_broken = true;
-    }
-    return at;
+    size_t sent = tls_socket_write(&t->tls, p, n);
+    if (sent > 0)
+        ack_sent(&t->ack);
+    return sent;
 }
 
 typedef size_t write_fn(struct tunnel *t, const char *p, size_t n);
@@ -279,48 +260,25 @@ static void pass_rest(struct tunnel *t, write_fn *write, struct leftover *rest)
         drop(rest);
 }
 
-/* Fills scratch with what the client has sent: how many bytes. */
-static size_t read_client(struct tunnel *t)
-{
-    size_t n = 0;
-    t->read_wants = EPOLLIN;
-    do {
-        ERR_clear_error();
-        int got = SSL_read(t->ssl, t->all->scratch + n, (int)(SCRATCH_BYTES - n));
-        if (got <= 0) {
-            int error = SSL_get_error(t->ssl, got);
-            if (error == SSL_ERROR_WANT_WRITE)
-                t->read_wants = EPOLLOUT;
-            else if (error != SSL_ERROR_WANT_READ)
-                t->client_done = true; /* closed, broken, or no TLS any more */
-            break;
-        }
-        n += (size_t)got;
-        /* Nothing pending: the next read would most likely only say EAGAIN; epoll tells when there is more.
-         */
-    } while (n < SCRATCH_BYTES && SSL_has_pending(t->ssl));
-    return n;
-}
-
 static void another_turn(void *tunnel);
 
-/* Until OpenSSL holds nothing more or the service takes no more. */
+/* Until nothing more is held of what was read, or the service takes no more. */
 static void relay_from_client(struct tunnel *t)
 {
     size_t relayed = 0;
-    while (!t->client_done && !t->to_service.p && !t->turn) {
-        size_t n = read_client(t);
+    while (!t->tls.ended && !t->to_service.p && !t->turn) {
+        size_t n = tls_socket_read(&t->tls, t->all->scratch, SCRATCH_BYTES);
         pass(t, write_service, &t->to_service, t->all->scratch, n);
         if (n > 0)
             ack_came(&t->ack);
         relayed += n;
-        if (!SSL_has_pending(t->ssl))
+        if (!tls_socket_holds_some(&t->tls))
             break;
         if (n == 0) { /* a piece of a record */
             ack_part(&t->ack);
             break;
         }
-        if (relayed >= CLIENT_BYTES_PER_TURN) /* epoll does not see what OpenSSL has read already */
+        if (relayed >= CLIENT_BYTES_PER_TURN) /* epoll does not see what was read already */
             t->turn = loop_timer(t->all->loop, 0, another_turn, t);
     }
 }
@@ -339,7 +297,7 @@ static void relay_from_service(struct tunnel *t)
 /* After anything has moved: what to wait for now, or that this was the end. `t` may be gone afterwards. */
 static void settle(struct tunnel *t)
 {
-    if (t->client_broken) {
+    if (t->tls.broken) {
         end(t);
         return;
     }
@@ -349,12 +307,12 @@ static void settle(struct tunnel *t)
     }
     if (t->service_done)
         start_timer(t, TUNNEL_LINGER_MS); /* the client has to read now */
-    if (t->client_done && !t->to_service.p && !t->service_deaf) {
+    if (t->tls.ended && !t->to_service.p && !t->service_deaf) {
         t->service_deaf = true;
         shutdown(t->service, SHUT_WR); /* it may still answer */
     }
-    bool reads = !t->client_done && !t->to_service.p && !t->turn;
-    wait_for_client(t, (reads ? t->read_wants : 0) | (t->to_client.p ? t->write_wants : 0));
+    bool reads = !t->tls.ended && !t->to_service.p && !t->turn;
+    wait_for_client(t, (reads ? t->tls.read_wants : 0) | (t->to_client.p ? t->tls.write_wants : 0));
     wait_for_service(t, (!t->service_done && !t->to_client.p ? (uint32_t)EPOLLIN : 0) |
                             (t->to_service.p ? (uint32_t)EPOLLOUT : 0));
 }
@@ -381,21 +339,6 @@ static void service_ready(void *tunnel, uint32_t events)
 
 /* --- the handshake --- */
 
-/* What connection_starttls() waits for. The socketpair is new, so a few bytes always fit. */
-static bool send_preface(struct tunnel *t, const struct tls_info *tls)
-{
-    CLEAN_FRAME struct ipc_frame f;
-    ipc_frame_init(&f, 0);
-    tls_info_put(&f, tls);
-    struct str fields = buf_str(&f.payload);
-    char preface[4 + CONNECTION_PREFACE_MAX] = {(char)fields.n, (char)(fields.n >> 8)};
-    ssize_t n = (ssize_t)fields.n + 4;
-    if (fields.n > CONNECTION_PREFACE_MAX)
-        return false;
-    memcpy(preface + 4, fields.p, fields.n);
-    return send(t->service, preface, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) == n;
-}
-
 /* Makes the socketpair and hands its other end to the service. */
 static bool deliver(struct tunnel *t, const struct tls_info *tls)
 {
@@ -417,30 +360,24 @@ static bool deliver(struct tunnel *t, const struct tls_info *tls)
 static void finish_handshake(struct tunnel *t)
 {
     struct tls_info tls;
-    tls_describe(t->ssl, &tls);
+    tls_describe(t->tls.ssl, &tls);
     stop_timer(&t->timer);
     t->state = RELAYING;
-    if (!(t->connection ? deliver(t, &tls) : send_preface(t, &tls))) {
+    if (!(t->connection ? deliver(t, &tls) : connection_starttls_done(t->service, &tls))) {
         end(t);
         return;
     }
-    if (SSL_has_pending(t->ssl)) /* its first command has come with the end of the handshake */
+    if (tls_socket_holds_some(&t->tls)) /* its first command has come with the end of the handshake */
         relay_from_client(t);
     settle(t);
 }
 
 static void advance_handshake(struct tunnel *t)
 {
-    ERR_clear_error();
-    int r = SSL_accept(t->ssl);
-    if (r == 1) {
-        finish_handshake(t);
-        return;
-    }
-    switch (SSL_get_error(t->ssl, r)) {
-    case SSL_ERROR_WANT_READ: wait_for_client(t, EPOLLIN); break;
-    case SSL_ERROR_WANT_WRITE: wait_for_client(t, EPOLLOUT); break;
-    default: fail_handshake(t, tls_error("the client closed the connection"));
+    switch (tls_socket_accept(&t->tls)) {
+    case TLS_HANDSHAKE_DONE: finish_handshake(t); break;
+    case TLS_HANDSHAKE_WAITS: wait_for_client(t, t->tls.read_wants); break;
+    case TLS_HANDSHAKE_FAILED: fail_handshake(t, tls_error("the client closed the connection"));
     }
 }
 
@@ -464,16 +401,11 @@ static struct tunnel *start(struct tunnels *all, SSL_CTX *context, int client, i
     struct tunnel *t = MEM_NEW(struct tunnel);
     *t = (struct tunnel){.all = all,
                          .state = HANDSHAKE,
-                         .ssl = SSL_new(context),
                          .client = client,
                          .service = service,
-                         .read_wants = EPOLLIN,
-                         .write_wants = EPOLLOUT,
                          .next = all->list,
                          .back = &all->list};
-    if (!t->ssl || SSL_set_fd(t->ssl, client) != 1)
-        log_die("gate.tls", "no memory for a connection: %s", tls_error("unknown"));
-    SSL_set_accept_state(t->ssl);
+    tls_socket_start(&t->tls, context, client);
     ack_start(&t->ack, all->acks, client);
     snprintf(t->peer, sizeof t->peer, "%s", peer);
     if (t->next)

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "relay/tls_sessions.h"
+#include "sasl/binding.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -345,38 +346,7 @@ static ssize_t tls_write(void *tls, const void *from, size_t n, short *wants)
 
 const struct stream_transport TLS_TRANSPORT = {.read = tls_read, .write = tls_write};
 
-/* --- channel bindings, the client's side --- */
-
-/* RFC 9266 section 4.2: a context of no bytes. */
-#define EXPORTER_BYTES 32
-static void bind_exporter(SSL *ssl, struct channel_binding *to)
-{
-    static const char LABEL[] = "EXPORTER-Channel-Binding";
-    if (SSL_export_keying_material(ssl, to->bytes, EXPORTER_BYTES, LABEL, sizeof LABEL - 1,
-                                   (const unsigned char *)"", 0, 1) == 1)
-        to->n = EXPORTER_BYTES;
-}
-
-/* RFC 5929 section 4.1: the hash function of the certificate's signature, or SHA-256 where that is older. A
- * signature without one (Ed25519) leaves it undefined. */
-static void bind_end_point(const SSL *ssl, struct channel_binding *to)
-{
-    X509 *certificate = SSL_get0_peer_certificate(ssl);
-    unsigned n = 0;
-    int hash;
-    if (!certificate || !X509_get_signature_info(certificate, &hash, NULL, NULL, NULL))
-        return;
-    const EVP_MD *md = hash == NID_md5 || hash == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(hash);
-    if (md && EVP_MD_get_size(md) <= CHANNEL_BINDING_BYTES_MAX &&
-        X509_digest(certificate, md, to->bytes, &n) == 1)
-        to->n = (uint8_t)n;
-}
-
 void tls_bindings(const struct tls *t, struct channel_bindings *out)
 {
-    *out = (struct channel_bindings){0};
-    /* Under TLS 1.2 only with the extended master secret (RFC 9266 section 4.2). */
-    if (SSL_version(t->ssl) >= TLS1_3_VERSION || SSL_get_extms_support(t->ssl) == 1)
-        bind_exporter(t->ssl, &out->v[BINDING_TLS_EXPORTER]);
-    bind_end_point(t->ssl, &out->v[BINDING_TLS_SERVER_END_POINT]);
+    binding_of_connection(t->ssl, out);
 }

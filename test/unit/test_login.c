@@ -308,20 +308,14 @@ static void no_password_without_tls_from_elsewhere(void **state)
 /* Plays the gate of STARTTLS: takes the client's socket and its end of the pair, says that TLS is on. */
 static int take_starttls(struct here *h, int *socket_of_client)
 {
-    struct ipc_frame f, info;
-    unsigned char length[4] = {0};
+    struct ipc_frame f;
     assert_int_equal(ipc_receive(h->gate, &f, deadline_in(5000)), IPC_OK);
     assert_int_equal(f.type, GATE_FRAME_STARTTLS);
     *socket_of_client = ipc_frame_take_fd(&f, 0);
     int end = ipc_frame_take_fd(&f, 1);
     ipc_frame_free(&f);
     struct tls_info tls = {.on = true, .version = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384"};
-    ipc_frame_init(&info, 1);
-    tls_info_put(&info, &tls);
-    length[0] = (unsigned char)info.payload.n;
-    assert_int_equal(write(end, length, 4), 4);
-    assert_int_equal(write(end, info.payload.p, info.payload.n), (ssize_t)info.payload.n);
-    ipc_frame_free(&info);
+    assert_true(connection_starttls_done(end, &tls));
     return end;
 }
 

@@ -493,13 +493,8 @@ static void play_gate(struct client *c)
     ipc_frame_free(&f);
     assert_true(outer >= 0 && inner >= 0);
     close(outer);
-    CLEAN_FRAME struct ipc_frame preface;
-    ipc_frame_init(&preface, 0);
     struct tls_info tls = {.on = true, .version = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384"};
-    tls_info_put(&preface, &tls);
-    unsigned char length[4] = {(unsigned char)preface.payload.n};
-    assert_int_equal(write(inner, length, 4), 4);
-    assert_int_equal(write(inner, preface.payload.p, preface.payload.n), preface.payload.n);
+    assert_true(connection_starttls_done(inner, &tls));
     close(c->fd);
     c->fd = inner; /* from now on we are both gate and client */
 }
