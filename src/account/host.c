@@ -112,11 +112,24 @@ void host_offer_to_leave(struct host *h)
     host_touch(h); /* asks again, should the answer be no */
 }
 
+static void ask_to_leave(void *context);
+
+static void linger(struct host *h, int64_t ms)
+{
+    h->linger_ms = clock_ms() + ms;
+    h->linger = loop_timer(h->loop, ms, ask_to_leave, h);
+}
+
 /* Nothing to do for a while: keeper says LEAVE if it has nothing on its way to us either. */
 static void ask_to_leave(void *context)
 {
     struct account *a = context;
+    int64_t left = a->host.linger_ms - clock_ms();
     a->host.linger = NULL;
+    if (left > 0) { /* something has happened since the timer was set */
+        linger(&a->host, left);
+        return;
+    }
     if (intake_channels(a->intake) > 0 && !a->host.stopping)
         return; /* the end of the last of them sets the timer again */
     if (sessions_count(a->sessions) > 0 && a->host.stopping)
@@ -124,7 +137,7 @@ static void ask_to_leave(void *context)
     int64_t wait = sessions_quiet_in(a->sessions);
     if (wait != 0) {
         if (wait > 0)
-            a->host.linger = loop_timer(a->host.loop, wait, ask_to_leave, a);
+            linger(&a->host, wait);
         return;
     }
     if (upkeep_before_leaving(a->host.upkeep))
@@ -145,13 +158,18 @@ static void upkeep_is_over(void *context)
 void host_touch(struct host *h)
 {
     struct account *a = (struct account *)h;
-    if (h->linger)
-        loop_timer_cancel(h->linger);
     /* With sessions it is they who say how long to wait. */
     int64_t wait = h->stopping                       ? ACCOUNT_LAST_MS
                    : sessions_count(a->sessions) > 0 ? PARK_LOOK_MS
                                                      : ACCOUNT_LINGER_MS;
-    h->linger = loop_timer(h->loop, wait, ask_to_leave, h);
+    int64_t at = clock_ms() + wait;
+    if (h->linger && h->linger_ms <= at) {
+        h->linger_ms = at; /* seen when it rings: a message needs no timer of its own */
+        return;
+    }
+    if (h->linger)
+        loop_timer_cancel(h->linger);
+    linger(h, wait);
 }
 
 static void control_frame(void *context, struct loop_channel *c, struct ipc_frame *f)

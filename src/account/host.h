@@ -11,10 +11,11 @@ struct host {
     const struct account_start *start;
     struct loop *loop;
     struct link *link;
-    uint64_t received; /* things that keeper has handed to this process */
-    bool stopping;     /* the server is going down */
-    int control;       /* the channel to keeper */
-    struct loop_timer *linger;
+    uint64_t received;             /* things that keeper has handed to this process */
+    bool stopping;                 /* the server is going down */
+    int control;                   /* the channel to keeper */
+    struct loop_timer *linger;     /* NULL: not waiting; it rings at linger_ms or before */
+    int64_t linger_ms;             /* when to ask keeper whether to leave */
     pthread_mutex_t store_channel; /* over start->store, on which further channels are asked for */
     struct store *store;           /* NULL until it is needed, or while it cannot be opened */
     int64_t store_failed_ms;

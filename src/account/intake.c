@@ -19,9 +19,10 @@ struct delivery {
     uint64_t channel; /* serial: whoever asked may be gone by the time it is stored */
     uint32_t request;
     unsigned char id[DELIVERY_ID_BYTES];
+    struct buf payload; /* of the frame, in which a small message lies; its memory is used again */
     struct str message;
-    bool is_inline;    /* message lies in the arena of the batch; else sealed_release gives it back */
-    struct str prefix; /* in that arena too */
+    bool is_inline;    /* in the payload; else sealed_release gives it back */
+    struct str prefix; /* in the arena of the batch */
     bool again;
     bool is_for_postmaster;
 };
@@ -153,6 +154,17 @@ static void store_all(struct intake *in)
         fail_all(in, &e);
 }
 
+/* The memory of one message is kept for the next: as a rule they come one by one. */
+static void let_go(struct delivery *d, bool keeps_memory)
+{
+    if (!d->is_inline)
+        sealed_release(d->message);
+    if (keeps_memory)
+        buf_reset(&d->payload);
+    else
+        buf_free(&d->payload);
+}
+
 static void commit(void *context)
 {
     struct intake *in = context;
@@ -166,8 +178,7 @@ static void commit(void *context)
     }
     for (size_t i = 0; i < in->n; i++) {
         log_fate(in, &in->deliveries[i], &in->items[i]);
-        if (!in->deliveries[i].is_inline)
-            sealed_release(in->deliveries[i].message);
+        let_go(&in->deliveries[i], i == 0);
     }
     in->n = 0;
     in->bytes = 0;
@@ -269,6 +280,22 @@ static bool parse(const struct ipc_frame *f, struct request *r)
            r->detail.n <= PATH_BYTES_MAX;
 }
 
+/* The trace headers on top (RFC 5321 section 4.4 has Return-Path). */
+static struct str make_prefix(struct arena *a, struct str sender, struct str original)
+{
+    const struct str pieces[] = {STR("Return-Path: <"), header_safe(a, sender), STR(">\r\nDelivered-To: "),
+                                 header_safe(a, original), STR("\r\n")};
+    return arena_join(a, pieces, sizeof pieces / sizeof *pieces);
+}
+
+/* The frame gives its memory, with the message in it, for that of a message before. */
+static void keep_payload(struct delivery *d, struct ipc_frame *f)
+{
+    struct buf before = d->payload;
+    d->payload = f->payload;
+    f->payload = before;
+}
+
 static void channel_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
 {
     struct intake *in = context;
@@ -285,12 +312,13 @@ static void channel_frame(void *context, struct loop_channel *c, struct ipc_fram
     if (in->n == BATCH_MAX || in->bytes + r.size > BATCH_BYTES_MAX)
         commit(in);
     struct delivery *d = &in->deliveries[in->n];
-    *d = (struct delivery){.channel = loop_channel_serial(c), .request = f->id, .again = r.again};
+    *d = (struct delivery){
+        .channel = loop_channel_serial(c), .request = f->id, .payload = d->payload, .again = r.again};
     memcpy(d->id, r.id.p, sizeof d->id);
     d->is_for_postmaster = is_for_postmaster(in, r.original);
     d->is_inline = f->nfds == 0;
     if (d->is_inline)
-        d->message = arena_copy(&in->arena, r.bytes);
+        d->message = r.bytes;
     else if (!sealed_read(f->fds[0], r.size, &d->message, &e)) {
         char text[2 * DELIVERY_ID_BYTES + 1];
         LOG_ERROR("message.refused", F_STR("delivery", hex(d->id, text)),
@@ -299,9 +327,9 @@ static void channel_frame(void *context, struct loop_channel *c, struct ipc_fram
         answer(in, d->channel, d->request, v.fate, v.reply, STR(""));
         return;
     }
-    struct str sender = header_safe(&in->arena, r.sender), original = header_safe(&in->arena, r.original);
-    d->prefix = arena_printf(&in->arena, "Return-Path: <%.*s>\r\nDelivered-To: %.*s\r\n", STR_ARGS(sender),
-                             STR_ARGS(original));
+    d->prefix = make_prefix(&in->arena, r.sender, r.original);
+    if (d->is_inline)
+        keep_payload(d, f);
     in->bytes += r.size;
     in->n++;
 }
@@ -317,7 +345,7 @@ static void channel_closed(void *context, struct loop_channel *c)
 void intake_add_channel(struct intake *in, int channel)
 {
     in->channels++;
-    loop_channel(in->host->loop, channel, channel_frame, channel_closed, in);
+    loop_channel_asks(loop_channel(in->host->loop, channel, channel_frame, channel_closed, in));
 }
 
 size_t intake_channels(const struct intake *in)

@@ -56,6 +56,20 @@ struct str arena_copy(struct arena *a, struct str s)
     return str_from(arena_copy_c(a, s), s.n);
 }
 
+struct str arena_join(struct arena *a, const struct str *pieces, size_t n)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += pieces[i].n;
+    char *p = take(a, bytes ? bytes : 1), *to = p;
+    for (size_t i = 0; i < n; i++) {
+        if (pieces[i].n > 0)
+            memcpy(to, pieces[i].p, pieces[i].n);
+        to += pieces[i].n;
+    }
+    return str_from(p, bytes);
+}
+
 struct str arena_printf(struct arena *a, const char *format, ...)
 {
     va_list args, again;

@@ -22,6 +22,7 @@ void *arena_new(struct arena *a, size_t count, size_t size); /* zeroed; never NU
 
 struct str arena_copy(struct arena *a, struct str s);    /* a copy that lives as long as the arena */
 const char *arena_copy_c(struct arena *a, struct str s); /* the same, NUL-terminated */
+struct str arena_join(struct arena *a, const struct str *pieces, size_t n); /* one after the other */
 struct str arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void arena_reset(struct arena *a); /* everything handed out is invalid; keeps one block for next time */

@@ -16,6 +16,9 @@
 /* One whole frame and a few small ones in each direction; the kernel doubles it for its own bookkeeping. */
 #define SOCKET_BUFFER (2 * (int)PACKET_MAX)
 
+/* Memory that a frame keeps for the next one: of most requests, and of most messages that travel in one. */
+#define KEPT_MAX ((size_t)16 * 1024)
+
 /* The kernel is out of buffers or holds too many descriptors in flight: nothing to poll for, so try again
  * after this. */
 #define SEND_PAUSE_NS (1000 * 1000)
@@ -55,13 +58,22 @@ static void close_fds(struct ipc_frame *f)
     f->nfds = 0;
 }
 
-void ipc_frame_free(struct ipc_frame *f)
+void ipc_frame_empty(struct ipc_frame *f)
 {
     if (f->owns_fds)
         close_fds(f);
     f->nfds = 0;
+    f->owns_fds = false;
     if (f->payload.n > 0)
         mem_wipe(f->payload.p, f->payload.n); /* passwords travel in frames */
+    buf_reset(&f->payload);
+    if (f->payload.cap > KEPT_MAX)
+        buf_free(&f->payload);
+}
+
+void ipc_frame_free(struct ipc_frame *f)
+{
+    ipc_frame_empty(f);
     buf_free(&f->payload);
 }
 
@@ -166,16 +178,23 @@ bool ipc_done(const struct ipc_reader *r)
 
 /* --- packets --- */
 
-bool ipc_parse(struct str packet, struct ipc_frame *f)
+/* Into a frame that is initialised and empty. */
+static bool parse(struct str packet, struct ipc_frame *f)
 {
     if (packet.n < HEADER_BYTES || packet.n > PACKET_MAX)
         return false;
     if (load(packet.p, 4) != packet.n - HEADER_BYTES || load(packet.p + 6, 2) != 0)
         return false;
-    ipc_frame_init(f, (uint16_t)load(packet.p + 4, 2));
+    f->type = (uint16_t)load(packet.p + 4, 2);
     f->id = (uint32_t)load(packet.p + 8, 4);
     buf_add(&f->payload, str_from_offset(packet, HEADER_BYTES));
     return true;
+}
+
+bool ipc_parse(struct str packet, struct ipc_frame *f)
+{
+    ipc_frame_init(f, 0);
+    return parse(packet, f);
 }
 
 bool ipc_pair(int ends[2])
@@ -282,7 +301,7 @@ static enum ipc_result receive_into(int channel, char *area, struct ipc_frame *f
         return errno == EAGAIN ? IPC_AGAIN : errno == ECONNRESET || errno == ENOTCONN ? IPC_EOF : IPC_BAD;
     struct ipc_frame received;
     collect_fds(&m, &received);
-    bool good = n > 0 && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && ipc_parse(str_from(area, (size_t)n), f);
+    bool good = n > 0 && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && parse(str_from(area, (size_t)n), f);
     mem_wipe(area, (size_t)n);
     if (!good) {
         close_fds(&received);
@@ -294,8 +313,9 @@ static enum ipc_result receive_into(int channel, char *area, struct ipc_frame *f
     return IPC_OK;
 }
 
-enum ipc_result ipc_receive_now(int channel, struct ipc_frame *f)
+enum ipc_result ipc_receive_reusing(int channel, struct ipc_frame *f)
 {
+    f->payload.max = IPC_PAYLOAD_MAX;
     bool mine = !atomic_flag_test_and_set_explicit(&shared_area_taken, memory_order_acquire);
     char *area = mine ? shared_area : mem_resize(NULL, PACKET_MAX, 1);
     enum ipc_result r = receive_into(channel, area, f);
@@ -304,6 +324,12 @@ enum ipc_result ipc_receive_now(int channel, struct ipc_frame *f)
     else
         free(area);
     return r;
+}
+
+enum ipc_result ipc_receive_now(int channel, struct ipc_frame *f)
+{
+    ipc_frame_init(f, 0);
+    return ipc_receive_reusing(channel, f);
 }
 
 /* Waits first: who asks has most often just sent a request, so that nothing can be there yet. */

@@ -33,6 +33,8 @@ enum ipc_result {
 void ipc_frame_init(struct ipc_frame *f, uint16_t type);
 /* Frees the payload, and closes received descriptors that nobody took. */
 void ipc_frame_free(struct ipc_frame *f);
+/* The same, but that the payload's memory, unless it is large, is kept for what the frame holds next. */
+void ipc_frame_empty(struct ipc_frame *f);
 #define CLEAN_FRAME __attribute__((cleanup(ipc_frame_free)))
 /* Takes descriptor `i` out of a received frame; -1 when it has none. The caller closes it. */
 int ipc_frame_take_fd(struct ipc_frame *f, size_t i);
@@ -67,6 +69,8 @@ enum ipc_result ipc_send(int channel, const struct ipc_frame *f, struct deadline
 /* `f` need not be initialised; on IPC_OK the caller frees it. Waits until the deadline. */
 enum ipc_result ipc_receive(int channel, struct ipc_frame *f, struct deadline d);
 enum ipc_result ipc_receive_now(int channel, struct ipc_frame *f);
+/* The same into a frame that is empty or all zeros: its memory is used again. */
+enum ipc_result ipc_receive_reusing(int channel, struct ipc_frame *f);
 /* Sends a request under a new id and waits for the reply with that id; replies to older requests, given up
  * on, are dropped. One call at a time on a channel. */
 enum ipc_result ipc_call(int channel, struct ipc_frame *request, struct ipc_frame *reply, struct deadline d);

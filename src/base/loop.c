@@ -227,6 +227,7 @@ struct loop *loop_new(void)
     if (l->epoll < 0 || l->posted_fd < 0)
         log_die("loop.new", "cannot make an event loop: %s", strerror(errno));
     pthread_mutex_init(&l->posted_lock, NULL);
+    ipc_frame_init(&l->channels.frame, 0);
     l->posted_watch = loop_watch(l, l->posted_fd, EPOLLIN, run_posted, l);
     return l;
 }

@@ -67,17 +67,17 @@ static void ready(void *context, uint32_t events)
 {
     (void)events;
     struct loop_channel *c = context;
+    struct ipc_frame *f = &loop_channels_of(c->loop)->frame;
     for (int i = 0; i < c->most && !c->is_closed; i++) {
-        struct ipc_frame f;
-        enum ipc_result r = ipc_receive_now(c->fd, &f);
+        enum ipc_result r = ipc_receive_reusing(c->fd, f);
         if (r == IPC_AGAIN)
             return;
         if (r != IPC_OK) {
             loop_channel_close(c);
             return;
         }
-        c->frame(c->context, c, &f);
-        ipc_frame_free(&f);
+        c->frame(c->context, c, f);
+        ipc_frame_empty(f);
     }
 }
 
@@ -155,4 +155,5 @@ void loop_channels_free(struct loop_channels *all)
             free(c);
         }
     free(all->buckets);
+    ipc_frame_free(&all->frame);
 }

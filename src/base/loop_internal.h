@@ -9,6 +9,7 @@ struct loop_channels {
     size_t bucket_count, count;
     uint64_t last_serial;
     struct loop_channel *dead; /* closed in this round: callers may still hold them */
+    struct ipc_frame frame;    /* empty between two that come, for its memory */
 };
 
 struct loop_channels *loop_channels_of(struct loop *l);

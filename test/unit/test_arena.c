@@ -30,6 +30,9 @@ static void prints_and_copies(void **state)
     assert_true(str_eq(s, STR("42 pigeons")));
     assert_string_equal(arena_copy_c(&a, str_slice(s, 3, 6)), "pigeon");
     assert_int_equal(arena_copy(&a, STR("")).n, 0);
+    const struct str pieces[] = {STR("pi"), STR(""), STR("geons")};
+    assert_true(str_eq(arena_join(&a, pieces, 3), STR("pigeons")));
+    assert_int_equal(arena_join(&a, pieces, 0).n, 0);
 }
 
 int main(void)

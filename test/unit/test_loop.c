@@ -263,6 +263,53 @@ static void one_who_asks_has_one_frame_a_round(void **state)
     assert_int_equal(s.closed, 1);
 }
 
+/* What was taken out of the frames, and what they held. */
+struct keeper {
+    struct ipc_frame taken[3];
+    size_t n;
+};
+
+static void keep_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
+{
+    struct keeper *k = context;
+    (void)c;
+    k->taken[k->n++] = *f;
+    *f = (struct ipc_frame){0};
+}
+
+static void keep_end(void *context, struct loop_channel *c)
+{
+    (void)context;
+    (void)c;
+    loop_stop(loop);
+}
+
+static void a_frame_that_is_kept_is_not_the_next_ones(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_true(ipc_pair(ends));
+    struct keeper k = {.n = 0};
+    loop_channel(loop, ends[0], keep_frame, keep_end, &k);
+    for (uint32_t i = 0; i < 3; i++) {
+        CLEAN_FRAME struct ipc_frame f;
+        ipc_frame_init(&f, 1);
+        ipc_put_u32(&f, i);
+        ipc_put_fd(&f, 0);
+        assert_int_equal(ipc_send(ends[1], &f, deadline_in(1000)), IPC_OK);
+    }
+    close(ends[1]);
+    loop_run(loop);
+    assert_int_equal(k.n, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct ipc_reader r = ipc_read(&k.taken[i]);
+        assert_int_equal(ipc_get_u32(&r), i);
+        assert_true(ipc_done(&r));
+        assert_int_equal(k.taken[i].nfds, 1);
+        ipc_frame_free(&k.taken[i]);
+    }
+}
+
 static void a_frame_may_close_its_channel(void **state)
 {
     (void)state;
@@ -326,6 +373,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(posts_from_other_threads_all_run, setup, teardown),
         cmocka_unit_test_setup_teardown(frames_that_came_together_share_a_round, setup, teardown),
         cmocka_unit_test_setup_teardown(one_who_asks_has_one_frame_a_round, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_frame_that_is_kept_is_not_the_next_ones, setup, teardown),
         cmocka_unit_test_setup_teardown(a_frame_may_close_its_channel, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_frame_closes_the_channel, setup, teardown),
         cmocka_unit_test_setup_teardown(every_channel_is_found_by_its_serial, setup, teardown),
