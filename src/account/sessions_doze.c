@@ -72,31 +72,48 @@ void sessions_end_doze(struct session *s)
 
 /* --- telling it --- */
 
-/* False: it has to wake. */
-static bool tell(struct session *s)
+static enum imap_hears tell(struct session *s, bool others_first)
 {
     CLEAN_BUF struct buf lines;
     struct account_frozen next = {0};
     buf_init(&lines, BUF_MAX_DEFAULT);
     enum imap_hears hears =
-        imap_doze_hear(&s->all->news, s->s.store, s->s.address, state_of(s), &lines, &next);
-    if (hears == IMAP_HEARS && (lines.n == 0 || send_line(s, buf_str(&lines)))) {
+        imap_doze_hear(&s->all->news, s->s.store, s->s.address, state_of(s), others_first, &lines, &next);
+    /* A client that does not take a line is told by its thread, which waits for it. */
+    if (hears == IMAP_HEARS && lines.n > 0 && !send_line(s, buf_str(&lines)))
+        hears = IMAP_HAS_TO_WAKE;
+    if (hears == IMAP_HEARS) {
         buf_free(&s->s.frozen.state);
         s->s.frozen = next;
         atomic_store(&s->s.quiet_since_ms, clock_ms());
-        return true;
+    } else {
+        buf_free(&next.state);
     }
-    buf_free(&next.state); /* a client that does not take a line is told by its thread, which waits for it */
-    return hears == IMAP_HEARS_NOTHING;
+    return hears;
+}
+
+static void tell_or_wake(struct session *s)
+{
+    if (tell(s, false) == IMAP_HAS_TO_WAKE)
+        sessions_wake(s);
 }
 
 void sessions_tell_dozing(struct sessions *all)
 {
+    struct session *last = NULL;
     for (struct session *s = all->first, *next; s && all->dozing > 0; s = next) {
         next = s->next;
-        if (s->dozes && !tell(s))
+        enum imap_hears hears = s->dozes ? tell(s, true) : IMAP_HEARS_NOTHING;
+        if (hears == IMAP_HAS_TO_WAKE)
             sessions_wake(s);
+        if (hears != IMAP_HEARS_LAST)
+            continue;
+        if (last) /* of another mailbox */
+            tell_or_wake(last);
+        last = s;
     }
+    if (last)
+        tell_or_wake(last);
 }
 
 /* --- the beginning and the end --- */
@@ -121,8 +138,7 @@ bool sessions_doze(struct session *s)
         return false;
     start_doze(s); /* before it looks: what is committed from now on is heard of */
     atomic_store(&s->s.quiet_since_ms, clock_ms());
-    if (!tell(s))
-        sessions_wake(s);
+    tell_or_wake(s);
     return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sqlite_wal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,11 @@ static struct sqlite *of(struct sql *db)
     return (struct sqlite *)db;
 }
 
+static bool in_transaction(struct sql *db)
+{
+    return !sqlite3_get_autocommit(of(db)->handle);
+}
+
 static bool exec(struct sql *sql, const struct sql_statement *s, struct sql_params params, int64_t *changed,
                  struct err *e)
 {
@@ -152,6 +158,8 @@ static bool exec(struct sql *sql, const struct sql_statement *s, struct sql_para
     else if (changed)
         *changed = sqlite3_changes64(db->handle);
     sqlite3_reset(h);
+    if (rc != SQLITE_DONE && !in_transaction(sql))
+        sqlite_wal_forget(db->handle);
     return rc == SQLITE_DONE;
 }
 
@@ -217,17 +225,13 @@ static bool begin(struct sql *db, bool write, struct err *e)
     return exec(db, write ? &BEGIN_WRITE : &BEGIN_READ, SQL_NONE, NULL, e);
 }
 
-static bool in_transaction(struct sql *db)
-{
-    return !sqlite3_get_autocommit(of(db)->handle);
-}
-
 static void rollback(struct sql *db)
 {
     struct err e = ERR_INIT;
     /* SQLite has rolled back by itself after some errors (disk full); then there is nothing to do. */
     if (in_transaction(db) && !exec(db, &ROLLBACK, SQL_NONE, NULL, &e) && in_transaction(db))
         log_die("sql.rollback", "%s", e.text);
+    sqlite_wal_forget(of(db)->handle);
 }
 
 static bool commit(struct sql *db, struct err *e)

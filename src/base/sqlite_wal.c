@@ -9,6 +9,7 @@
 /* What is gathered at most: a commit of a few messages. A larger one is handed on in pieces of this size.
  * SQLite's own VFS writes at most 128 KiB - 1 at a time, since it never has more than a page. */
 #define GATHER_MAX     ((size_t)96 * 1024)
+#define WAL_HEADER     32                  /* bytes */
 #define FILL_STEP      (32 * 1024)         /* zeros are written in pieces of this size */
 #define FILL_AHEAD_MAX (256 * 1024)        /* at most so far ahead: nine small messages */
 #define KEPT_MAX       ((size_t)64 * 1024) /* memory that is kept for the next commit */
@@ -37,9 +38,9 @@ static void fill(struct wal_file *w, sqlite3_int64 end)
 {
     static const char ZEROS[FILL_STEP];
     sqlite3_int64 target = end + (end < FILL_AHEAD_MAX ? end : FILL_AHEAD_MAX);
-    bool grew_before = w->ready > 0;
+    bool has_frames = end > WAL_HEADER;
     sqlite3_int64 at = end;
-    while (grew_before && at < target) {
+    while (has_frames && at < target) {
         if (w->real->pMethods->xWrite(w->real, ZEROS, FILL_STEP, at) != SQLITE_OK)
             break; /* a full disk: the commits will say so themselves, when they need the room */
         at += FILL_STEP;
@@ -101,8 +102,20 @@ static int wal_truncate(sqlite3_file *f, sqlite3_int64 size)
     AFTER_HANDING_ON(f, xTruncate(w->real, size));
 }
 
+/* SQLite has a header on the disk before the frames behind it, lest these meet the header of an older log
+ * after a crash. In a file that was empty there is none: the header goes with the first commit, and a log
+ * that is new costs one wait for the disk and its directory, not two. */
+static bool is_header_of_a_new_file(struct wal_file *w)
+{
+    sqlite3_int64 size = 0;
+    return w->at == 0 && w->gathered.n == WAL_HEADER &&
+           w->real->pMethods->xFileSize(w->real, &size) == SQLITE_OK && size == 0;
+}
+
 static int wal_sync(sqlite3_file *f, int flags)
 {
+    if (is_header_of_a_new_file(wal_of(f)))
+        return SQLITE_OK;
     AFTER_HANDING_ON(f, xSync(w->real, flags));
 }
 
@@ -179,6 +192,14 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int fl
         w->base.pMethods = &WAL_METHODS;
     }
     return rc;
+}
+
+void sqlite_wal_forget(sqlite3 *db)
+{
+    sqlite3_file *f = NULL;
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &f) == SQLITE_OK && f &&
+        f->pMethods == &WAL_METHODS)
+        buf_reset(&wal_of(f)->gathered);
 }
 
 static void register_vfs(void)

@@ -70,20 +70,22 @@ static bool can_hear(const struct imap_news *n, const struct imap_frozen *z)
 
 /* --- telling it --- */
 
-/* As imap_view_sync does for a session that is awake. False: it cannot be claimed now. */
-static bool find_first_recent(struct imap_news *n, struct store *s, const struct imap_frozen *z,
-                              uint32_t *first_recent)
+/* As imap_view_sync does for a session that is awake. */
+static enum imap_hears find_first_recent(struct imap_news *n, struct store *s, const struct imap_frozen *z,
+                                         bool others_first, uint32_t *first_recent)
 {
     struct err ignored = ERR_INIT;
-    *first_recent = z->enabled & ENABLED_IMAP4REV2 ? UINT32_MAX : 0;
-    if (z->enabled & ENABLED_IMAP4REV2 || z->is_read_only)
-        return true;
-    if (!n->is_claimed && store_claim_recent(s, n->mailbox, &n->first_recent, &ignored) != STORE_OK)
-        return false;
-    *first_recent = n->first_recent;
+    bool claims = !z->is_read_only && !(z->enabled & ENABLED_IMAP4REV2);
+    *first_recent = z->is_read_only && !(z->enabled & ENABLED_IMAP4REV2) ? 0 : UINT32_MAX;
+    if (!claims || n->is_claimed || (others_first && n->is_reserved))
+        return IMAP_HEARS; /* of these another session is the first to hear */
+    n->is_reserved = true;
+    if (others_first)
+        return IMAP_HEARS_LAST;
+    if (store_claim_recent(s, n->mailbox, first_recent, &ignored) != STORE_OK)
+        return IMAP_HAS_TO_WAKE;
     n->is_claimed = true;
-    n->first_recent = UINT32_MAX; /* of these no other session is the first to hear */
-    return true;
+    return IMAP_HEARS;
 }
 
 static void add_recent(struct imap_frozen *z, const struct imap_news *n, uint32_t first_recent)
@@ -102,11 +104,13 @@ static void add_recent(struct imap_frozen *z, const struct imap_news *n, uint32_
     z->recent_messages += (uint32_t)(n->n - at);
 }
 
-static enum imap_hears tell(struct imap_frozen *z, struct imap_news *n, struct store *s, struct buf *lines)
+static enum imap_hears tell(struct imap_frozen *z, struct imap_news *n, struct store *s, bool others_first,
+                            struct buf *lines)
 {
     uint32_t first_recent;
-    if (!find_first_recent(n, s, z, &first_recent))
-        return IMAP_HAS_TO_WAKE;
+    enum imap_hears hears = find_first_recent(n, s, z, others_first, &first_recent);
+    if (hears != IMAP_HEARS)
+        return hears;
     add_recent(z, n, first_recent);
     z->past.last_uid = n->uids[n->n - 1];
     z->past.messages += n->n;
@@ -119,7 +123,7 @@ static enum imap_hears tell(struct imap_frozen *z, struct imap_news *n, struct s
 }
 
 enum imap_hears imap_doze_hear(struct imap_news *n, struct store *s, struct str user, struct str state,
-                               struct buf *lines, struct account_frozen *next)
+                               bool others_first, struct buf *lines, struct account_frozen *next)
 {
     struct imap_frozen z;
     if (!imap_frozen_get(state, &z) || !is_dozing(&z))
@@ -130,8 +134,9 @@ enum imap_hears imap_doze_hear(struct imap_news *n, struct store *s, struct str 
         find_out(n, s, user, &z);
     if (!can_hear(n, &z))
         return IMAP_HAS_TO_WAKE;
-    if (n->n > 0 && tell(&z, n, s, lines) != IMAP_HEARS)
-        return IMAP_HAS_TO_WAKE;
+    enum imap_hears hears = n->n > 0 ? tell(&z, n, s, others_first, lines) : IMAP_HEARS;
+    if (hears != IMAP_HEARS)
+        return hears;
     if (n->modseq <= z.past.modseq)
         return IMAP_HEARS_NOTHING;
     z.past.modseq = n->modseq;

@@ -16,8 +16,8 @@ struct imap_news {
     size_t messages;  /* in it now */
     uint32_t *uids;   /* of the new ones, ascending, in `arena` */
     size_t n;
-    bool is_claimed;       /* \Recent: by one of the sessions that were told */
-    uint32_t first_recent; /* for the next that claims */
+    bool is_claimed;  /* \Recent: by one of the sessions that were told, */
+    bool is_reserved; /* or for one that will be */
     struct arena arena;
 };
 void imap_news_free(struct imap_news *n);
@@ -28,12 +28,14 @@ bool imap_can_doze(struct str state);
 enum imap_hears {
     IMAP_HEARS_NOTHING, /* there is no news */
     IMAP_HEARS,
+    IMAP_HEARS_LAST,  /* it is the one that claims \Recent, which costs a commit: the others come first */
     IMAP_HAS_TO_WAKE, /* it cannot be told so */
 };
 
 /* What the session with this state is to be told now: the lines for its client go to the end of *lines, and
- * *next, which is empty, becomes what is left of it when they are sent. `user` owns the account. */
+ * *next, which is empty, becomes what is left of it when they are sent. `user` owns the account. With
+ * `others_first` one of all that ask gets IMAP_HEARS_LAST, and asks again, without, when they are told. */
 enum imap_hears imap_doze_hear(struct imap_news *n, struct store *s, struct str user, struct str state,
-                               struct buf *lines, struct account_frozen *next);
+                               bool others_first, struct buf *lines, struct account_frozen *next);
 
 #endif

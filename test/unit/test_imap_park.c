@@ -184,13 +184,13 @@ static bool sleep_and_wake(struct fixture *f, struct session *x, bool is_idle)
 
 /* What one that sleeps in IDLE is told. */
 static enum imap_hears doze(struct fixture *f, struct imap_news *news, struct session *x, int server,
-                            struct buf *state)
+                            bool others_first, struct buf *state)
 {
     CLEAN_BUF struct buf lines;
     struct account_frozen next = {0};
     buf_init(&lines, BUF_MAX_DEFAULT);
     enum imap_hears hears =
-        imap_doze_hear(news, f->store, STR("ana@example.test"), buf_str(state), &lines, &next);
+        imap_doze_hear(news, f->store, STR("ana@example.test"), buf_str(state), others_first, &lines, &next);
     assert_true(hears == IMAP_HEARS || (lines.n == 0 && next.state.n == 0));
     if (hears != IMAP_HEARS)
         return hears;
@@ -272,7 +272,7 @@ static size_t doze_and_wake(struct fixture *f, struct session *x, int64_t inbox,
         else if (mailbox_named(f, "INBOX").messages < CLIENT_MAX / 2)
             append(f, inbox, LETTER, next_random(random) & FLAG_ALL,
                    next_random(random) % 8 == 0 ? "green" : "");
-        hears = doze(f, &news, x, server, &state);
+        hears = doze(f, &news, x, server, false, &state);
         heard += hears == IMAP_HEARS;
     }
     imap_news_free(&news);
@@ -374,17 +374,20 @@ static void those_that_doze_hear_of_mail(void **state)
         imap_sync(&x[i].s, true);
         assert_true(fall_asleep(&x[i], true, &server[i], &left[i]));
         assert_true(imap_can_doze(buf_str(&left[i])));
-        assert_int_equal(doze(f, &news, &x[i], server[i], &left[i]), IMAP_HEARS_NOTHING);
+        assert_int_equal(doze(f, &news, &x[i], server[i], false, &left[i]), IMAP_HEARS_NOTHING);
     }
     static const char *const WORDS[N] = {"* 3 EXISTS\r\n* 3 RECENT\r\n", "* 3 EXISTS\r\n* 1 RECENT\r\n",
                                          "* 3 EXISTS\r\n* 3 RECENT\r\n", "* 3 EXISTS\r\n"};
     append(f, inbox, LETTER, 0, "");
     append(f, inbox, LETTER, 0, "");
-    for (int i = 0; i < N; i++) {
-        assert_int_equal(doze(f, &news, &x[i], server[i], &left[i]), IMAP_HEARS);
+    /* The first would claim: it comes last. */
+    assert_int_equal(doze(f, &news, &x[0], server[0], true, &left[0]), IMAP_HEARS_LAST);
+    for (int i = N - 1; i >= 0; i--) {
+        assert_int_equal(doze(f, &news, &x[i], server[i], i > 0, &left[i]), IMAP_HEARS);
         assert_string_equal(x[i].rest, WORDS[i]);
-        assert_int_equal(doze(f, &news, &x[i], server[i], &left[i]), IMAP_HEARS_NOTHING);
     }
+    for (int i = 0; i < N; i++)
+        assert_int_equal(doze(f, &news, &x[i], server[i], false, &left[i]), IMAP_HEARS_NOTHING);
     /* What is not new mail alone, they tell themselves. */
     struct flag_store seen = {FLAGS_ADD, FLAG_SEEN, STR(""), UINT64_MAX, .progress = NULL};
     struct view_changes changed;
@@ -392,7 +395,7 @@ static void those_that_doze_hear_of_mail(void **state)
     assert_int_equal(store_flags(f->store, inbox, &two, 1, &seen, &f->arena, &changed, NULL, NULL, &f->e),
                      STORE_OK);
     for (int i = 0; i < N; i++) {
-        assert_int_equal(doze(f, &news, &x[i], server[i], &left[i]), IMAP_HAS_TO_WAKE);
+        assert_int_equal(doze(f, &news, &x[i], server[i], false, &left[i]), IMAP_HAS_TO_WAKE);
         wake(f, &x[i], server[i], &left[i]);
         imap_sync(&x[i].s, true);
         hear(&x[i]);

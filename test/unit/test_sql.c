@@ -211,6 +211,42 @@ static void a_second_connection_sees_commits(void **state)
     assert_int_equal(e.kind, ERR_TEMPORARY);
 }
 
+/* What a transaction that is rolled back had put into the log, another connection writes over. */
+static void what_was_rolled_back_is_written_nowhere(void **state)
+{
+    struct fixture *f = *state;
+    struct err e = ERR_INIT;
+    static char large[100000];
+    memset(large, 'x', sizeof large);
+    CLEAN_SQL struct sql *other = sql_open(f->path, &ONE, &e);
+    for (int rows = 0; rows <= 12; rows++) { /* from one that stays in memory to one that is far larger */
+        char name[40];
+        assert_true(sql_begin_write(f->db, &e));
+        for (int i = 0; i < rows; i++) {
+            snprintf(name, sizeof name, "lost %d %d", rows, i);
+            assert_true(sql_exec(
+                f->db, &INSERT,
+                SQL(sql_text(str_from_c(name)), sql_blob(str_from(large, sizeof large - (size_t)i * 3000))),
+                NULL, &e));
+        }
+        sql_rollback(f->db);
+        for (int i = 0; i < 30; i++) {
+            snprintf(name, sizeof name, "kept %d %d", rows, i);
+            assert_true(sql_exec(other, &INSERT,
+                                 SQL(sql_text(str_from_c(name)), sql_blob(str_from(large, 9000))), NULL, &e));
+        }
+        assert_int_equal(count(f->db), (rows + 1) * 30);
+        assert_int_equal(count(other), (rows + 1) * 30);
+    }
+    static const struct sql_statement INTACT = {"PRAGMA integrity_check"};
+    struct sql_rows rows;
+    CLEAN_SQL struct sql *fresh = sql_open(f->path, &ONE, &e);
+    assert_true(sql_query(fresh, &INTACT, SQL_NONE, &rows, &e));
+    assert_true(sql_next(&rows) && str_eq(sql_get_str(&rows, 0), STR("ok")));
+    assert_true(sql_end(&rows, &e));
+    assert_int_equal(count(fresh), 13 * 30);
+}
+
 static void is_private_and_one_file_when_closed(void **state)
 {
     struct fixture *f = *state;
@@ -328,11 +364,17 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(values_come_back_as_they_went_in),       TEST(parameters_go_by_their_number),
-        cmocka_unit_test(statements_have_numbers),    TEST(errors_have_words),
-        TEST(transactions_and_their_parts_roll_back), TEST(a_second_connection_sees_commits),
-        TEST(is_private_and_one_file_when_closed),    TEST(an_older_schema_is_copied_and_brought_up_to_date),
-        TEST(what_is_no_database_is_internal),        TEST(a_full_disk_is_temporary),
+        TEST(values_come_back_as_they_went_in),
+        TEST(parameters_go_by_their_number),
+        cmocka_unit_test(statements_have_numbers),
+        TEST(errors_have_words),
+        TEST(transactions_and_their_parts_roll_back),
+        TEST(a_second_connection_sees_commits),
+        TEST(what_was_rolled_back_is_written_nowhere),
+        TEST(is_private_and_one_file_when_closed),
+        TEST(an_older_schema_is_copied_and_brought_up_to_date),
+        TEST(what_is_no_database_is_internal),
+        TEST(a_full_disk_is_temporary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
