@@ -107,7 +107,7 @@ static bool say(const struct record *r, const struct question *q, struct arena *
 }
 
 /* 1 all is there, 0 not, -1 with *e. */
-static int check(const struct config *c, struct str domain, bool is_enforced, struct err *e)
+static int check(const struct config *c, const struct records_of *of, struct err *e)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
     struct record *records = ARENA_ARRAY(&a, struct record, RECORDS_MAX);
@@ -115,7 +115,7 @@ static int check(const struct config *c, struct str domain, bool is_enforced, st
     struct ub_ctx *ctx;
     size_t n;
     bool good = true;
-    if (!records_make(c, domain, is_enforced, &a, records, &n, e) || !(ctx = resolver_new(c, e)))
+    if (!records_make(c, of, &a, records, &n, e) || !(ctx = resolver_new(c, e)))
         return -1;
     for (size_t i = 0; i < n; i++)
         q[i] = (struct question){.name = arena_copy_c(&a, records[i].name), .type = records[i].type};
@@ -130,20 +130,24 @@ static int check(const struct config *c, struct str domain, bool is_enforced, st
 
 /* --- the command --- */
 
-static bool domains_of(struct command_run *r, struct arena *a, struct str **names, size_t *n, struct err *e)
+/* The domain that was named, or all of ours. */
+static bool domains_of(struct command_run *r, struct arena *a, struct records_of **of, size_t *n,
+                       struct err *e)
 {
-    CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
+    CLEAN_DIRECTORY_DB struct directory_db *db = command_open_directory(r, e);
     struct directory_domain *v;
-    if (r->argc == 1) {
-        *names = ARENA_ARRAY(a, struct str, 1);
-        *n = 1;
-        return directory_domain_read(str_from_c(r->argv[0]), a, *names, e);
-    }
-    if (!(db = command_open_directory(r, e)) || !directory_domain_list(db, a, &v, n, e))
+    struct str name = STR("");
+    size_t all;
+    if (!db || !directory_domain_list(db, a, &v, &all, e) ||
+        (r->argc == 1 && !directory_domain_read(str_from_c(r->argv[0]), a, &name, e)))
         return false;
-    *names = ARENA_ARRAY(a, struct str, *n);
-    for (size_t i = 0; i < *n; i++)
-        (*names)[i] = v[i].name;
+    *of = ARENA_ARRAY(a, struct records_of, all + 1);
+    *n = 0;
+    for (size_t i = 0; i < all; i++)
+        if (name.n == 0 || str_eq(name, v[i].name))
+            (*of)[(*n)++] = (struct records_of){.domain = v[i].name, .is_backup = v[i].is_backup};
+    if (*n == 0 && name.n > 0) /* it may become one of ours */
+        (*of)[(*n)++] = (struct records_of){.domain = name};
     return true;
 }
 
@@ -151,17 +155,18 @@ int run_dns(struct command_run *r)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
     struct err e = ERR_INIT;
-    struct str *names;
+    struct records_of *of;
     size_t n;
     bool checks = command_take_flag(r, "--check"), is_enforced = command_take_flag(r, "--enforce"),
          good = true;
     if (!command_has_arguments(r, 0, 1))
         return COMMAND_MISUSED;
-    if (!domains_of(r, &a, &names, &n, &e))
+    if (!domains_of(r, &a, &of, &n, &e))
         return command_fail(&e);
     for (size_t i = 0; i < n; i++) {
-        int result = checks ? check(r->config, names[i], is_enforced, &e)
-                            : records_print(r->config, names[i], is_enforced, &e) - (e.kind != ERR_NONE);
+        of[i].is_enforced = is_enforced;
+        int result = checks ? check(r->config, &of[i], &e)
+                            : records_print(r->config, &of[i], &e) - (e.kind != ERR_NONE);
         if (result < 0)
             return command_fail(&e);
         good &= !checks || result > 0;
@@ -169,4 +174,9 @@ int run_dns(struct command_run *r)
             putchar('\n');
     }
     return good ? COMMAND_DONE : COMMAND_FAILED;
+}
+
+int run_domain_records(struct command_run *r)
+{
+    return command_has_arguments(r, 1, 1) ? run_dns(r) : COMMAND_MISUSED;
 }

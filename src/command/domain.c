@@ -1,7 +1,6 @@
 /* golub domain ... */
 #include "base/mem.h"
 #include "command/parts.h"
-#include "command/records.h"
 #include "directory/address.h"
 
 #include <stdio.h>
@@ -108,19 +107,6 @@ int run_domain_recipients(struct command_run *r)
         (added > 0 && !directory_backup_add(db, name, more, added, &e)))
         return command_fail(&e);
     return print_recipients(db, name);
-}
-
-int run_domain_records(struct command_run *r)
-{
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct err e = ERR_INIT;
-    struct str name;
-    if (!command_has_arguments(r, 1, 1))
-        return COMMAND_MISUSED;
-    if (!directory_domain_read(str_from_c(r->argv[0]), &a, &name, &e) ||
-        !records_print(r->config, name, false, &e))
-        return command_fail(&e);
-    return COMMAND_DONE;
 }
 
 int run_domain_remove(struct command_run *r)

@@ -218,7 +218,7 @@ static bool print_result(struct init *init, struct err *e)
     printf("A server for %.*s is in %s. Publish in DNS (golub dns %.*s prints it again):\n\n", STR_ARGS(d),
            init->dir, STR_ARGS(d));
     const struct config *c = config_load(below(init, "golub.conf"), e);
-    bool printed = c && records_print(c, d, false, e);
+    bool printed = c && records_print(c, &(struct records_of){.domain = d}, e);
     if (c)
         config_free(c);
     if (!printed)

@@ -15,7 +15,8 @@
 #define TXT_STRING_MAX    255          /* RFC 1035 section 3.3.14: a longer text is cut into strings */
 #define STS_AGE_S         (28 * 86400) /* RFC 8461 section 3.2 speaks of weeks; a mistake must be outlived too */
 #define STS_TESTING_AGE_S 86400
-#define STS_ID_BYTES      8 /* of a hash */
+#define BACKUP_PREFERENCE 100 /* of a backup's MX record: the domain's own servers have less */
+#define STS_ID_BYTES      8   /* of a hash */
 
 /* The SubjectPublicKeyInfo of a key, in DER. */
 static bool add_public_key(struct buf *out, EVP_PKEY *key)
@@ -151,37 +152,70 @@ static struct str sts_record(const struct config *c, bool is_enforced, struct ar
     return arena_printf(a, "v=STSv1; id=%s;", hex);
 }
 
-bool records_make(const struct config *c, struct str domain, bool is_enforced, struct arena *a,
+static void add_host(struct list *l, struct str host)
+{
+    add(l, "the server's own name: its addresses here, and the same name in the reverse zone of each", host,
+        DNS_A, STR("the IPv4 address of this machine"), RECORD_ANY);
+    add(l, NULL, host, DNS_AAAA, STR("the IPv6 address of this machine, if it has one"), RECORD_OPTIONAL);
+}
+
+static void add_tlsa(struct list *l, struct str host, struct str tlsa)
+{
+    add(l, "only in a zone signed with DNSSEC: other servers insist on this certificate's key",
+        below(l, "_25._tcp", host), DNS_TLSA, arena_printf(l->arena, "3 1 1 %.*s", STR_ARGS(tlsa)),
+        RECORD_EXACT);
+}
+
+/* All but the MX record is about the server's own name. */
+static void make_backup(struct list *l, struct str domain, struct str host, struct str tlsa)
+{
+    add(l,
+        "the domain's mail waits here when its own servers are down: beside their MX records, whose numbers "
+        "are lower",
+        domain, DNS_MX, arena_printf(l->arena, "%d %.*s", BACKUP_PREFERENCE, STR_ARGS(host)), RECORD_EXACT);
+    add_host(l, host);
+    add_tlsa(l, host, tlsa);
+}
+
+static void make_own(struct list *l, const struct config *c, const struct records_of *of, struct str dkim,
+                     struct str tlsa)
+{
+    struct str domain = of->domain, host = c->hostname;
+    add(l, "the domain's mail comes to this server", domain, DNS_MX,
+        arena_printf(l->arena, "10 %.*s", STR_ARGS(host)), RECORD_EXACT);
+    add_host(l, host);
+    add(l, "who may send as the domain: only the servers of its MX records", domain, DNS_TXT,
+        STR("v=spf1 mx -all"), RECORD_VERSION);
+    add(l, "the key for signatures", below(l, DKIM_SELECTOR "._domainkey", domain), DNS_TXT, dkim,
+        RECORD_EXACT);
+    add(l, "reports about mail that claims to be from the domain; later p=quarantine or p=reject",
+        below(l, "_dmarc", domain), DNS_TXT,
+        arena_printf(l->arena, "v=DMARC1; p=none; rua=mailto:postmaster@%.*s", STR_ARGS(domain)),
+        RECORD_VERSION);
+    add(l, "other servers demand TLS (MTA-STS): the policy's file is shown below",
+        below(l, "_mta-sts", domain), DNS_TXT, sts_record(c, of->is_enforced, l->arena), RECORD_VERSION);
+    add(l, NULL, below(l, "mta-sts", domain), DNS_A,
+        STR("the address of the web server that has the policy's file"), RECORD_ANY);
+    add(l, "other servers report whether TLS worked: golub tls-report reads that",
+        below(l, "_smtp._tls", domain), DNS_TXT,
+        arena_printf(l->arena, "v=TLSRPTv1; rua=mailto:" TLS_REPORT_MAILBOX "@%.*s", STR_ARGS(domain)),
+        RECORD_VERSION);
+    add_clients(l, c, domain);
+    add_tlsa(l, host, tlsa);
+}
+
+bool records_make(const struct config *c, const struct records_of *of, struct arena *a,
                   struct record *records, size_t *n, struct err *e)
 {
     struct list l = {.arena = a, .records = records};
-    struct str dkim, tlsa, host = c->hostname;
+    struct str dkim, tlsa;
     if (!dkim_record(arena_printf(a, "%.*s/dkim/" DKIM_SELECTOR ".key", STR_ARGS(c->data)).p, a, &dkim, e) ||
         !tlsa_record(arena_copy_c(a, c->tls_certificate), a, &tlsa, e))
         return false;
-    add(&l, "the domain's mail comes to this server", domain, DNS_MX,
-        arena_printf(a, "10 %.*s", STR_ARGS(host)), RECORD_EXACT);
-    add(&l, "the server's own name: its addresses here, and the same name in the reverse zone of each", host,
-        DNS_A, STR("the IPv4 address of this machine"), RECORD_ANY);
-    add(&l, NULL, host, DNS_AAAA, STR("the IPv6 address of this machine, if it has one"), RECORD_OPTIONAL);
-    add(&l, "who may send as the domain: only the servers of its MX records", domain, DNS_TXT,
-        STR("v=spf1 mx -all"), RECORD_VERSION);
-    add(&l, "the key for signatures", below(&l, DKIM_SELECTOR "._domainkey", domain), DNS_TXT, dkim,
-        RECORD_EXACT);
-    add(&l, "reports about mail that claims to be from the domain; later p=quarantine or p=reject",
-        below(&l, "_dmarc", domain), DNS_TXT,
-        arena_printf(a, "v=DMARC1; p=none; rua=mailto:postmaster@%.*s", STR_ARGS(domain)), RECORD_VERSION);
-    add(&l, "other servers demand TLS (MTA-STS): the policy's file is shown below",
-        below(&l, "_mta-sts", domain), DNS_TXT, sts_record(c, is_enforced, a), RECORD_VERSION);
-    add(&l, NULL, below(&l, "mta-sts", domain), DNS_A,
-        STR("the address of the web server that has the policy's file"), RECORD_ANY);
-    add(&l, "other servers report whether TLS worked: golub tls-report reads that",
-        below(&l, "_smtp._tls", domain), DNS_TXT,
-        arena_printf(a, "v=TLSRPTv1; rua=mailto:" TLS_REPORT_MAILBOX "@%.*s", STR_ARGS(domain)),
-        RECORD_VERSION);
-    add_clients(&l, c, domain);
-    add(&l, "only in a zone signed with DNSSEC: other servers insist on this certificate's key",
-        below(&l, "_25._tcp", host), DNS_TLSA, arena_printf(a, "3 1 1 %.*s", STR_ARGS(tlsa)), RECORD_EXACT);
+    if (of->is_backup)
+        make_backup(&l, of->domain, c->hostname, tlsa);
+    else
+        make_own(&l, c, of, dkim, tlsa);
     *n = l.n;
     return true;
 }
@@ -219,22 +253,33 @@ static void print_record(const struct record *r)
         printf("%.*s%s\n", STR_ARGS(r->data), r->type == DNS_MX || r->type == DNS_SRV ? "." : "");
 }
 
-bool records_print(const struct config *c, struct str domain, bool is_enforced, struct err *e)
+/* RFC 8461 section 3.2 */
+static void print_policy(const struct config *c, const struct records_of *of, struct arena *a)
 {
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct record *records = ARENA_ARRAY(&a, struct record, RECORDS_MAX);
-    size_t n;
-    if (!records_make(c, domain, is_enforced, &a, records, &n, e))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        print_record(&records[i]);
-    struct str rest = records_sts_policy(c, is_enforced, &a), line;
+    struct str rest = records_sts_policy(c, of->is_enforced, a), line;
     printf(
         "; the file https://mta-sts.%.*s/.well-known/mta-sts.txt (text/plain, by a public certificate)%s:\n",
-        STR_ARGS(domain), is_enforced ? "" : ";\n; once reports show no failures: golub dns --enforce");
+        STR_ARGS(of->domain),
+        of->is_enforced ? "" : ";\n; once reports show no failures: golub dns --enforce");
     while (rest.n > 0) {
         str_cut(&rest, '\n', &line);
         printf(";   %.*s\n", STR_ARGS(str_trim(line)));
     }
+}
+
+bool records_print(const struct config *c, const struct records_of *of, struct err *e)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct record *records = ARENA_ARRAY(&a, struct record, RECORDS_MAX);
+    size_t n;
+    if (!records_make(c, of, &a, records, &n, e))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        print_record(&records[i]);
+    if (of->is_backup)
+        printf("; if the domain has a policy of MTA-STS, its file needs this line too:\n;   mx: %.*s\n",
+               STR_ARGS(c->hostname));
+    else
+        print_policy(c, of, &a);
     return true;
 }

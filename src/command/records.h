@@ -1,4 +1,5 @@
-/* The DNS records that a domain needs for this server to receive and send its mail. */
+/* The DNS records that a domain needs for this server to receive and send its mail, or to hold it for its own
+ * servers (a backup MX). */
 #ifndef COMMAND_RECORDS_H
 #define COMMAND_RECORDS_H
 #include "base/arena.h"
@@ -24,8 +25,13 @@ struct record {
         data; /* as in a zone file, without quotes and final dot; words for people with ANY and OPTIONAL */
     enum record_match match;
 };
-/* `is_enforced`: MTA-STS with mode enforce, else testing. `records` has room for RECORDS_MAX. */
-bool records_make(const struct config *c, struct str domain, bool is_enforced, struct arena *a,
+struct records_of {
+    struct str domain;
+    bool is_backup;   /* somebody else's: what they are to publish beside their own */
+    bool is_enforced; /* MTA-STS with mode enforce, else testing */
+};
+/* `records` has room for RECORDS_MAX. */
+bool records_make(const struct config *c, const struct records_of *of, struct arena *a,
                   struct record *records, size_t *n, struct err *e);
 const char *records_type_name(enum dns_type type);
 
@@ -33,6 +39,6 @@ const char *records_type_name(enum dns_type type);
 struct str records_sts_policy(const struct config *c, bool is_enforced, struct arena *a);
 
 /* Prints all to standard output, as a zone file with remarks. */
-bool records_print(const struct config *c, struct str domain, bool is_enforced, struct err *e);
+bool records_print(const struct config *c, const struct records_of *of, struct err *e);
 
 #endif

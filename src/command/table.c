@@ -142,7 +142,8 @@ const struct command COMMANDS[] = {
     {"dns", "[DOMAIN] [--check] [--enforce]", "print what to publish in DNS for a domain, or compare",
      "Every record, as a zone file with remarks, and the policy file of MTA-STS with its place. Without "
      "DOMAIN\n"
-     "for all of ours.\n\n"
+     "for all of ours, and for those that this server is a backup MX for: what their owners are to "
+     "publish.\n\n"
      "  --check    compare with what DNS says; what is missing or wrong makes the exit code 1\n"
      "  --enforce  MTA-STS in mode enforce: other servers then refuse to send without TLS that is proven.\n"
      "             Else testing: they only report\n",

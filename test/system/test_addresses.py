@@ -95,6 +95,9 @@ def test_a_backup_takes_mail_for_those_it_knows(here):
     here.command("domain", "add", "friend.test", "--backup-mx", "--recipients", "mira@friend.test")
     here.command("route", "add", "friend.test", "--host", "127.0.0.1", "--port", str(here.there.port("smtp")))
     assert "backup MX" in told(here, "mira@friend.test")
+    records = here.command("dns", "friend.test").stdout
+    assert re.search(r"^friend\.test\. +MX +100 \S+\.$", records, re.M) and "mx: " in records and "TLSA" in records, records
+    assert "_dmarc" not in records and "v=spf1" not in records and records in here.command("dns").stdout
     assert swaks(here, "mira@friend.test", "kept for mira", "stranger@elsewhere.test")[0] == 0
     raw = wait_for_message(here.there, "mira@friend.test", "kept for mira")
     assert raw.startswith(b"Return-Path: <stranger@elsewhere.test>\r\n")
