@@ -3,6 +3,21 @@
 #define MESSAGE_UTF8_H
 #include "base/buf.h"
 
+#include <string.h>
+
+static inline bool utf8_is_ascii(struct str s)
+{
+    uint64_t all = 0, word;
+    size_t i = 0;
+    for (; i + sizeof word <= s.n; i += sizeof word) {
+        memcpy(&word, s.p + i, sizeof word);
+        all |= word;
+    }
+    for (; i < s.n; i++)
+        all |= (unsigned char)s.p[i];
+    return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
 /* `c` is a character: at most 0x10ffff, no surrogate. */
 static inline void utf8_add(struct buf *out, uint32_t c)
 {

@@ -3,6 +3,7 @@
 #include "message/date.h"
 #include "message/decode.h"
 #include "message/header.h"
+#include "message/utf8.h"
 #include "queue/dsn_text.h"
 
 #include <string.h>
@@ -50,14 +51,6 @@ void dsn_status(const struct dsn_recipient *r, enum dsn_action action, char stat
 }
 
 /* --- words from outside --- */
-
-static bool is_ascii(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] > 127)
-            return false;
-    return true;
-}
 
 /* Nobody may write lines or fields of the report: printable characters only. `utf8`: UTF-8 may stay. */
 static void add_clean(struct buf *out, struct str s, bool utf8)
@@ -187,7 +180,7 @@ static void add_per_recipient(struct buf *out, const struct dsn *d, const struct
         add_clean(out, address, utf8);
         buf_add_c(out, "\r\n");
     }
-    buf_add_c(out, is_ascii(r->address) ? "Final-Recipient: rfc822; " : "Final-Recipient: utf-8; ");
+    buf_add_c(out, utf8_is_ascii(r->address) ? "Final-Recipient: rfc822; " : "Final-Recipient: utf-8; ");
     add_clean(out, r->address, utf8);
     buf_addf(out, "\r\nAction: %s\r\nStatus: %s\r\n", ACTIONS[d->action], status);
     if (r->host.n > 0) {
@@ -286,7 +279,7 @@ static void add_part(struct buf *out, const struct dsn *d, const char *descripti
 {
     add_boundary(out, d, "");
     buf_addf(out, "Content-Description: %s\r\nContent-Type: %s\r\n", description, type);
-    if (!is_ascii(content))
+    if (!utf8_is_ascii(content))
         buf_add_c(out, "Content-Transfer-Encoding: 8bit\r\n");
     buf_add_c(out, "\r\n");
     buf_add(out, content);
@@ -295,9 +288,10 @@ static void add_part(struct buf *out, const struct dsn *d, const char *descripti
 /* RFC 6533: with addresses that are not ASCII, and a way back that takes them. */
 static bool is_global(const struct dsn *d)
 {
-    bool is = !is_ascii(d->to) || (d->is_utf8 && !is_ascii(d->envelope_id));
+    bool is = !utf8_is_ascii(d->to) || (d->is_utf8 && !utf8_is_ascii(d->envelope_id));
     for (size_t i = 0; i < d->count; i++)
-        is |= d->is_utf8 && (!is_ascii(d->recipients[i].address) || !is_ascii(d->recipients[i].original));
+        is |= d->is_utf8 &&
+              (!utf8_is_ascii(d->recipients[i].address) || !utf8_is_ascii(d->recipients[i].original));
     return is;
 }
 
@@ -306,12 +300,12 @@ static void add_message(struct buf *out, const struct dsn *d)
     CLEAN_BUF struct buf header;
     buf_init(&header, DSN_HEADER_MAX * 2);
     if (d->is_whole) {
-        bool is_global = d->is_utf8 && !is_ascii(str_slice(d->message, 0, header_size(d->message)));
+        bool is_global = d->is_utf8 && !utf8_is_ascii(str_slice(d->message, 0, header_size(d->message)));
         add_part(out, d, "Your message", is_global ? "message/global" : "message/rfc822", d->message);
         return;
     }
     add_header(&header, d->message);
-    bool is_global = d->is_utf8 && !is_ascii(buf_str(&header));
+    bool is_global = d->is_utf8 && !utf8_is_ascii(buf_str(&header));
     add_part(out, d, "Header of the message", is_global ? "message/global-headers" : "text/rfc822-headers",
              buf_str(&header));
 }
@@ -325,7 +319,7 @@ void dsn_build(const struct dsn *d, struct buf *out, bool *is_8bit, bool *needs_
 
     add_person_text(&text, d);
     add_part(&parts, d, "Notification",
-             is_ascii(buf_str(&text)) ? "text/plain; charset=us-ascii" : "text/plain; charset=utf-8",
+             utf8_is_ascii(buf_str(&text)) ? "text/plain; charset=us-ascii" : "text/plain; charset=utf-8",
              buf_str(&text));
     buf_reset(&text);
     add_per_message(&text, d, utf8);
@@ -336,7 +330,7 @@ void dsn_build(const struct dsn *d, struct buf *out, bool *is_8bit, bool *needs_
     add_message(&parts, d);
     add_boundary(&parts, d, "--");
 
-    *is_8bit = !is_ascii(buf_str(&parts));
+    *is_8bit = !utf8_is_ascii(buf_str(&parts));
     *needs_utf8 = utf8;
     add_own_header(out, d);
     if (*is_8bit)

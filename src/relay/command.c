@@ -1,18 +1,11 @@
 #include "relay/command.h"
 
 #include "message/utf8.h"
+#include "message/xtext.h"
 
 #include <string.h>
 
 /* --- what a message needs --- */
-
-bool command_needs_utf8(struct str path)
-{
-    for (size_t i = 0; i < path.n; i++)
-        if ((unsigned char)path.p[i] > 127)
-            return true;
-    return false;
-}
 
 static bool refuse(struct str *why, struct str words)
 {
@@ -56,7 +49,7 @@ enum command_fit command_fit(const struct command_message *m, const struct ehlo 
     }
     if (!fits_deadline(m, e, a, why))
         return COMMAND_REFUSED;
-    if (!ehlo_has(e, EHLO_SMTPUTF8) && (m->has_utf8_header || command_needs_utf8(m->sender))) {
+    if (!ehlo_has(e, EHLO_SMTPUTF8) && (m->has_utf8_header || !utf8_is_ascii(m->sender))) {
         *why = m->has_utf8_header /* RFC 6531 section 3.2 */
                    ? STR("5.6.7 its header is in UTF-8, and this server does not offer SMTPUTF8")
                    : STR("5.6.7 the sender's address is in UTF-8, and this server does not offer SMTPUTF8");
@@ -70,23 +63,6 @@ enum command_fit command_fit(const struct command_message *m, const struct ehlo 
 }
 
 /* --- values --- */
-
-static void add_hex(struct buf *out, unsigned char c)
-{
-    buf_addf(out, "+%02X", c); /* upper case: RFC 3461 section 4 */
-}
-
-/* xtext: RFC 3461 section 4. */
-static void add_xtext(struct buf *out, struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c <= ' ' || c > '~' || c == '+' || c == '=')
-            add_hex(out, c);
-        else
-            buf_add_byte(out, s.p[i]);
-    }
-}
 
 /* RFC 6533 section 3: utf-8-addr-unitext in a transaction with SMTPUTF8, else utf-8-addr-xtext. */
 static void add_utf8_address(struct buf *out, struct str s, bool is_utf8)
@@ -113,7 +89,7 @@ static void add_original(struct buf *out, struct str original, bool is_utf8)
     if (str_eq_nocase(type, STR("utf-8")))
         add_utf8_address(out, address, is_utf8);
     else
-        add_xtext(out, address);
+        xtext_encode(address, out);
 }
 
 static void add_notify(struct buf *out, unsigned notify)
@@ -155,7 +131,7 @@ static void add_dsn(struct buf *out, const struct envelope *asked)
         buf_add_c(out, asked->ret == ENVELOPE_RETURN_FULL ? " RET=FULL" : " RET=HDRS");
     if (asked->id.n > 0) {
         buf_add_c(out, " ENVID=");
-        add_xtext(out, asked->id);
+        xtext_encode(asked->id, out);
     }
 }
 
@@ -174,8 +150,8 @@ static void add_by(struct buf *out, const struct command_message *m)
 static void add_submitter(struct buf *out, const struct command_message *m)
 {
     buf_add_c(out, " AUTH=");
-    if (m->asked->submitter > 0 && m->sender.n > 0 && !command_needs_utf8(m->sender))
-        add_xtext(out, m->sender);
+    if (m->asked->submitter > 0 && m->sender.n > 0 && utf8_is_ascii(m->sender))
+        xtext_encode(m->sender, out);
     else
         buf_add_c(out, "<>");
 }

@@ -25,8 +25,6 @@ enum command_fit {
 };
 enum command_fit command_fit(const struct command_message *m, const struct ehlo *e, struct arena *a,
                              struct str *why);
-/* An address that cannot be written without SMTPUTF8: RFC 6531 section 3.5. */
-bool command_needs_utf8(struct str path);
 
 /* Line and CRLF. `body` is what the bytes are by now; `is_utf8`: SMTPUTF8 is asked for;
  * `is_authenticated`: the server knows who we are, and gets AUTH= (RFC 4954 section 5). */

@@ -2,6 +2,7 @@
 
 #include "message/header.h"
 #include "message/mime.h"
+#include "message/utf8.h"
 
 #include <string.h>
 
@@ -10,14 +11,6 @@
 #define BASE64_BYTES   57  /* 76 characters: RFC 2045 section 6.8 */
 
 /* --- what bytes need --- */
-
-static bool has_8bit(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] > 127)
-            return true;
-    return false;
-}
 
 static bool is_binary(struct str s)
 {
@@ -38,7 +31,7 @@ static bool is_binary(struct str s)
 
 enum envelope_body convert_needs(struct str s)
 {
-    return is_binary(s) ? ENVELOPE_BINARY : has_8bit(s) ? ENVELOPE_8BIT : ENVELOPE_7BIT;
+    return is_binary(s) ? ENVELOPE_BINARY : !utf8_is_ascii(s) ? ENVELOPE_8BIT : ENVELOPE_7BIT;
 }
 
 /* --- encodings --- */
@@ -107,7 +100,7 @@ static struct str body_of_part(const struct conversion *c, const struct mime_par
 
 static bool is_beyond(const struct conversion *c, struct str bytes)
 {
-    return is_binary(bytes) || (c->to == ENVELOPE_7BIT && has_8bit(bytes));
+    return is_binary(bytes) || (c->to == ENVELOPE_7BIT && !utf8_is_ascii(bytes));
 }
 
 static bool is_type(const struct mime_part *p, const char *type, const char *subtype)

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "relay/name_hash.h"
 
 #include <pthread.h>
 
@@ -18,13 +19,9 @@ struct memory {
     struct place places[PLACES];
 };
 
-/* FNV-1a. Who finds names that collide gains that we try a dead address first. */
 static uint64_t key_of(enum memory_kind kind, struct str name)
 {
-    uint64_t h = 14695981039346656037u ^ (uint64_t)kind;
-    for (size_t i = 0; i < name.n; i++)
-        h = (h ^ (unsigned char)ascii_lower(name.p[i])) * 1099511628211u;
-    return h;
+    return name_hash(NAME_HASH_BEGIN ^ (uint64_t)kind, name);
 }
 
 struct memory *memory_new(void)

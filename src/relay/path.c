@@ -3,6 +3,7 @@
 #include "directory/address.h"
 #include "message/address.h"
 #include "message/decode.h"
+#include "message/utf8.h"
 
 #define PATH_MAX_BYTES ((size_t)4096) /* RFC 5321 section 4.5.3.1.3 says 256; who has longer ones may try */
 
@@ -14,18 +15,10 @@ static bool is_plain(struct str s)
     return decode_is_utf8(s);
 }
 
-static bool is_ascii(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] > 127)
-            return false;
-    return true;
-}
-
 static bool write_domain(struct str domain, struct arena *a, struct str *out)
 {
     *out = domain;
-    if (!is_ascii(domain) && !directory_domain_read(domain, a, out, NULL))
+    if (!utf8_is_ascii(domain) && !directory_domain_read(domain, a, out, NULL))
         return false;
     for (size_t i = 0; i < out->n; i++)
         if (out->p[i] == '<' || out->p[i] == '>' || out->p[i] == ' ')

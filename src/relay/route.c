@@ -1,6 +1,7 @@
 #include "relay/route.h"
 
-#include <arpa/inet.h>
+#include "base/network.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -20,11 +21,10 @@ struct route_families route_ask_families(const struct route_resolver *dns, struc
     return (struct route_families){.v6 = answers[0], .v4 = answers[1]};
 }
 
-static bool is_numeric(struct str host, struct arena *a)
+bool route_is_numeric(struct str host)
 {
-    unsigned char address[sizeof(struct in6_addr)];
-    const char *c = arena_copy_c(a, host);
-    return inet_pton(AF_INET, c, address) == 1 || inet_pton(AF_INET6, c, address) == 1;
+    struct ip_address address;
+    return ip_address_read(host, &address);
 }
 
 static void end(struct route *out, enum route_status status, struct str reason)
@@ -48,7 +48,7 @@ static void take_literal(struct str domain, struct arena *a, struct route *out)
     struct str address = str_slice(domain, 1, domain.n - 2);
     if (str_starts_nocase(address, STR("IPv6:")))
         address = str_from_offset(address, 5);
-    if (is_numeric(address, a))
+    if (route_is_numeric(address))
         single(out, address);
     else
         end(out, ROUTE_PERMANENT, arena_printf(a, "5.1.3 %.*s is not an address", STR_ARGS(domain)));
@@ -179,7 +179,7 @@ void route_addresses(const struct route_resolver *dns, struct str host, struct a
                      struct route_addresses *out)
 {
     *out = (struct route_addresses){.status = ROUTE_FOUND, .is_secure = true};
-    if (is_numeric(host, a)) {
+    if (route_is_numeric(host)) {
         out->addresses[out->count++] = host;
         return;
     }

@@ -45,7 +45,8 @@ struct route {
 };
 void route_find(const struct config *c, const struct route_resolver *dns, const struct directory_route *way,
                 struct str domain, struct arena *a, struct route *out);
-bool route_is_socket(struct str host); /* a path of a unix socket */
+bool route_is_socket(struct str host);  /* a path of a unix socket */
+bool route_is_numeric(struct str host); /* an address */
 
 struct route_addresses {
     enum route_status status;

@@ -2,11 +2,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/network.h"
 #include "config/config.h"
 #include "relay/tls_sessions.h"
 #include "sasl/binding.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -131,8 +131,8 @@ bool tls_start(const struct config *c, struct err *e)
 
 static bool is_numeric(const char *host)
 {
-    unsigned char address[sizeof(struct in6_addr)];
-    return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+    struct ip_address address;
+    return ip_address_read(str_from_c(host), &address);
 }
 
 static bool wait_for(int fd, short events, struct deadline d)

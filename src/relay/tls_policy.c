@@ -4,8 +4,6 @@
 #include "base/mem.h"
 #include "message/header.h"
 
-#include <arpa/inet.h>
-
 struct tls_policies {
     struct route_resolver dns;
     struct sts *sts;
@@ -70,13 +68,6 @@ void tls_policy_record(struct tls_policies *all, const struct tls_policy *p, con
         c.reason = has_problem ? p->words : s->reason;
     }
     tls_results_add(all->results, &c);
-}
-
-static bool is_numeric(struct str host, struct arena *a)
-{
-    unsigned char address[sizeof(struct in6_addr)];
-    const char *c = arena_copy_c(a, host);
-    return inet_pton(AF_INET, c, address) == 1 || inet_pton(AF_INET6, c, address) == 1;
 }
 
 static void raise_to(struct decision *d, enum tls_level level)
@@ -154,7 +145,7 @@ static bool take_dane(struct decision *d, bool *decided)
 {
     const struct route *route = d->to->route;
     *decided = false;
-    if (!route->is_secure || is_numeric(d->host, d->arena))
+    if (!route->is_secure || route_is_numeric(d->host))
         return true;
     switch (ask_names(d)) {
     case DANE_FOUND_NONE: return true;

@@ -1,6 +1,7 @@
 #include "relay/tls_sessions.h"
 
 #include "base/mem.h"
+#include "relay/name_hash.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -22,14 +23,11 @@ struct tls_sessions {
     struct place places[PLACES];
 };
 
-/* FNV-1a. Two names that have all 64 bits in common would try each other's sessions, which their servers then
- * refuse. Never 0. */
+/* Two names that have all bits in common would try each other's sessions, which their servers then refuse.
+ * Never 0. */
 static uint64_t key_of(struct str name)
 {
-    uint64_t h = 14695981039346656037u;
-    for (size_t i = 0; i < name.n; i++)
-        h = (h ^ (unsigned char)ascii_lower(name.p[i])) * 1099511628211u;
-    return h | 1;
+    return name_hash(NAME_HASH_BEGIN, name) | 1;
 }
 
 /* OpenSSL's: a session can be kept. 1: it is ours now. */

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "relay/name_hash.h"
 
 #include <pthread.h>
 
@@ -23,12 +24,7 @@ struct ways {
 
 static struct place *place_of(struct ways *w, const struct relay_job *j)
 {
-    uint64_t h = 14695981039346656037u; /* FNV-1a */
-    for (size_t i = 0; i < j->domain.n; i++)
-        h = (h ^ (unsigned char)j->domain.p[i]) * 1099511628211u;
-    for (size_t i = 0; i < j->sender.n; i++)
-        h = (h ^ (unsigned char)j->sender.p[i]) * 1099511628211u;
-    return &w->places[h % WAYS_PLACES];
+    return &w->places[name_hash(name_hash(NAME_HASH_BEGIN, j->domain), j->sender) % WAYS_PLACES];
 }
 
 static void copy_way(struct directory_route *to, const struct directory_route *from, struct arena *a)

@@ -2,19 +2,12 @@
 
 #include "base/sealed.h"
 #include "message/mime.h"
-
-static bool is_ascii(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] >= 0x80)
-            return false;
-    return true;
-}
+#include "message/utf8.h"
 
 /* As deep as MIME_DEPTH_MAX. */
 static bool has_utf8_header(const struct mime_part *p, struct str message) // NOLINT(misc-no-recursion)
 {
-    if (!is_ascii(str_slice(message, (size_t)p->header_at, (size_t)p->header_size)))
+    if (!utf8_is_ascii(str_slice(message, (size_t)p->header_at, (size_t)p->header_size)))
         return true;
     for (size_t i = 0; i < p->child_count; i++)
         if (has_utf8_header(p->children[i], message))
@@ -36,10 +29,10 @@ static bool has_part_header(struct incoming *m)
 
 bool needs_utf8(const struct smtp_transaction *t, struct incoming *m)
 {
-    if (m->header_is_8bit || !is_ascii(t->sender))
+    if (m->header_is_8bit || !utf8_is_ascii(t->sender))
         return true;
     for (size_t i = 0; i < t->target_count; i++)
-        if (!is_ascii(t->targets[i].to.address))
+        if (!utf8_is_ascii(t->targets[i].to.address))
             return true;
     return m->is_8bit && has_part_header(m);
 }
