@@ -17,20 +17,22 @@ struct nexthop {
     struct str key; /* owned */
     struct relay_job *first, **last;
     unsigned waiting, threads, idle;
-    pthread_cond_t wake; /* of its idle threads */
+    struct member *resting; /* of the idle ones those that nobody has called yet, the last one first */
     struct deadline failing_until;
     enum queue_fate failing_fate;
     char failing_reply[QUEUE_REPLY_MAX + 1];
 };
 
+/* A thread. Its memory stays when it has ended, for the next one: whoever calls it does so without the lock,
+ * or it would wake only to wait for that. */
 struct member {
-    struct member *next;
+    struct member *next, *next_resting;
     struct crew *crew;
     struct nexthop *at;
-    struct courier courier;  /* the thread's own */
-    struct relay_job *job;   /* under way */
-    bool is_recorded;        /* its result is on disk */
-    pthread_cond_t recorded; /* that, or the job became an orphan */
+    struct courier courier; /* the thread's own */
+    struct relay_job *job;  /* under way */
+    bool is_recorded;       /* its result is on disk */
+    pthread_cond_t wake;    /* there is a job; or that, or the job became an orphan */
 };
 
 struct crew {
@@ -38,6 +40,7 @@ struct crew {
     pthread_mutex_t lock; /* over everything here, in nexthops and in members */
     struct nexthop *nexthops;
     struct member *members; /* one a thread */
+    struct member *spares;  /* of threads that have ended */
     unsigned threads;
     bool is_stopping;
     struct memory *memory; /* has a lock of its own */
@@ -53,11 +56,6 @@ static struct nexthop *find_nexthop(struct crew *c, struct str key)
     struct nexthop *n = MEM_NEW(struct nexthop);
     n->key = str_from(mem_copy_c(key.p, key.n), key.n);
     n->last = &n->first;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* as struct deadline */
-    pthread_cond_init(&n->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
     n->next = c->nexthops;
     c->nexthops = n;
     return n;
@@ -72,7 +70,6 @@ static void drop_if_unused(struct crew *c, struct nexthop *n)
             *at = n->next;
             break;
         }
-    pthread_cond_destroy(&n->wake);
     free((char *)(uintptr_t)n->key.p);
     free(n);
 }
@@ -113,15 +110,45 @@ static struct nexthop *find_starving(struct crew *c)
     return NULL;
 }
 
-/* --- a thread --- */
+/* --- resting; with the lock --- */
 
-static void wait_idle(struct crew *c, struct nexthop *n, struct deadline d)
+static void stop_resting(struct member *m)
+{
+    for (struct member **at = &m->at->resting; *at; at = &(*at)->next_resting)
+        if (*at == m) {
+            *at = m->next_resting;
+            return;
+        }
+}
+
+static void rest(struct member *m, struct deadline d)
 {
     struct timespec until = {.tv_sec = d.at_ms / 1000, .tv_nsec = d.at_ms % 1000 * 1000000};
+    struct nexthop *n = m->at;
+    m->next_resting = n->resting;
+    n->resting = m;
     n->idle++;
-    pthread_cond_timedwait(&n->wake, &c->lock, &until);
+    pthread_cond_timedwait(&m->wake, &m->crew->lock, &until);
     n->idle--;
+    stop_resting(m);
 }
+
+/* Whom to call for a job at this nexthop, once the lock is given up; NULL: nobody rests. */
+static struct member *take_resting(struct nexthop *n)
+{
+    struct member *m = n->resting;
+    if (m)
+        n->resting = m->next_resting;
+    return m;
+}
+
+static void call(struct member *m)
+{
+    if (m)
+        pthread_cond_signal(&m->wake);
+}
+
+/* --- a thread --- */
 
 /* The next job for this thread, perhaps at another nexthop; NULL: it is not needed any more. With the lock.
  */
@@ -147,7 +174,7 @@ static struct relay_job *next_job(struct member *m)
         }
         if (c->is_stopping || deadline_passed(d))
             return NULL;
-        wait_idle(c, m->at, d);
+        rest(m, d);
     }
 }
 
@@ -184,12 +211,11 @@ static void hand_in(struct member *m, struct relay_job *j)
     bool taken = c->settings.result(c->settings.context, j);
     pthread_mutex_lock(&c->lock);
     while (taken && !m->is_recorded && !atomic_load(&j->is_orphan))
-        pthread_cond_wait(&m->recorded, &c->lock);
+        pthread_cond_wait(&m->wake, &c->lock);
 }
 
 static void enter(struct crew *c, struct member *m)
 {
-    pthread_cond_init(&m->recorded, NULL);
     m->next = c->members;
     c->members = m;
 }
@@ -201,8 +227,8 @@ static void leave(struct crew *c, struct member *m)
             *at = m->next;
             break;
         }
-    pthread_cond_destroy(&m->recorded);
-    free(m);
+    m->next = c->spares;
+    c->spares = m;
 }
 
 static void serve(void *context)
@@ -249,34 +275,48 @@ void crew_reconfigure(struct crew *c, const struct config *config)
     pthread_mutex_unlock(&c->lock);
 }
 
+static struct member *new_member(struct crew *c)
+{
+    struct member *m = c->spares;
+    if (m) {
+        c->spares = m->next;
+        return m;
+    }
+    m = MEM_NEW(struct member);
+    m->crew = c;
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* as struct deadline */
+    pthread_cond_init(&m->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return m;
+}
+
 static void start_thread(struct crew *c, struct nexthop *n)
 {
-    struct member *m = MEM_NEW(struct member);
-    m->crew = c;
+    struct member *m = new_member(c);
     m->at = n;
-    m->courier.dns = c->settings.dns;
-    m->courier.memory = c->memory;
-    m->courier.tls = c->settings.tls;
-    m->courier.sockets = c->settings.sockets;
+    m->courier = (struct courier){
+        .dns = c->settings.dns, .memory = c->memory, .tls = c->settings.tls, .sockets = c->settings.sockets};
     n->threads++;
     c->threads++;
     if (thread_start(serve, m))
         return;
     n->threads--;
     c->threads--;
-    free(m);
+    m->next = c->spares;
+    c->spares = m;
     if (c->threads == 0)
         log_die("relay.thread", "cannot start a single thread");
 }
 
 /* Somewhere a thread keeps a connection that nobody needs: it may serve those who wait. */
-static void call_idle_thread(struct crew *c)
+static struct member *find_idle_thread(struct crew *c)
 {
     for (struct nexthop *n = c->nexthops; n; n = n->next)
-        if (n->idle > 0 && n->waiting == 0) {
-            pthread_cond_signal(&n->wake);
-            return;
-        }
+        if (n->resting && n->waiting == 0)
+            return take_resting(n);
+    return NULL;
 }
 
 static void give_back(struct crew *c, struct relay_job *j)
@@ -299,25 +339,28 @@ void crew_add(struct crew *c, struct relay_job *j)
     *n->last = j;
     n->last = &j->next;
     n->waiting++;
-    pthread_cond_signal(&n->wake);
+    struct member *here = take_resting(n), *elsewhere = NULL;
     if (may_grow(c, n)) {
         if (c->threads < CREW_THREADS_MAX)
             start_thread(c, n);
         else
-            call_idle_thread(c);
+            elsewhere = find_idle_thread(c);
     }
     pthread_mutex_unlock(&c->lock);
+    call(here);
+    call(elsewhere);
 }
 
 void crew_recorded(struct crew *c, uint64_t job)
 {
     pthread_mutex_lock(&c->lock);
-    for (struct member *m = c->members; m; m = m->next)
-        if (m->job && m->job->id == job) {
-            m->is_recorded = true;
-            pthread_cond_signal(&m->recorded);
-        }
+    struct member *m = c->members;
+    while (m && !(m->job && m->job->id == job))
+        m = m->next;
+    if (m)
+        m->is_recorded = true;
     pthread_mutex_unlock(&c->lock);
+    call(m);
 }
 
 /* Takes every waiting job off its nexthop; `each` takes it over. With the lock. */
@@ -344,7 +387,7 @@ void crew_orphan(struct crew *c)
     for (struct member *m = c->members; m; m = m->next)
         if (m->job) {
             atomic_store(&m->job->is_orphan, true);
-            pthread_cond_signal(&m->recorded);
+            call(m);
         }
     pthread_mutex_unlock(&c->lock);
 }
@@ -354,8 +397,8 @@ void crew_stop(struct crew *c)
     pthread_mutex_lock(&c->lock);
     c->is_stopping = true;
     empty(c, give_back);
-    for (struct nexthop *n = c->nexthops; n; n = n->next)
-        pthread_cond_broadcast(&n->wake);
+    for (struct member *m = c->members; m; m = m->next)
+        call(m);
     bool has_ended = c->threads == 0;
     pthread_mutex_unlock(&c->lock);
     if (has_ended)

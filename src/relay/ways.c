@@ -110,9 +110,10 @@ void ways_find(struct ways *w, struct relay_job *j)
         j->next = NULL;
         *w->last = j;
         w->last = &j->next;
-        pthread_cond_signal(&w->wake);
     }
     pthread_mutex_unlock(&w->lock);
     if (is_known)
         w->settings.found(w->settings.context, j);
+    else
+        pthread_cond_signal(&w->wake);
 }
