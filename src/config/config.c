@@ -90,6 +90,8 @@ static const struct setting SETTINGS[] = {
     {"queue", "warn", config_take_seconds, IN_CONFIG(queue_delay_warn_s)},
     {"queue", "retry", config_take_seconds, IN_CONFIG(queue_retry_first_s)},
     {"queue", "retry_most", config_take_seconds, IN_CONFIG(queue_retry_most_s)},
+    {"queue", "readers", config_take_audience, IN_CONFIG(queue_readers)},
+    {"queue", "flushers", config_take_audience, IN_CONFIG(queue_flushers)},
     {"queue", "language", config_take_language, IN_CONFIG(queue_language)},
     {"queue", "connections", config_take_count, IN_CONFIG(relay_per_destination)},
     {"trace", "days", config_take_days, IN_CONFIG(trace_days)},

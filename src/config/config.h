@@ -73,6 +73,12 @@ enum helo_policy {               /* [smtp] helo: which names of strangers are re
                    HELO_STRICT,  /* also those without a dot */
 };
 
+enum queue_audience {                  /* [queue] readers, flushers: which users of this machine */
+                      QUEUE_TO_OWNERS, /* who has handed a message in, of that */
+                      QUEUE_TO_ANYONE, /* everybody, of all */
+                      QUEUE_TO_NOBODY, /* the administrator alone */
+};
+
 enum config_language {                             /* that people are written to */
                        CONFIG_LANGUAGE_UNSET = -1, /* nobody has said */
                        CONFIG_ENGLISH,
@@ -152,6 +158,8 @@ struct config {
     bool utf8_headers_only_when_asked; /* [smtp] utf8_headers = any (default) or asked: bytes over 127 in the
                                           header of mail that comes without SMTPUTF8 */
 
+    enum queue_audience queue_readers;   /* [queue] readers = own (default), anyone, nobody: by mailq */
+    enum queue_audience queue_flushers;  /* [queue] flushers: by sendmail -q */
     enum config_language queue_language; /* [queue] language: of reports (default en) */
     unsigned queue_lifetime_s;           /* [queue] lifetime (default 5d; suffixes s m h d) */
     unsigned queue_delay_warn_s;         /* [queue] warn (default 4h; 0 = never) */

@@ -32,7 +32,7 @@ value_fn config_take_text, config_take_path, config_take_yes, config_take_sandbo
     config_take_classes, config_take_dsn, config_take_utf8_headers, config_take_separator,
     config_take_networks, config_take_ipv4_bits, config_take_ipv6_bits, config_take_helo, config_take_most,
     config_take_rate, config_take_sockets, config_take_level, config_take_language, config_take_format,
-    config_take_local_senders;
+    config_take_local_senders, config_take_audience;
 
 /* --- listeners.c --- What these read waits in *r; only _socket, _mode, _dns_server and _port (an int64_t)
  * use `to`. */

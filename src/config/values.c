@@ -357,6 +357,19 @@ bool config_take_language(struct reading *r, void *to, struct str value, struct 
     return config_read_language(value, to) || err_set(e, ERR_PERMANENT, "it is en, sr-Latn or sr-Cyrl");
 }
 
+bool config_take_audience(struct reading *r, void *to, struct str value, struct err *e)
+{
+    static const char *const NAMES[] = {
+        [QUEUE_TO_OWNERS] = "own", [QUEUE_TO_ANYONE] = "anyone", [QUEUE_TO_NOBODY] = "nobody"};
+    (void)r;
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (str_eq(value, str_from_c(NAMES[i]))) {
+            *(enum queue_audience *)to = (enum queue_audience)i;
+            return true;
+        }
+    return err_set(e, ERR_PERMANENT, "it is own, anyone or nobody");
+}
+
 bool config_take_format(struct reading *r, void *to, struct str value, struct err *e)
 {
     (void)r;

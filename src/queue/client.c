@@ -1,8 +1,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sealed.h"
+#include "queue/client_parts.h"
 #include "queue/enqueue.h"
-#include "role/role.h"
 
 #include <string.h>
 
@@ -10,11 +10,6 @@
 #define CHANNELS_MAX      64
 /* What of a frame the recipients may take; the rest is for the message and the fields before them. */
 #define LIST_IN_FRAME_MAX (IPC_PAYLOAD_MAX - PARCEL_INLINE_MAX - 1024)
-
-struct queue_client {
-    struct ipc_pool *pool;
-    struct role_target target;
-};
 
 struct queue_client *queue_client(struct role *r)
 {

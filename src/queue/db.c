@@ -22,11 +22,12 @@
 #define MESSAGE_COLUMNS                                                                               \
     "delivery, sender, size, is_8bit, arrived, body, ret, by_mode, by_trace, is_utf8, requires_tls, " \
     "priority,"                                                                                       \
-    " deliver_by, hold_until, submitter, language, envid"
+    " deliver_by, hold_until, submitter, uid, language, envid"
 
-QUEUE_INSERT(MESSAGE_ADD,
-             "INSERT INTO message (" MESSAGE_COLUMNS ", bytes)"
-             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)");
+QUEUE_INSERT(
+    MESSAGE_ADD,
+    "INSERT INTO message (" MESSAGE_COLUMNS ", bytes)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)");
 QUEUE_STATEMENT(CHUNK_ADD, "INSERT INTO chunk (id, bytes) VALUES ($1, $2)");
 QUEUE_STATEMENT(RECIPIENT_ADD,
                 "INSERT INTO recipient (id, message, address, account, original, detail, domain, flow, state,"
@@ -131,7 +132,7 @@ bool queue_db_add_message(struct sql *db, struct queue_row_message *m, struct st
                       sql_int(m->is_8bit), sql_int(m->arrived), sql_int(x->body), sql_int(x->ret),
                       sql_int(x->by), sql_int(x->by_trace), sql_int(x->is_utf8), sql_int(x->requires_tls),
                       sql_int(x->priority), sql_int(x->deliver_by), sql_int(x->hold_until),
-                      sql_int(x->submitter), sql_int(x->language), sql_text(x->id),
+                      sql_int(x->submitter), sql_int(x->uid), sql_int(x->language), sql_text(x->id),
                       is_inline ? sql_blob(bytes) : sql_null()),
                   NULL, e))
         return false;
@@ -182,8 +183,9 @@ static struct envelope read_envelope(const struct sql_rows *rows, int column)
         .deliver_by = sql_get_int(rows, column + 7),
         .hold_until = sql_get_int(rows, column + 8),
         .submitter = sql_get_int(rows, column + 9),
-        .language = (enum config_language)sql_get_int(rows, column + 10),
-        .id = sql_get_str(rows, column + 11),
+        .uid = sql_get_int(rows, column + 10),
+        .language = (enum config_language)sql_get_int(rows, column + 11),
+        .id = sql_get_str(rows, column + 12),
     };
 }
 

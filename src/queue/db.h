@@ -14,7 +14,7 @@
 
 extern const struct sql_schema QUEUE_SCHEMA;
 /* Its steps for PostgreSQL: schema_pgsql.c. */
-extern const char QUEUE_PGSQL_1[], QUEUE_PGSQL_2[], QUEUE_PGSQL_3[], QUEUE_PGSQL_4[];
+extern const char QUEUE_PGSQL_1[], QUEUE_PGSQL_2[], QUEUE_PGSQL_3[], QUEUE_PGSQL_4[], QUEUE_PGSQL_5[];
 
 #define QUEUE_DELIVERY_BYTES 16
 

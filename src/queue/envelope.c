@@ -15,6 +15,7 @@ void envelope_put(struct ipc_frame *f, const struct envelope *e)
     ipc_put_u64(f, (uint64_t)e->deliver_by);
     ipc_put_u64(f, (uint64_t)e->hold_until);
     ipc_put_u64(f, (uint64_t)e->submitter);
+    ipc_put_u64(f, (uint64_t)(e->uid + 1));
     ipc_put_u8(f, (uint8_t)(e->language + 1));
     ipc_put_str(f, e->id);
 }
@@ -59,6 +60,7 @@ void envelope_get(struct ipc_reader *r, struct envelope *out)
     out->deliver_by = get_moment(r);
     out->hold_until = get_moment(r);
     out->submitter = get_moment(r);
+    out->uid = get_moment(r) - 1;
     out->language = (enum config_language)((int)get_bounded(r, CONFIG_LANGUAGES) - 1);
     out->id = get_text(r, ENVELOPE_ID_MAX);
 }

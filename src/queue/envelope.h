@@ -37,6 +37,7 @@ struct envelope {
     int64_t deliver_by;            /* seconds since 1970; with `by` */
     int64_t hold_until;            /* seconds since 1970, 0 for at once: FUTURERELEASE, RFC 4865 */
     int64_t submitter;             /* the account that gave it to us; 0: another server, or ourselves */
+    int64_t uid;                   /* of the user of this machine whose program gave it to us; -1: none */
     enum config_language language; /* that is set of the submitter: of reports to it */
     struct str id;                 /* ENVID, decoded; "" for none */
 };
@@ -52,9 +53,9 @@ struct envelope_recipient {
     struct str original; /* ORCPT, decoded but with its type: "rfc822;ana@example.org"; "" for none */
 };
 
-#define ENVELOPE_INIT                                         \
-    {                                                         \
-        .language = CONFIG_LANGUAGE_UNSET, .id = STR_INIT("") \
+#define ENVELOPE_INIT                                                    \
+    {                                                                    \
+        .uid = -1, .language = CONFIG_LANGUAGE_UNSET, .id = STR_INIT("") \
     }
 #define ENVELOPE_RECIPIENT_INIT  \
     {                            \

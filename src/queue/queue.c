@@ -8,6 +8,7 @@
 #include "queue/overdue.h"
 #include "queue/record.h"
 #include "queue/tls_memory.h"
+#include "queue/users.h"
 #include "role/role.h"
 #include "storage/source.h"
 
@@ -457,6 +458,21 @@ static void take_tls_frame(struct server *s, struct loop_channel *c, struct ipc_
     send_frame(s, loop_channel_serial(c), &answer);
 }
 
+static void expect(void *context, struct str domain, int64_t flow, int64_t at)
+{
+    struct server *s = context;
+    plan_expect(s->plan, domain, flow, at);
+    s->has_work = true;
+}
+
+static void take_users_frame(struct server *s, struct loop_channel *c, struct ipc_frame *f)
+{
+    CLEAN_FRAME struct ipc_frame answer;
+    queue_users_answer(s->db, f, &answer, expect, s);
+    answer.id = f->id;
+    send_frame(s, loop_channel_serial(c), &answer);
+}
+
 static void take_smtp_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
 {
     struct server *s = context;
@@ -464,6 +480,10 @@ static void take_smtp_frame(void *context, struct loop_channel *c, struct ipc_fr
     struct err e = ERR_INIT;
     if (f->type == TLS_MEMORY_RECEIVED) {
         take_tls_frame(s, c, f, "smtp");
+        return;
+    }
+    if (f->type == QUEUE_USERS_LIST || f->type == QUEUE_USERS_RETRY) {
+        take_users_frame(s, c, f);
         return;
     }
     struct enqueue *in = f->type == QUEUE_FRAME_ENQUEUE ? enqueue_read(f, &q.schedule, q.now, &e) : NULL;

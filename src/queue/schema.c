@@ -135,10 +135,13 @@ static const char THIRD[] =
 static const char FOURTH[] = /* enum config_language: that is set of its submitter */
     "ALTER TABLE message ADD COLUMN language INTEGER NOT NULL DEFAULT -1;";
 
+static const char FIFTH[] =
+    "ALTER TABLE message ADD COLUMN uid INTEGER NOT NULL DEFAULT -1;" /* of a user of this machine; -1: none
+                                                                       */
+    "CREATE INDEX message_uid ON message (uid, id) WHERE uid >= 0;";
+
 static const struct sql_migration MIGRATIONS[] = {
-    {FIRST, QUEUE_PGSQL_1},
-    {SECOND, QUEUE_PGSQL_2},
-    {THIRD, QUEUE_PGSQL_3},
-    {FOURTH, QUEUE_PGSQL_4},
+    {FIRST, QUEUE_PGSQL_1},  {SECOND, QUEUE_PGSQL_2}, {THIRD, QUEUE_PGSQL_3},
+    {FOURTH, QUEUE_PGSQL_4}, {FIFTH, QUEUE_PGSQL_5},
 };
 const struct sql_schema QUEUE_SCHEMA = {"queue", MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS, "node"};

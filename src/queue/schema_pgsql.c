@@ -142,3 +142,6 @@ const char QUEUE_PGSQL_3[] = "ALTER TABLE tls_count ADD COLUMN source BYTEA NOT 
                              " PRIMARY KEY(node, domain, organization, report));";
 
 const char QUEUE_PGSQL_4[] = "ALTER TABLE message ADD COLUMN language BIGINT NOT NULL DEFAULT -1;";
+
+const char QUEUE_PGSQL_5[] = "ALTER TABLE message ADD COLUMN uid BIGINT NOT NULL DEFAULT -1;"
+                             "CREATE INDEX message_uid ON message(node, uid, id) WHERE uid >= 0;";

@@ -85,6 +85,7 @@ static struct envelope asked_envelope(struct session *s, const struct smtp_mail_
     if (p->hold_for_s > 0)
         asked.hold_until = now + p->hold_for_s;
     asked.submitter = s->is_authenticated ? s->user.account : 0;
+    asked.uid = session_is_local(s) ? (int64_t)s->connection.uid : -1;
     asked.id = arena_copy(&s->transaction.arena, asked.id);
     return asked;
 }

@@ -205,6 +205,7 @@ static const struct verb {
     [SMTP_AUTH] = {STR_INIT("AUTH"), take_auth},
     [SMTP_EXPN] = {STR_INIT("EXPN"), take_string},
     [SMTP_XCLIENT] = {STR_INIT("XCLIENT"), take_string},
+    [SMTP_XQUEUE] = {STR_INIT("XQUEUE"), take_string},
 };
 
 /* RFC 5321 section 4.1.2: commands are printable; what bytes over 127 mean (RFC 6531) is left to each rule.

@@ -21,6 +21,7 @@ enum smtp_verb {
     SMTP_AUTH,
     SMTP_EXPN,
     SMTP_XCLIENT,
+    SMTP_XQUEUE,
     SMTP_VERB_COUNT
 };
 

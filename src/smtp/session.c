@@ -290,6 +290,7 @@ static const struct verb {
     [SMTP_AUTH] = {smtp_auth, "AUTH mechanism [initial-response]", .needs_hello = true, .is_last = true},
     [SMTP_EXPN] = {expn, "EXPN list"},
     [SMTP_XCLIENT] = {smtp_xclient, "XCLIENT NAME=value ...", .is_idling = true},
+    [SMTP_XQUEUE] = {smtp_xqueue, "XQUEUE LIST number"},
 };
 
 /* --- the loop --- */

@@ -41,6 +41,7 @@ struct smtp_server {
     struct queue_tls *tls_memory; /* where reports about TLS are kept */
     struct tally *tally;          /* NULL: nobody is counted */
     unsigned holder;              /* who this process is in it */
+    uid_t uid;                    /* of the server */
     _Atomic bool is_short;        /* of sessions: smtp/admission.h */
     int stop_fd;                  /* becomes readable when the process is to stop */
     _Atomic bool is_stopping;     /* set before that */
@@ -158,5 +159,6 @@ void smtp_data(struct session *s, const struct smtp_command *c); /* transaction.
 void smtp_complete_header(void *session, struct str header, struct submission_fix *fix);
 void smtp_bdat(struct session *s, const struct smtp_command *c);
 void smtp_xclient(struct session *s, const struct smtp_command *c); /* xclient_verb.c */
+void smtp_xqueue(struct session *s, const struct smtp_command *c);  /* queue_verb.c */
 
 #endif

@@ -247,6 +247,7 @@ static void enter_sandbox(struct role *r)
 int smtp_main(struct role *r)
 {
     struct smtp p = {.role = r, .lock = PTHREAD_MUTEX_INITIALIZER};
+    p.server.uid = r->uid ? r->uid : geteuid();
     enter_sandbox(r);
     p.loop = loop_new();
     p.server.directory = directory_client(r);

@@ -3,6 +3,7 @@ runs, and while it does not."""
 import os
 import pwd
 import re
+import signal
 import subprocess
 import time
 
@@ -133,6 +134,35 @@ def test_mailq_as_scripts_read_it(golub):
     assert call(golub, "sendmail", "-bp").stdout == listed
     assert call(golub, "sendmail", "-q").returncode == 0
     assert call(golub, "newaliases").returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs users beside us")
+def test_users_see_and_hurry_what_is_theirs(golub):
+    """mailq as Postfix gives it to everybody, of each user's own messages; [queue] readers and flushers say otherwise."""
+    golub.command("queue", "drop", "--all")
+    other = NOBODY - 1
+    assert call(golub, "mailq", user=NOBODY).stdout == "Mail queue is empty\n"
+    call(golub, "sendmail", "x@remote.test", text="Subject: waits\n\nx\n", user=NOBODY)
+    call(golub, "sendmail", "-f", "ana@example.test", "y@remote.test", text="Subject: waits\n\nx\n", user=other)
+    call(golub, "sendmail", "z@remote.test", text="Subject: waits\n\nx\n")
+    mine = wait_for("an attempt was made", lambda: (t := call(golub, "mailq", user=NOBODY).stdout) and "refused" in t and t)
+    assert "x@remote.test" in mine and "y@remote.test" not in mine and "z@remote.test" not in mine
+    assert re.search(r"-- 0 Kbytes in 1 Request\.\n$", mine)
+    assert "y@remote.test" in call(golub, "sendmail", "-bp", user=other).stdout
+    assert call(golub, "mailq").stdout.splitlines()[-1] == "-- 0 Kbytes in 3 Requests."
+    assert call(golub, "sendmail", "-q", user=NOBODY).returncode == 0
+    wait_for("noted", lambda: re.search(rf"queue.flushed .*uid={NOBODY} recipients=1", golub.read_log()))
+    conf, at = golub.conf.read_text(), len(golub.read_log())
+    for text in ("[queue]\nreaders = anyone\nflushers = nobody\n", ""):
+        golub.conf.write_text(conf + text)
+        os.kill(golub.process.pid, signal.SIGHUP)
+        wait_for("reloaded", lambda: " reloaded " in golub.read_log(at))
+        at = len(golub.read_log())
+        if text:
+            wait_for("all are shown", lambda: "3 Requests" in call(golub, "mailq", user=NOBODY).stdout)
+            refused = call(golub, "sendmail", "-q", user=NOBODY)
+            assert refused.returncode == 69 and "[queue] flushers" in refused.stderr, refused
+    golub.command("queue", "drop", "--all")
 
 
 def test_while_the_server_is_down(golub):

@@ -339,6 +339,9 @@ static const struct smtp_script SCRIPTS[] = {
      "R: From: ana@ours.test\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
          "Content-Disposition: attachment; filename=\"\xc5\xbd\"\r\n\r\nx\r\n--b--\r\n.\r\n", "S: 250 2.0.0 Accepted as ~",
      "W: envelope <ana@ours.test> 8bit utf8 submitted", "W: relayed x@far.test", NULL}},
+    {"the queue is for programs of this machine", SERVICE_SUBMISSIONS, true, {
+     LOGIN, "C: XQUEUE LIST 0", "S: 502 5.5.1 ...", "C: XQUEUE RETRY", "S: 502 5.5.1 ...",
+     "C: XQUEUE", "S: 501 5.5.4 ...", NULL}},
     {"6531 3.7.4 VRFY and EXPN take SMTPUTF8", SERVICE_SMTP, false, {
      EHLO, "C: VRFY \xc5\xbdika SMTPUTF8", "S: 252 2.0.0 ...", "C: EXPN \xc5\xbdika SMTPUTF8", "S: 502 5.5.1 ...",
      NULL}},

@@ -10,6 +10,7 @@
 #include "queue/admin.h"
 #include "queue/db.h"
 #include "queue/queue.h"
+#include "queue/users.h"
 #include "store/store_role.h"
 
 #include <poll.h>
@@ -344,6 +345,7 @@ static void what_a_sender_asked_for_travels(void **state)
                   .deliver_by = 4000000000,
                   .hold_until = 1000000000,
                   .submitter = 77,
+                  .uid = 1000,
                   .language = CONFIG_SERBIAN_CYRILLIC,
                   .id = STR("QQ=314159")},
         .recipients = &to,
@@ -363,12 +365,94 @@ static void what_a_sender_asked_for_travels(void **state)
         assert_int_equal(j.asked.deliver_by, m.asked.deliver_by);
         assert_int_equal(j.asked.hold_until, m.asked.hold_until);
         assert_int_equal(j.asked.submitter, 77);
+        assert_int_equal(j.asked.uid, 1000);
         assert_int_equal(j.asked.language, CONFIG_SERBIAN_CYRILLIC);
         assert_string_equal(j.asked_id, "QQ=314159");
         assert_int_equal(j.wishes[0].notify, to.asked.notify);
         assert_string_equal(j.orcpt[0], "rfc822;Bob@Example.ORG");
         answer(&s, &j, QUEUE_DEFERRED, "450 4.2.0 later"); /* the second time it comes from the table */
     }
+    scene_close(&s);
+}
+
+static int64_t enqueue_of(struct scene *s, int64_t uid, const char *to)
+{
+    struct err e = ERR_INIT;
+    struct envelope asked = ENVELOPE_INIT;
+    struct queue_recipient recipient = {.address = str_from_c(to)};
+    int64_t id = 0;
+    asked.uid = uid;
+    struct queue_message m = {.body = parcel_of(STR("Subject: x\r\n\r\n")),
+                              .sender = STR("ana@example.org"),
+                              .asked = asked,
+                              .recipients = &recipient,
+                              .count = 1};
+    assert_true(queue_enqueue(s->client, &m, &id, &e));
+    return id;
+}
+
+/* Of every page; returns how many messages there were. */
+static size_t list_of(struct scene *s, int64_t uid, int64_t first, struct arena *a)
+{
+    struct queue_admin_message *v;
+    struct err e = ERR_INIT;
+    int64_t after = 0;
+    size_t n, all = 0;
+    do {
+        assert_true(queue_users_list(s->client, uid, after, a, &v, &n, &after, &e));
+        for (size_t i = 0; i < n; i++, all++) {
+            assert_true(all > 0 || v[i].id == first);
+            assert_int_equal(v[i].recipient_count, 1);
+            assert_int_equal(v[i].size, 14);
+            assert_true(str_eq(v[i].sender, STR("ana@example.org")));
+        }
+    } while (after != 0);
+    return all;
+}
+
+/* mailq and sendmail -q: each of his own, or of all. */
+static void users_ask_for_what_is_theirs(void **state)
+{
+    (void)state;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    struct scene s;
+    struct job j;
+    struct err e = ERR_INIT;
+    int64_t next;
+    size_t n;
+    scene_open(&s, "[queue]\nretry = 1h\n", 8);
+    int64_t first = enqueue_of(&s, 1000, "bob@example.net");
+    assert_true(take_job(&s, &j, WAIT_MS));
+    answer(&s, &j, QUEUE_DEFERRED, "450 4.2.0 later");
+    int64_t other = enqueue_of(&s, 1001, "bob@example.com");
+    assert_true(take_job(&s, &j, WAIT_MS));
+    answer(&s, &j, QUEUE_DEFERRED, "450 4.2.0 later");
+    struct job taken[8];
+    for (int i = 0; i < 120; i++) { /* more than a page; of five relay says nothing more */
+        enqueue_of(&s, 1002, "bob@example.org");
+        if (i < 5)
+            assert_true(take_job(&s, &taken[i], WAIT_MS));
+    }
+    assert_int_equal(list_of(&s, 1000, first, &a), 1);
+    assert_int_equal(list_of(&s, 1001, other, &a), 1);
+    assert_int_equal(list_of(&s, 1002, other + 1, &a), 120);
+    assert_int_equal(list_of(&s, 77, 0, &a), 0);
+    assert_int_equal(list_of(&s, -1, first, &a), 122);
+    struct queue_admin_message *v;
+    assert_true(queue_users_list(s.client, 1000, 0, &a, &v, &n, &next, &e));
+    assert_true(str_eq(v->recipients->address, STR("bob@example.net")) &&
+                str_eq(v->recipients->reply, STR("450 4.2.0 later")));
+    assert_int_equal(v->recipients->state, QUEUE_STATE_WAITING);
+
+    assert_true(queue_users_retry(s.client, 77, 0, &n, &next, &e));
+    assert_int_equal(n, 0);
+    assert_true(queue_users_retry(s.client, 1001, 0, &n, &next, &e));
+    assert_int_equal(n, 1);
+    assert_int_equal(next, 0);
+    assert_true(take_job(&s, &j, WAIT_MS));
+    assert_int_equal(j.message, other);
+    answer(&s, &j, QUEUE_SENT, "250 OK");
+    assert_false(take_job(&s, &j, NOT_MS)); /* nobody asked for the first one */
     scene_close(&s);
 }
 
@@ -961,6 +1045,7 @@ int main(void)
         cmocka_unit_test(recipients_at_one_destination_travel_together),
         cmocka_unit_test(a_recipient_may_have_a_sender_of_its_own),
         cmocka_unit_test(what_a_sender_asked_for_travels),
+        cmocka_unit_test(users_ask_for_what_is_theirs),
         cmocka_unit_test(a_message_is_held_for_the_future),
         cmocka_unit_test(bodies_of_every_size),
         cmocka_unit_test(thousands_of_recipients),
