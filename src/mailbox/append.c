@@ -12,6 +12,8 @@
 #define DELIVERY_REMEMBERED_S ((int64_t)14 * 24 * 3600)
 /* Trace headers are a few hundred bytes; what stands on top must fit into the first chunk. */
 #define PREFIX_MAX            (BODY_CHUNK / 4)
+/* Texts of most messages: envelope, structure, preview, parts. */
+#define TEXTS_USUAL           ((size_t)1024)
 
 MAIL_STATEMENT(INSERT_BODY,
                "INSERT INTO body(id, message, arrived, delivery, sent, parts, structure, envelope, preview)"
@@ -53,26 +55,38 @@ static int64_t sent_day(struct str message)
     return date_day_at(at, zone);
 }
 
+/* What is needed while digests are made, and is of no use then. */
+struct scratch {
+    struct arena arena; /* of one message */
+    struct buf texts;   /* its envelope, structure, preview and parts, one after the other */
+};
+
 /* The prefix is trace headers, of which neither ENVELOPE nor BODYSTRUCTURE tells anything: only the offsets
  * know of it. So a large message is never copied to stand behind its prefix. */
-static void digest_message(struct digest *d, const struct store_append *item)
+static void digest_message(struct digest *d, const struct store_append *item, struct scratch *k,
+                           struct arena *a)
 {
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    buf_init(&d->texts, BUF_MAX_DEFAULT);
-    struct mime_part *root = mime_parse(item->bytes, &a);
-    imap_form_envelope(item->bytes, &d->texts);
-    d->envelope = d->texts.n;
-    imap_form_structure(item->bytes, root, &d->texts);
-    d->structure = d->texts.n - d->envelope;
-    preview_make(item->bytes, root, &d->texts);
-    d->preview = d->texts.n - d->structure - d->envelope;
+    struct buf *texts = &k->texts;
+    size_t ends[4];
+    struct mime_part *root = mime_parse(item->bytes, &k->arena);
+    imap_form_envelope(item->bytes, &k->arena, texts);
+    ends[0] = texts->n;
+    imap_form_structure(item->bytes, root, &k->arena, texts);
+    ends[1] = texts->n;
+    preview_make(item->bytes, root, texts);
+    ends[2] = texts->n;
     move_message(root, item->prefix.n);
-    parts_pack(root, &d->texts);
-    d->parts = d->texts.n - d->preview - d->structure - d->envelope;
+    parts_pack(root, texts);
+    struct str all = arena_copy(a, buf_str(texts));
+    d->envelope = str_slice(all, 0, ends[0]);
+    d->structure = str_slice(all, ends[0], ends[1] - ends[0]);
+    d->preview = str_slice(all, ends[1], ends[2] - ends[1]);
+    d->parts = str_from_offset(all, ends[2]);
     d->sent = sent_day(item->bytes);
 }
 
-static enum store_result prepare(struct store_append *item, struct digest *d, struct arena *a)
+static enum store_result prepare(struct store_append *item, struct digest *d, struct scratch *k,
+                                 struct arena *a)
 {
     enum store_result r = keywords_normal(item->keywords, a, &d->keywords, &item->err);
     if (r != STORE_OK)
@@ -82,8 +96,8 @@ static enum store_result prepare(struct store_append *item, struct digest *d, st
                 PREFIX_MAX);
         return STORE_LIMIT;
     }
-    digest_message(d, item);
-    if (d->texts.overflow) {
+    digest_message(d, item, k, a);
+    if (k->texts.overflow) {
         err_set(&item->err, ERR_PERMANENT, "the message's structure is too large");
         return STORE_LIMIT;
     }
@@ -129,17 +143,13 @@ static bool answer_from_before(struct sql *db, int64_t message, struct store_app
 bool append_insert(struct change *ch, const struct store_append *item, const struct digest *d, struct err *e)
 {
     int64_t id = message_id(item->mailbox, item->uid);
-    struct str texts = buf_str(&d->texts);
     struct sql_value delivery = item->delivery.n > 0 ? sql_blob(item->delivery) : sql_null();
     int64_t saved = d->saved, body = (int64_t)++ch->root.deleted_size; /* see ROOT_MAILBOX */
     ch->has_bodies = true;
     struct sql_value sent = d->sent != SENT_UNKNOWN ? sql_int(d->sent) : sql_null();
     if (!sql_exec(ch->db, &INSERT_BODY,
-                  SQL(sql_int(body), sql_int(id), sql_int(saved), delivery, sent,
-                      sql_blob(str_slice(texts, d->envelope + d->structure + d->preview, d->parts)),
-                      sql_blob(str_slice(texts, d->envelope, d->structure)),
-                      sql_blob(str_slice(texts, 0, d->envelope)),
-                      sql_text(str_slice(texts, d->envelope + d->structure, d->preview))),
+                  SQL(sql_int(body), sql_int(id), sql_int(saved), delivery, sent, sql_blob(d->parts),
+                      sql_blob(d->structure), sql_blob(d->envelope), sql_text(d->preview)),
                   NULL, e))
         return false;
     return body_write(ch->connection, body, item->prefix, item->bytes, e) &&
@@ -228,16 +238,17 @@ static enum store_result append_apart(struct store *s, struct store_append *item
 void digests_prepare(struct store_append *items, struct digest *digests, size_t n, struct arena *a)
 {
     int64_t now = clock_wall();
+    struct scratch k = {.arena = ARENA_INIT};
+    buf_init(&k.texts, BUF_MAX_DEFAULT);
+    buf_room(&k.texts, TEXTS_USUAL);
     for (size_t i = 0; i < n; i++) {
-        items[i].result = prepare(&items[i], &digests[i], a);
+        items[i].result = prepare(&items[i], &digests[i], &k, a);
         digests[i].saved = now;
+        arena_reset(&k.arena);
+        buf_reset(&k.texts);
     }
-}
-
-void digests_free(struct digest *digests, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        buf_free(&digests[i].texts);
+    arena_free(&k.arena);
+    buf_free(&k.texts);
 }
 
 enum store_result append_prepared(struct store *s, struct store_append *items, struct digest *digests,
@@ -261,9 +272,7 @@ enum store_result store_append(struct store *s, struct store_append *items, size
     CLEAN_ARENA struct arena a = ARENA_INIT;
     struct digest *digests = ARENA_ARRAY(&a, struct digest, n);
     digests_prepare(items, digests, n, &a);
-    enum store_result r = append_prepared(s, items, digests, n, e);
-    digests_free(digests, n);
-    return r;
+    return append_prepared(s, items, digests, n, e);
 }
 
 /* --- all or nothing --- */
@@ -314,6 +323,5 @@ enum store_result store_append_all(struct store *s, struct store_append *items, 
         else
             change_cancel(&ch);
     }
-    digests_free(digests, n);
     return r;
 }

@@ -30,6 +30,11 @@
 #define PASS        16
 /* After a transaction that failed (a full disk) the next who asks within this time gets the same answer. */
 #define RETRY_MS    1000
+/* After so long without anything a burst is over, and what it took of memory is given back. */
+#define REST_MS     1000
+/* How often a look is taken whether another process waits for the journal to be emptied. Where no mail comes
+ * it waits longer: until the account catches up (account/upkeep.c). */
+#define LOOK_MS     200
 /* The one mailbox that is always there: for what was acknowledged for one that is gone, which cannot be. */
 #define INBOX_ID    1
 
@@ -37,7 +42,9 @@
 
 struct arrival_batch *arrivals_batch_new(size_t n)
 {
-    struct arrival_batch *b = MEM_NEW(struct arrival_batch);
+    struct arena arena = ARENA_INIT;
+    struct arrival_batch *b = ARENA_NEW(&arena, struct arrival_batch);
+    b->arena = arena;
     b->n = n;
     b->items = ARENA_ARRAY(&b->arena, struct store_append, n);
     b->digests = ARENA_ARRAY(&b->arena, struct digest, n);
@@ -46,11 +53,8 @@ struct arrival_batch *arrivals_batch_new(size_t n)
 
 void arrivals_batch_free(struct arrival_batch *b)
 {
-    digests_free(b->digests, b->n);
-    if (b->frame)
-        journal_frame_free(b->frame);
-    arena_free(&b->arena);
-    free(b);
+    struct arena arena = b->arena; /* in which it lies */
+    arena_free(&arena);
 }
 
 struct arrival arrivals_message(const struct arrival_batch *b, size_t i)
@@ -147,6 +151,8 @@ bool arrivals_settle_locked(struct store *s, struct err *e)
             arrivals_start_over(a);
             if (a->is_damaged)
                 set_aside(a);
+            else if (a->journal && clock_ms() - a->last_ms >= REST_MS)
+                journal_rest(a->journal);
             return true;
         }
     }
@@ -221,28 +227,41 @@ static bool start_generation(struct store *s, unsigned n)
     return good;
 }
 
-/* The message's slices are in the frame from now on. */
-static char *put_message(char *to, struct arrival_batch *b, size_t i)
+/* The messages' slices are those of the payload from now on. */
+static void keep_to(struct str payload, struct arrival_batch *b)
 {
-    struct arrival m = arrivals_message(b, i);
-    to = arrival_put(to, &m);
-    b->items[i] = m.item;
-    b->digests[i].keywords = m.item.keywords;
-    return to;
+    struct arrival m;
+    for (size_t i = 0; i < b->n; i++)
+        if (b->items[i].result == STORE_OK && arrival_take(&payload, &m)) {
+            b->items[i] = m.item;
+            b->digests[i].keywords = m.item.keywords;
+        }
 }
 
 static bool write_batch(struct arrivals *a, struct arrival_batch *b, size_t bytes)
 {
     struct err e = ERR_INIT;
-    b->frame = journal_frame_new(bytes);
-    char *to = b->frame->payload;
-    for (size_t i = 0; i < b->n; i++)
-        if (b->items[i].result == STORE_OK)
-            to = put_message(to, b, i);
-    bool good = journal_write(a->journal, b->frame, &e);
-    if (!good)
+    char *payload = journal_place(a->journal), *to = payload;
+    for (size_t i = 0; i < b->n; i++) {
+        struct arrival m = arrivals_message(b, i);
+        if (m.item.result == STORE_OK)
+            to = arrival_put(to, &m);
+    }
+    bool good = journal_write(a->journal, bytes, &e);
+    if (good)
+        keep_to(str_from(payload, bytes), b);
+    else
         LOG_WARNING("mailbox.journal", F_C("error", e.text));
     return good;
+}
+
+/* Costs two system calls, so not with every message. */
+static bool somebody_waits(struct arrivals *a)
+{
+    if (!a->journal || a->last_ms - a->looked_ms < LOOK_MS)
+        return false;
+    a->looked_ms = a->last_ms;
+    return journal_is_waited_for(a->journal);
 }
 
 /* With a->lock. False: not here; what stood there before may still. */
@@ -252,7 +271,7 @@ static bool stand(struct store *s, struct arrival_batch *b, size_t bytes_max)
     struct err ignored = ERR_INIT;
     size_t bytes = 0;
     unsigned before = atomic_load(&a->count), n = (unsigned)b->n;
-    bool is_waited_for = a->journal && journal_is_waited_for(a->journal);
+    bool is_waited_for = somebody_waits(a);
     if (before > 0 &&
         (is_waited_for || !a->plan || before + n > WAITING_MAX || !journal_has_room(a->journal, bytes_max))) {
         if (!arrivals_settle_locked(s, &ignored))

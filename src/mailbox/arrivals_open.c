@@ -12,19 +12,18 @@
 
 MAIL_STATEMENT(GENERATION, "SELECT deleted FROM mailbox WHERE id = 0");
 
-/* What is in one frame, in the end of what stands there. False: not all of it can be read, or stored. */
-static bool load(struct arrivals *a, struct journal_frame *f)
+/* What is in one payload, at the end of what stands there. False: not all of it can be read, or stored. */
+static bool load(struct arrivals *a, struct str payload)
 {
     struct arrival m;
-    struct str rest = str_from(f->payload, f->capacity);
+    struct str rest = payload;
     size_t n = 0;
     while (rest.n > 0 && arrival_take(&rest, &m))
         n++;
     bool good = rest.n == 0;
     struct arrival_batch *b = arrivals_batch_new(n);
-    b->frame = f;
     int64_t *saved = ARENA_ARRAY(&b->arena, int64_t, n);
-    rest = str_from(f->payload, f->capacity);
+    rest = payload;
     for (size_t i = 0; i < n && arrival_take(&rest, &m); i++) {
         b->items[i] = m.item;
         b->modseq = m.modseq;
@@ -61,13 +60,11 @@ bool arrivals_recover(struct store *s, struct err *e)
         LOG_ERROR("mailbox.journal", F_C("database", s->path), F_INT("lost-frames", found.missing));
     a->generation = found.generation;
     a->is_damaged = found.missing > 0;
-    for (struct journal_frame *next, *f = found.frames; f; f = next) {
-        next = f->next;
-        if (!load(a, f))
+    for (size_t i = 0; i < found.n; i++)
+        if (!load(a, found.payloads[i]))
             a->is_damaged = true;
-    }
     unsigned n = atomic_load(&a->count);
-    if (!found.frames)
+    if (found.n == 0)
         return true;
     if (!a->has_folder)
         a->has_folder = arrivals_hold(a, 0);

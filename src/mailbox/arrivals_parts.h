@@ -7,10 +7,9 @@
 
 #define ARRIVALS_FILE "arrivals"
 
-/* Messages that were written together: the journal's frame, and slices of it. */
+/* Messages that were written together: slices of a payload of the journal. It lies in its own arena. */
 struct arrival_batch {
     struct arrival_batch *next;
-    struct journal_frame *frame;
     struct arena arena;
     uint64_t modseq; /* each batch has its own, as if it were a change by itself: somebody may have seen the
                         counters */

@@ -63,6 +63,7 @@ struct arrivals {
     struct change *plan;     /* what the database will be told, as far as its counters go; NULL: nothing */
     struct arrival_batch *first, **end;
     int64_t last_ms;   /* something came */
+    int64_t looked_ms; /* whether another process waits */
     unsigned pass;     /* so many go into the database at once: the journal has not paid */
     int64_t failed_ms; /* the last try to put it into the database failed, with `error`; 0: it did not */
     struct err error;
@@ -194,15 +195,13 @@ enum store_result counters_take_uid(struct counters *c, uint32_t *uid, struct er
 /* --- append.c --- */
 /* What is stored beside the bytes of one message. */
 struct digest {
-    struct buf texts; /* envelope, structure, preview and parts, one after the other */
-    size_t envelope, structure, preview, parts; /* bytes of each */
-    struct str keywords;
+    struct str envelope, structure, preview, parts, keywords;
     int64_t sent;  /* or SENT_UNKNOWN */
     int64_t saved; /* when it came into its mailbox (RFC 8514) */
 };
-/* Works out all that the bytes tell; what cannot be stored gets its result. Keywords live in `a`. */
+/* Works out all that the bytes tell; what cannot be stored gets its result. The digests' texts live in `a`.
+ */
 void digests_prepare(struct store_append *items, struct digest *digests, size_t n, struct arena *a);
-void digests_free(struct digest *digests, size_t n);
 /* Whether it may be added, and its uid: counted in the change. */
 enum store_result append_place(struct change *ch, struct store_append *item, struct err *e);
 /* Its rows. */

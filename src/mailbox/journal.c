@@ -10,13 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What the disk writes as a whole, and where O_DIRECT wants memory and places in the file to be a multiple
- * of. */
-#define BLOCK     ((size_t)4096)
 #define FILE_MODE 0600
 /* The file grows by so much, in the write that needs it: a file that does not grow needs nothing written but
  * its bytes. */
@@ -45,34 +43,20 @@ struct journal {
     unsigned char key[crypto_shorthash_KEYBYTES];
     uint32_t generation, number; /* of the next frame */
     size_t at;                   /* where it goes */
+    char *memory;                /* the file as it is from block 1 on, as far as this generation goes */
     size_t size;                 /* of the file */
     bool is_closed;              /* nothing more in this generation: a write failed, or it was read */
 };
 
-static size_t whole_blocks(size_t n)
+/* Of one with a payload of `n` bytes. */
+static size_t frame_bytes(size_t n)
 {
-    return (n + BLOCK - 1) / BLOCK * BLOCK;
+    return (sizeof(struct head) + n + JOURNAL_BLOCK - 1) / JOURNAL_BLOCK * JOURNAL_BLOCK;
 }
 
 static char *blocks_new(size_t n)
 {
-    return mem_new_aligned(BLOCK, n);
-}
-
-struct journal_frame *journal_frame_new(size_t n)
-{
-    struct journal_frame *f = MEM_NEW(struct journal_frame);
-    f->bytes = whole_blocks(sizeof(struct head) + n);
-    f->block = blocks_new(f->bytes);
-    f->payload = f->block + sizeof(struct head);
-    f->capacity = n;
-    return f;
-}
-
-void journal_frame_free(struct journal_frame *f)
-{
-    free(f->block);
-    free(f);
+    return mem_new_aligned(JOURNAL_BLOCK, n);
 }
 
 static void hash_frame(const struct journal *j, const char *block, size_t payload,
@@ -128,21 +112,21 @@ static bool make_file(struct journal *j, struct err *e)
     if (getrandom(label.key, sizeof label.key, 0) != (ssize_t)sizeof label.key)
         return fail(j, "making", e);
     memcpy(j->key, label.key, sizeof j->key);
-    char *block = blocks_new(BLOCK);
+    char *block = blocks_new(JOURNAL_BLOCK);
     memcpy(block, &label, sizeof label);
     j->fd = open_file(j->dir, j->name, O_CREAT | O_TRUNC);
-    bool good = j->fd >= 0 && write_all(j->fd, block, BLOCK, 0) && fsync(j->dir) == 0;
+    bool good = j->fd >= 0 && write_all(j->fd, block, JOURNAL_BLOCK, 0) && fsync(j->dir) == 0;
     free(block);
-    j->size = BLOCK;
+    j->size = JOURNAL_BLOCK;
     return good || fail(j, "making", e);
 }
 
-/* What there is of the first `n` bytes; zeros stand for the rest. */
-static bool read_all(struct journal *j, char *to, size_t n)
+/* What there is of the `n` bytes from `from` on; the rest of `to` is left as it is. */
+static bool read_all(const struct journal *j, char *to, size_t from, size_t n)
 {
     size_t at = 0;
     while (at < n) {
-        ssize_t got = pread(j->fd, to + at, n - at, (off_t)at);
+        ssize_t got = pread(j->fd, to + at, n - at, (off_t)(from + at));
         if (got == 0)
             break;
         if (got < 0 && errno != EINTR)
@@ -167,7 +151,7 @@ static enum label_result judge(const struct journal *j, const struct label *l)
         return LABEL_OURS;
     if (memcmp(l->format, FORMAT, FORMAT_NAME) == 0)
         return LABEL_NEWER;
-    return memcmp(l, &EMPTY, sizeof EMPTY) == 0 && j->size == BLOCK ? LABEL_NONE : LABEL_STRANGE;
+    return memcmp(l, &EMPTY, sizeof EMPTY) == 0 && j->size == JOURNAL_BLOCK ? LABEL_NONE : LABEL_STRANGE;
 }
 
 static enum label_result read_label(struct journal *j, struct err *e)
@@ -178,13 +162,13 @@ static enum label_result read_label(struct journal *j, struct err *e)
         fail(j, "reading", e);
         return LABEL_FAILED;
     }
-    j->size = (size_t)st.st_size / BLOCK * BLOCK;
-    if (j->size > BLOCK + JOURNAL_BYTES_MAX)
-        j->size = BLOCK + JOURNAL_BYTES_MAX;
-    if (j->size < BLOCK)
+    j->size = (size_t)st.st_size / JOURNAL_BLOCK * JOURNAL_BLOCK;
+    if (j->size > JOURNAL_BLOCK + JOURNAL_BYTES_MAX)
+        j->size = JOURNAL_BLOCK + JOURNAL_BYTES_MAX;
+    if (j->size < JOURNAL_BLOCK)
         return LABEL_NONE;
-    char *block = blocks_new(BLOCK);
-    bool good = read_all(j, block, BLOCK) || fail(j, "reading", e);
+    char *block = blocks_new(JOURNAL_BLOCK);
+    bool good = read_all(j, block, 0, JOURNAL_BLOCK) || fail(j, "reading", e);
     memcpy(&label, block, sizeof label);
     free(block);
     memcpy(j->key, label.key, sizeof j->key);
@@ -243,7 +227,11 @@ struct journal *journal_open(int dir, const char *name, bool makes, struct err *
 {
     struct journal *j = MEM_NEW(struct journal);
     j->dir = dir;
+    j->fd = -1;
     snprintf(j->name, sizeof j->name, "%s", name);
+    j->memory = mmap(NULL, JOURNAL_BYTES_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (j->memory == MAP_FAILED)
+        log_die("memory", "no %zu bytes for a journal", JOURNAL_BYTES_MAX);
     if (open_or_make(j, makes, e)) {
         journal_restart(j, 1);
         return j;
@@ -255,6 +243,7 @@ struct journal *journal_open(int dir, const char *name, bool makes, struct err *
 void journal_close(struct journal *j)
 {
     close_file(j);
+    munmap(j->memory, JOURNAL_BYTES_MAX);
     free(j);
 }
 
@@ -286,48 +275,42 @@ bool journal_is_waited_for(const struct journal *j)
 
 /* --- reading --- */
 
-/* The frame at the front of `rest` as one of its own; NULL: none that fits. *generation 0: any later than
+/* The payload of the frame at the front of `rest`. False: none that fits. *generation 0: any later than
  * `after`. *number: the least that it may have; then the least of the next. */
-static struct journal_frame *take_frame(const struct journal *j, struct str rest, uint32_t after,
-                                        uint32_t *number, uint32_t *generation)
+static bool find_frame(const struct journal *j, struct str rest, uint32_t after, uint32_t *number,
+                       uint32_t *generation, struct str *payload)
 {
     struct head h;
     unsigned char hash[crypto_shorthash_BYTES];
     if (rest.n < sizeof h)
-        return NULL;
+        return false;
     memcpy(&h, rest.p, sizeof h);
     if (h.number < *number || h.generation <= after || (*generation && h.generation != *generation) ||
         h.payload > rest.n - sizeof h)
-        return NULL;
+        return false;
     hash_frame(j, rest.p, h.payload, hash);
     if (memcmp(hash, h.hash, sizeof hash) != 0)
-        return NULL;
-    struct journal_frame *f = journal_frame_new(h.payload);
-    memcpy(f->block, rest.p, sizeof h + h.payload);
+        return false;
+    *payload = str_slice(rest, sizeof h, h.payload);
     *generation = h.generation;
     *number = h.number + 1;
-    return f;
+    return true;
 }
 
 bool journal_read(struct journal *j, uint32_t after, struct journal_found *found, struct err *e)
 {
-    struct journal_frame **end = &found->frames;
     *found = (struct journal_found){0};
-    size_t size = j->size + BLOCK; /* the last block need not be whole */
-    char *all = blocks_new(size);
-    bool good = read_all(j, all, size) || fail(j, "reading", e);
-    struct str rest = good ? str_from(all + BLOCK, size - BLOCK) : STR("");
-    for (uint32_t count = 0, number = 0; rest.n > 0;) {
-        struct journal_frame *f = take_frame(j, rest, after, &number, &found->generation);
-        rest = str_from_offset(rest, f ? f->bytes : BLOCK);
-        if (f) {
-            found->missing = number - ++count;
-            *end = f;
-            end = &f->next;
-        }
+    journal_rest(j); /* zeros stand for what the file does not have */
+    bool good = read_all(j, j->memory, JOURNAL_BLOCK, JOURNAL_BYTES_MAX) || fail(j, "reading", e);
+    struct str rest = good ? str_from(j->memory, JOURNAL_BYTES_MAX) : STR("");
+    for (uint32_t number = 0; rest.n > 0;) {
+        struct str *payload = &found->payloads[found->n];
+        bool fits = find_frame(j, rest, after, &number, &found->generation, payload);
+        rest = str_from_offset(rest, fits ? frame_bytes(payload->n) : JOURNAL_BLOCK);
+        if (fits)
+            found->missing = number - (uint32_t)++found->n;
     }
-    free(all);
-    if (!found->frames)
+    if (found->n == 0)
         found->generation = after;
     j->is_closed = true;
     return good;
@@ -339,13 +322,28 @@ void journal_restart(struct journal *j, uint32_t generation)
 {
     j->generation = generation;
     j->number = 0;
-    j->at = BLOCK;
+    j->at = JOURNAL_BLOCK;
     j->is_closed = false;
+}
+
+void journal_rest(struct journal *j)
+{
+    madvise(j->memory, JOURNAL_BYTES_MAX, MADV_DONTNEED);
 }
 
 bool journal_has_room(const struct journal *j, size_t n)
 {
-    return !j->is_closed && whole_blocks(sizeof(struct head) + n) <= BLOCK + JOURNAL_BYTES_MAX - j->at;
+    return !j->is_closed && frame_bytes(n) <= JOURNAL_BLOCK + JOURNAL_BYTES_MAX - j->at;
+}
+
+static char *frame_here(const struct journal *j)
+{
+    return j->memory + j->at - JOURNAL_BLOCK;
+}
+
+char *journal_place(const struct journal *j)
+{
+    return frame_here(j) + sizeof(struct head);
 }
 
 /* Zeros up to where the file is to end. Their write need not be apart from the frame's in time: a frame is
@@ -354,7 +352,7 @@ static bool grow(struct journal *j, size_t end)
 {
     if (end <= j->size)
         return true;
-    size_t target = (end - BLOCK + GROW_STEP - 1) / GROW_STEP * GROW_STEP + BLOCK;
+    size_t target = (end - JOURNAL_BLOCK + GROW_STEP - 1) / GROW_STEP * GROW_STEP + JOURNAL_BLOCK;
     char *zeros = blocks_new(target - j->size);
     bool good = write_all(j->fd, zeros, target - j->size, j->size);
     free(zeros);
@@ -373,18 +371,21 @@ static void take_back(struct journal *j)
         LOG_ERROR("mailbox.journal", F_C("file", j->name), F_C("error", strerror(errno)));
 }
 
-bool journal_write(struct journal *j, struct journal_frame *f, struct err *e)
+bool journal_write(struct journal *j, size_t n, struct err *e)
 {
-    struct head h = {.generation = j->generation, .number = j->number, .payload = f->capacity};
-    memcpy(f->block, &h, sizeof h);
-    hash_frame(j, f->block, f->capacity, h.hash);
-    memcpy(f->block, h.hash, sizeof h.hash);
-    if (!grow(j, j->at + f->bytes) || !write_all(j->fd, f->block, f->bytes, j->at)) {
+    struct head h = {.generation = j->generation, .number = j->number, .payload = n};
+    char *frame = frame_here(j);
+    size_t bytes = frame_bytes(n);
+    memcpy(frame, &h, sizeof h);
+    hash_frame(j, frame, n, h.hash);
+    memcpy(frame, h.hash, sizeof h.hash);
+    memset(frame + sizeof h + n, 0, bytes - sizeof h - n);
+    if (!grow(j, j->at + bytes) || !write_all(j->fd, frame, bytes, j->at)) {
         fail(j, "writing", e);
         take_back(j);
         return false;
     }
-    j->at += f->bytes;
+    j->at += bytes;
     j->number++;
     return true;
 }

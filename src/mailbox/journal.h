@@ -17,20 +17,12 @@
 #define MAILBOX_JOURNAL_H
 #include "base/err.h"
 
+/* What the disk writes as a whole, and where O_DIRECT wants memory and places in the file to be a multiple
+ * of. */
+#define JOURNAL_BLOCK ((size_t)4096)
 #define JOURNAL_BYTES_MAX \
     ((size_t)512 * 1024) /* of all frames: what is read and committed in some milliseconds */
-
-/* A frame, in memory that the disk can take it from. */
-struct journal_frame {
-    struct journal_frame *next; /* for whoever keeps several */
-    char *block;
-    size_t bytes;    /* of the block, whole blocks */
-    char *payload;   /* in it, */
-    size_t capacity; /* of which so much may be used */
-};
-/* One for a payload of `n` bytes, which the caller fills. */
-struct journal_frame *journal_frame_new(size_t n);
-void journal_frame_free(struct journal_frame *f);
+#define JOURNAL_FRAMES_MAX (JOURNAL_BYTES_MAX / JOURNAL_BLOCK)
 
 struct journal;
 /* The file `name` in the folder `dir` (a descriptor, lent for as long as the journal is open). NULL: it
@@ -50,20 +42,26 @@ bool journal_is_waited_for(const struct journal *j);
 
 /* What is found in a file. */
 struct journal_found {
-    struct journal_frame *frames; /* in order; the caller's, who frees each */
-    uint32_t generation;          /* of these; none: the one that was asked for */
-    uint32_t missing;             /* frames that were there once, before the last of these */
+    struct str payloads[JOURNAL_FRAMES_MAX]; /* in order; the journal's memory, as what is written */
+    size_t n;
+    uint32_t generation; /* of these; none: the one that was asked for */
+    uint32_t missing;    /* frames that were there once, before the last of these */
 };
 /* The frames of the one generation that is later than `after`. False: the file cannot be read. Nothing can be
  * written then before journal_restart with a later generation. */
 bool journal_read(struct journal *j, uint32_t after, struct journal_found *found, struct err *e);
 
-/* From now on at the front again, as this generation. */
+/* From now on at the front again, as this generation. The payloads before it are no more. */
 void journal_restart(struct journal *j, uint32_t generation);
+/* No payload is needed any more, and none will come soon: their memory is given back. */
+void journal_rest(struct journal *j);
 /* Whether a payload of `n` bytes fits behind what is there. */
 bool journal_has_room(const struct journal *j, size_t n);
-/* Writes it behind those before; on the disk when true. False: it will not be found after a crash, as far as
- * the disk still does what it is told; only a new generation may follow. */
-bool journal_write(struct journal *j, struct journal_frame *f, struct err *e);
+/* Where the next payload goes, if there is room for it: the caller puts it there. */
+char *journal_place(const struct journal *j);
+/* Writes the `n` bytes that stand there; on the disk when true, and there in memory until journal_restart or
+ * the end. False: it will not be found after a crash, as far as the disk still does what it is told; only a
+ * new generation may follow. */
+bool journal_write(struct journal *j, size_t n, struct err *e);
 
 #endif

@@ -157,7 +157,7 @@ static bool add_addresses(const struct field *f, struct arena *a, struct buf *ou
     return true;
 }
 
-static void add_envelope(struct str header, struct arena *a, struct buf *out)
+void imap_form_envelope(struct str header, struct arena *a, struct buf *out)
 {
     struct field fields[FIELD_COUNT] = {0};
     struct header_field f;
@@ -192,17 +192,11 @@ static void add_envelope(struct str header, struct arena *a, struct buf *out)
     buf_add_byte(out, ')');
 }
 
-void imap_form_envelope(struct str message, struct buf *out)
-{
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    add_envelope(message, &a, out);
-}
-
 /* --- BODYSTRUCTURE --- */
 
 struct form {
     struct str message;
-    struct arena arena;
+    struct arena *arena;
     struct buf *out;
 };
 
@@ -212,8 +206,8 @@ static void add_params(struct form *form, struct str value)
 {
     struct mime_param param;
     size_t n = 0;
-    mime_take_value(&value, &form->arena);
-    for (; n < MIME_PARAMS_MAX && mime_take_param(&value, &form->arena, &param); n++) {
+    mime_take_value(&value, form->arena);
+    for (; n < MIME_PARAMS_MAX && mime_take_param(&value, form->arena, &param); n++) {
         buf_add_byte(form->out, n == 0 ? '(' : ' ');
         imap_form_string(param.name, form->out);
         buf_add_byte(form->out, ' ');
@@ -296,7 +290,7 @@ static void add_single_part(struct form *form, const struct mime_part *part)
     if (part->is_message) {
         const struct mime_part *inner = part->children[0];
         buf_add_byte(out, ' ');
-        add_envelope(str_slice(form->message, inner->header_at, inner->header_size), &form->arena, out);
+        imap_form_envelope(str_slice(form->message, inner->header_at, inner->header_size), form->arena, out);
         buf_add_byte(out, ' ');
         add_part(form, inner);
     }
@@ -319,9 +313,8 @@ static void add_part(struct form *form, const struct mime_part *part)
     buf_add_byte(form->out, ')');
 }
 
-void imap_form_structure(struct str message, const struct mime_part *root, struct buf *out)
+void imap_form_structure(struct str message, const struct mime_part *root, struct arena *a, struct buf *out)
 {
-    struct form form = {.message = message, .out = out};
+    struct form form = {.message = message, .arena = a, .out = out};
     add_part(&form, root);
-    arena_free(&form.arena);
 }

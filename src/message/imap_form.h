@@ -8,9 +8,10 @@
 #include "base/buf.h"
 #include "message/mime.h"
 
-void imap_form_envelope(struct str message, struct buf *out); /* "(" date subject from ... ")" */
-void imap_form_structure(struct str message, const struct mime_part *root,
-                         struct buf *out);             /* BODYSTRUCTURE */
+/* "(" date subject from ... ")". What is needed meanwhile is taken from `a`, here and below. */
+void imap_form_envelope(struct str message, struct arena *a, struct buf *out);
+/* BODYSTRUCTURE */
+void imap_form_structure(struct str message, const struct mime_part *root, struct arena *a, struct buf *out);
 void imap_form_string(struct str s, struct buf *out);  /* nstring with "" for empty: quoted or literal */
 void imap_form_nstring(struct str s, struct buf *out); /* NIL for empty */
 

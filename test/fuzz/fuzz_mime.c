@@ -99,10 +99,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(again != NULL);
     check_same(root, again);
 
-    imap_form_envelope(message, &form);
+    imap_form_envelope(message, &a, &form);
     check_form(&form);
     buf_reset(&form);
-    imap_form_structure(message, root, &form);
+    imap_form_structure(message, root, &a, &form);
     check_form(&form);
     decode_text_part(message, again, &text);
     require(decode_is_utf8(buf_str(&text)));

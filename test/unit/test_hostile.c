@@ -28,8 +28,8 @@ static void run_message(struct str message)
     buf_init(&out, BUF_MAX_DEFAULT);
     const struct submission_fix fix = {.hostname = STR("x.test"), .unique = STR("u")};
     struct mime_part *root = mime_parse(message, &a);
-    imap_form_envelope(message, &out);
-    imap_form_structure(message, root, &out);
+    imap_form_envelope(message, &a, &out);
+    imap_form_structure(message, root, &a, &out);
     parts_pack(root, &out);
     submission_fix_header(message, &fix, &out);
     while (root->child_count > 0)

@@ -4,19 +4,19 @@
 
 #include <string.h>
 
-typedef void form_fn(struct str message, struct buf *out);
+typedef void form_fn(struct str message, struct arena *a, struct buf *out);
 
-static void structure(struct str message, struct buf *out)
+static void structure(struct str message, struct arena *a, struct buf *out)
 {
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    imap_form_structure(message, mime_parse(message, &a), out);
+    imap_form_structure(message, mime_parse(message, a), a, out);
 }
 
 static void check(form_fn *form, const char *message, const char *expected)
 {
+    CLEAN_ARENA struct arena a = ARENA_INIT;
     CLEAN_BUF struct buf out;
     buf_init(&out, 1 << 20);
-    form(str_from_c(message), &out);
+    form(str_from_c(message), &a, &out);
     buf_add_byte(&out, '\0');
     assert_string_equal(out.p, expected);
 }

@@ -621,12 +621,44 @@ static void a_file_that_is_no_journal_is_set_aside(void **state)
 static void write_frame(struct journal *j, struct str like, struct str tail)
 {
     struct err e = ERR_INIT;
-    struct journal_frame *f = journal_frame_new(like.n + tail.n);
-    memcpy(f->payload, like.p, like.n);
+    char *to = journal_place(j);
+    memcpy(to, like.p, like.n);
     if (tail.n > 0)
-        memcpy(f->payload + like.n, tail.p, tail.n);
-    assert_true(journal_write(j, f, &e));
-    journal_frame_free(f);
+        memcpy(to + like.n, tail.p, tail.n);
+    assert_true(journal_write(j, like.n + tail.n, &e));
+}
+
+/* Frames of one block and of several come back as they were, also where its memory was given back between two
+ * generations. */
+static void a_journal_that_has_rested_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    struct err e = ERR_INIT;
+    CLEAN_CLOSE int dir = open(f->path, O_RDONLY | O_DIRECTORY);
+    for (uint32_t generation = 1; generation <= 3; generation++) {
+        struct journal *j = journal_open(dir, "arrivals", true, &e);
+        assert_non_null(j);
+        journal_restart(j, generation);
+        write_frame(j, STR("short"), STR(""));
+        journal_rest(j);
+        journal_restart(j, generation + 10);
+        char *many = memset(arena_new(&f->arena, 20000, 1), 'm', 20000);
+        write_frame(j, str_from(many, generation * 4096), STR(" and more"));
+        write_frame(j, STR("the last"), STR(""));
+        journal_close(j);
+        struct journal_found found;
+        assert_non_null(j = journal_open(dir, "arrivals", false, &e));
+        assert_true(journal_read(j, generation, &found, &e));
+        assert_int_equal(found.generation, generation + 10);
+        assert_int_equal(found.missing, 0);
+        assert_int_equal(found.n, 2);
+        assert_int_equal(found.payloads[0].n, generation * 4096 + 9);
+        assert_memory_equal(found.payloads[0].p, many, generation * 4096);
+        assert_true(str_ends(found.payloads[0], STR(" and more")));
+        assert_true(str_eq(found.payloads[1], STR("the last")));
+        journal_close(j);
+    }
+    assert_int_equal(unlinkat(dir, "arrivals", 0), 0);
 }
 
 static struct str record_of(struct fixture *f, uint32_t uid, struct str keywords)
@@ -915,6 +947,7 @@ int main(void)
         ARRIVALS_TEST(a_frame_with_a_wrong_byte_is_lost_alone),
         ARRIVALS_TEST(a_newer_golubs_journal_is_refused_and_kept),
         ARRIVALS_TEST(a_file_that_is_no_journal_is_set_aside),
+        ARRIVALS_TEST(a_journal_that_has_rested_goes_on),
         ARRIVALS_TEST(what_cannot_be_read_is_set_aside),
         ARRIVALS_TEST(what_is_there_is_not_put_there_again),
         ARRIVALS_TEST(acknowledged_survives_a_kill),
