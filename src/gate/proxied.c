@@ -56,13 +56,6 @@ static void refuse(struct arrival *a, const char *why)
     close(forget(a));
 }
 
-void proxied_free(struct proxied *all)
-{
-    while (all->list)
-        close(forget(all->list));
-    free(all);
-}
-
 static void timed_out(void *arrival)
 {
     struct arrival *a = arrival;

@@ -12,7 +12,6 @@ struct proxied;
  */
 typedef void proxied_fn(void *context, const struct connection *c);
 struct proxied *proxied_new(struct loop *l, proxied_fn *ready, void *context);
-void proxied_free(struct proxied *all); /* closes those that wait */
 
 /* Takes c->fd over, and closes it where no good header comes. */
 void proxied_accept(struct proxied *all, const struct connection *c);

@@ -28,8 +28,8 @@ enum tls_handshake tls_socket_accept(struct tls_socket *s);
 
 /* What has come, as far as it fits: how many bytes. */
 size_t tls_socket_read(struct tls_socket *s, char *to, size_t room);
-/* Whether bytes have been taken from the socket, which then need not be ready for a read: whole records that
- * did not fit, or, after a read that gave nothing, a piece of one. */
+/* Whether bytes have been taken from the socket that no read gave yet: whole records that did not fit, for
+ * which the socket need not be ready again; or, where nothing more can be done now, a piece of one. */
 bool tls_socket_holds_some(const struct tls_socket *s);
 
 /* Sends what the socket takes now: how many bytes. */

@@ -376,7 +376,11 @@ static void advance_handshake(struct tunnel *t)
 {
     switch (tls_socket_accept(&t->tls)) {
     case TLS_HANDSHAKE_DONE: finish_handshake(t); break;
-    case TLS_HANDSHAKE_WAITS: wait_for_client(t, t->tls.read_wants); break;
+    case TLS_HANDSHAKE_WAITS:
+        if (tls_socket_holds_some(&t->tls)) /* a piece of a record: a large ClientHello takes two packets */
+            ack_part(&t->ack);
+        wait_for_client(t, t->tls.read_wants);
+        break;
     case TLS_HANDSHAKE_FAILED: fail_handshake(t, tls_error("the client closed the connection"));
     }
 }

@@ -27,7 +27,7 @@ static SSL_CTX *server;
 static struct test_certificate own;
 static atomic_int delivered_fd;
 static struct connection delivered;
-static int ended;
+static atomic_int ended;
 
 /* --- the gate around it --- */
 
@@ -233,9 +233,12 @@ static size_t service_bytes;
 
 static void *service_main(void *context)
 {
-    (void)context;
-    while (delivered_fd < 0)
+    int ended_before = *(int *)context;
+    while (delivered_fd < 0) {
+        if (ended > ended_before) /* the handshake has failed */
+            return NULL;
         usleep(1000);
+    }
     int flags = fcntl(delivered_fd, F_GETFL);
     assert_true(flags & O_NONBLOCK);
     fcntl(delivered_fd, F_SETFL, flags & ~O_NONBLOCK);
@@ -246,11 +249,12 @@ static void *service_main(void *context)
 static void run_one(struct client *c)
 {
     pthread_t service;
+    int ended_before = ended;
     delivered_fd = -1;
     c->fd = connect_client();
     service_bytes = c->bytes;
     client_start(c);
-    pthread_create(&service, NULL, service_main, NULL);
+    pthread_create(&service, NULL, service_main, &ended_before);
     loop_run(loop);
     pthread_join(c->thread, NULL);
     pthread_join(service, NULL);
@@ -323,7 +327,7 @@ static void a_session_resumes_on_another_gate(void **state)
     }
 }
 
-/* --- a record in two pieces --- */
+/* --- records in two pieces --- */
 
 static atomic_int acknowledged;
 
@@ -337,15 +341,33 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t n)
 }
 
 /* The second half is sent when the first was acknowledged, as Nagle's algorithm would have it. */
-static bool send_halves(int fd, const char *record, size_t n)
+static bool send_halves(int fd, BIO *record)
 {
     struct deadline patience = deadline_in(20 * 1000);
     int before = acknowledged;
-    if (send(fd, record, n / 2, MSG_NOSIGNAL) != (ssize_t)(n / 2))
+    char *bytes;
+    size_t n = (size_t)BIO_get_mem_data(record, &bytes), half = n / 2;
+    if (n == 0 || send(fd, bytes, half, MSG_NOSIGNAL) != (ssize_t)half)
         return false;
     while (acknowledged == before && !deadline_passed(patience))
         usleep(100);
-    return acknowledged > before && send(fd, record + n / 2, n - n / 2, MSG_NOSIGNAL) == (ssize_t)(n - n / 2);
+    return acknowledged > before && send(fd, bytes + half, n - half, MSG_NOSIGNAL) == (ssize_t)(n - half);
+}
+
+static bool connect_with_halves(SSL *ssl, int fd)
+{
+    BIO *hello = BIO_new(BIO_s_mem());
+    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), hello);
+    bool ok = SSL_connect(ssl) < 0 && send_halves(fd, hello); /* less than 0: no answer yet */
+    SSL_set_fd(ssl, fd);
+    return ok && SSL_connect(ssl) == 1;
+}
+
+static bool write_halves(SSL *ssl, int fd)
+{
+    BIO *record = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(ssl, record);
+    return SSL_write(ssl, "x", 1) == 1 && send_halves(fd, record);
 }
 
 static void *halves_main(void *context)
@@ -353,14 +375,9 @@ static void *halves_main(void *context)
     struct client *c = context;
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     SSL *ssl = SSL_new(ctx);
-    BIO *record = BIO_new(BIO_s_mem());
-    char *bytes, echoed;
-    SSL_set_fd(ssl, c->fd);
-    c->ok = SSL_connect(ssl) == 1;
-    SSL_set0_wbio(ssl, record);
-    c->ok = c->ok && SSL_write(ssl, "x", 1) == 1;
-    long n = BIO_get_mem_data(record, &bytes);
-    c->ok = c->ok && send_halves(c->fd, bytes, (size_t)n) && SSL_read(ssl, &echoed, 1) == 1 && echoed == 'x';
+    char echoed;
+    c->ok = connect_with_halves(ssl, c->fd) && write_halves(ssl, c->fd) && SSL_read(ssl, &echoed, 1) == 1 &&
+            echoed == 'x';
     SSL_free(ssl);
     SSL_CTX_free(ctx);
     close(c->fd);
