@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "relay/nexthop.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -10,18 +11,6 @@
 
 #define IDLE_MS    5000 /* a connection is kept so long without a job */
 #define FAILURE_MS 3000 /* a destination that could not be reached is not tried again for so long */
-
-/* Where jobs go that may share connections. Exists while it has a job or a thread. */
-struct nexthop {
-    struct nexthop *next;
-    struct str key; /* owned */
-    struct relay_job *first, **last;
-    unsigned waiting, threads, idle;
-    struct member *resting; /* of the idle ones those that nobody has called yet, the last one first */
-    struct deadline failing_until;
-    enum queue_fate failing_fate;
-    char failing_reply[QUEUE_REPLY_MAX + 1];
-};
 
 /* A thread. Its memory stays when it has ended, for the next one: whoever calls it does so without the lock,
  * or it would wake only to wait for that. */
@@ -46,68 +35,14 @@ struct crew {
     struct memory *memory; /* has a lock of its own */
 };
 
-/* --- nexthops; with the lock --- */
-
-static struct nexthop *find_nexthop(struct crew *c, struct str key)
-{
-    for (struct nexthop *n = c->nexthops; n; n = n->next)
-        if (str_eq(n->key, key))
-            return n;
-    struct nexthop *n = MEM_NEW(struct nexthop);
-    n->key = str_from(mem_copy_c(key.p, key.n), key.n);
-    n->last = &n->first;
-    n->next = c->nexthops;
-    c->nexthops = n;
-    return n;
-}
-
-static void drop_if_unused(struct crew *c, struct nexthop *n)
-{
-    if (n->first || n->threads > 0)
-        return;
-    for (struct nexthop **at = &c->nexthops; *at; at = &(*at)->next)
-        if (*at == n) {
-            *at = n->next;
-            break;
-        }
-    free((char *)(uintptr_t)n->key.p);
-    free(n);
-}
-
-static struct relay_job *pop(struct nexthop *n)
-{
-    struct relay_job *j = n->first;
-    if (!j)
-        return NULL;
-    n->first = j->next;
-    if (!n->first)
-        n->last = &n->first;
-    n->waiting--;
-    return j;
-}
-
 /* What one destination may have of the threads: fewer as they become few, so that a hundred that do not
  * answer leave some for the others. */
 static unsigned share(const struct crew *c)
 {
     unsigned most = c->settings.config->relay_per_destination;
     unsigned left = 1 + (CREW_THREADS_MAX - c->threads) / 8;
-    return most < left ? most : left;
-}
-
-static bool may_grow(const struct crew *c, const struct nexthop *n)
-{
-    unsigned most = share(c);
-    return n->waiting > n->idle && n->threads < (most > 0 ? most : 1);
-}
-
-/* A nexthop with jobs that only wants for a thread. */
-static struct nexthop *find_starving(struct crew *c)
-{
-    for (struct nexthop *n = c->nexthops; n; n = n->next)
-        if (n->waiting > 0 && may_grow(c, n))
-            return n;
-    return NULL;
+    most = most < left ? most : left;
+    return most > 0 ? most : 1;
 }
 
 /* --- resting; with the lock --- */
@@ -157,16 +92,17 @@ static struct relay_job *next_job(struct member *m)
     struct crew *c = m->crew;
     struct deadline d = deadline_in(IDLE_MS);
     for (;;) {
-        struct relay_job *j = pop(m->at);
+        struct relay_job *j = nexthop_take(m->at);
         if (j)
             return j;
-        struct nexthop *starving = c->threads >= CREW_THREADS_MAX ? find_starving(c) : NULL;
+        struct nexthop *starving =
+            c->threads >= CREW_THREADS_MAX ? nexthop_find_starving(c->nexthops, share(c)) : NULL;
         if (starving) {
             m->at->threads--;
             starving->threads++;
-            drop_if_unused(c, m->at);
+            nexthop_drop_if_unused(&c->nexthops, m->at);
             m->at = starving;
-            j = pop(starving);
+            j = nexthop_take(starving);
             pthread_mutex_unlock(&c->lock);
             courier_rest(&m->courier);
             pthread_mutex_lock(&c->lock);
@@ -246,7 +182,7 @@ static void serve(void *context)
         relay_job_free(j);
     }
     m->at->threads--;
-    drop_if_unused(c, m->at);
+    nexthop_drop_if_unused(&c->nexthops, m->at);
     pthread_mutex_unlock(&c->lock);
     courier_rest(&m->courier);
     pthread_mutex_lock(&c->lock);
@@ -334,13 +270,10 @@ void crew_add(struct crew *c, struct relay_job *j)
         return;
     }
     j->key = route_key(&j->way, j->domain, &j->arena);
-    struct nexthop *n = find_nexthop(c, j->key);
-    j->next = NULL;
-    *n->last = j;
-    n->last = &j->next;
-    n->waiting++;
+    struct nexthop *n = nexthop_find(&c->nexthops, j->key);
+    nexthop_add(n, j);
     struct member *here = take_resting(n), *elsewhere = NULL;
-    if (may_grow(c, n)) {
+    if (nexthop_may_grow(n, share(c))) {
         if (c->threads < CREW_THREADS_MAX)
             start_thread(c, n);
         else
@@ -368,9 +301,9 @@ static void empty(struct crew *c, void (*each)(struct crew *c, struct relay_job 
 {
     for (struct nexthop *n = c->nexthops, *next; n; n = next) {
         next = n->next;
-        for (struct relay_job *j; (j = pop(n));)
+        for (struct relay_job *j; (j = nexthop_take(n));)
             each(c, j);
-        drop_if_unused(c, n);
+        nexthop_drop_if_unused(&c->nexthops, n);
     }
 }
 

@@ -147,6 +147,19 @@ static struct peer_target target(const struct reach *r, struct str host, struct 
     };
 }
 
+/* Counted for the domain's report, if it came so far as to TLS. */
+static void record_tls(struct reach *r, const struct peer *p, enum peer_result result,
+                       const struct tls_policy *policy, struct tls_session *session, const struct err *e)
+{
+    session->result = p->tls_result;
+    session->reason = str_from_c(result == PEER_OPEN ? p->tls_words : e->text);
+    if (result != PEER_NOT_OPEN)
+        tls_policy_record(r->tls, policy, session);
+    if (result == PEER_TLS_FAILED)
+        LOG_WARNING("relay.tls_failed", F_STR("host", session->host), F_STR("address", session->address),
+                    F_STR("result", tls_rpt_result_name(p->tls_result)), F_C("reason", e->text));
+}
+
 /* Over the connected socket. */
 static bool open_over(struct reach *r, struct peer *p, int fd, struct str host, struct dial_address *at,
                       const struct tls_policy *policy)
@@ -156,13 +169,7 @@ static bool open_over(struct reach *r, struct peer *p, int fd, struct str host, 
     char source[DIAL_ADDRESS_TEXT];
     struct tls_session session = {.host = host, .address = to.address, .source = dial_source(fd, source)};
     enum peer_result result = peer_open(p, fd, &to, r->log, &e);
-    session.result = p->tls_result;
-    session.reason = str_from_c(result == PEER_OPEN ? p->tls_words : e.text);
-    if (result != PEER_NOT_OPEN)
-        tls_policy_record(r->tls, policy, &session);
-    if (result == PEER_TLS_FAILED)
-        LOG_WARNING("relay.tls_failed", F_STR("host", host), F_STR("address", to.address),
-                    F_STR("result", tls_rpt_result_name(p->tls_result)), F_C("reason", e.text));
+    record_tls(r, p, result, policy, &session, &e);
     if (result == PEER_TLS_FAILED && policy->level == TLS_LEVEL_MAY) {
         /* opportunistic: the mail goes out in plain text rather than not at all */
         struct tls_policy plain = {.level = TLS_LEVEL_NEVER};

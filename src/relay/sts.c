@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/https.h"
+#include "relay/name_hash.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -66,25 +67,11 @@ static void entry_free(struct entry *n)
     free(n);
 }
 
-void sts_free(struct sts *s)
-{
-    for (struct entry *n = s->oldest, *newer; n; n = newer) {
-        newer = n->newer;
-        entry_free(n);
-    }
-    pthread_mutex_destroy(&s->lock);
-    pthread_cond_destroy(&s->idle);
-    free(s);
-}
-
 /* --- entries; with the lock --- */
 
 static struct entry **bucket(struct sts *s, struct str domain)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a */
-    for (size_t i = 0; i < domain.n; i++)
-        hash = (hash ^ (unsigned char)domain.p[i]) * 16777619u;
-    return &s->buckets[hash % BUCKETS];
+    return &s->buckets[name_hash(NAME_HASH_BEGIN, domain) % BUCKETS];
 }
 
 /* One that somebody is at stays: it gets another turn. */

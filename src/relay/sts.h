@@ -9,7 +9,6 @@
 struct sts;
 /* `port` is of web servers. `memory` NULL: nothing is kept. Both must live as long as the result. */
 struct sts *sts_new(const struct route_resolver *dns, struct queue_tls *memory, uint16_t port);
-void sts_free(struct sts *s); /* nobody may be asking */
 
 struct sts_answer {
     bool has_policy; /* and it has not run out */

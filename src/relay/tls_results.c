@@ -31,15 +31,6 @@ struct tls_results *tls_results_new(struct queue_tls *memory)
     return r;
 }
 
-void tls_results_free(struct tls_results *r)
-{
-    arena_free(&r->now.arena);
-    arena_free(&r->late.arena);
-    pthread_mutex_destroy(&r->lock);
-    pthread_mutex_destroy(&r->flushing);
-    free(r);
-}
-
 static bool is_like(const struct tls_rpt_count *a, const struct tls_rpt_count *b)
 {
     return a->result == b->result && a->policy.type == b->policy.type &&

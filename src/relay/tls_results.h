@@ -6,7 +6,6 @@
 
 struct tls_results;
 struct tls_results *tls_results_new(struct queue_tls *memory);
-void tls_results_free(struct tls_results *r);
 
 /* Adds to what is like it. Copies; what is too long is cut. Safe from any thread. */
 void tls_results_add(struct tls_results *r, const struct tls_rpt_count *c);

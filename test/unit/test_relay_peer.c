@@ -160,11 +160,27 @@ static void answer_is(const struct talk *t, size_t i, enum queue_fate fate, cons
         fail_msg("answered \"%.*s\", not \"%s\"", STR_ARGS(t->to[i].reply), reply);
 }
 
+/* One message that the server takes, with this answer. */
+static void is_sent(const char *script, const char *bytes, enum envelope_body body, const char *reply)
+{
+    struct talk t = {0};
+    assert_int_equal(talk_send(&t, script, bytes, body), PEER_SENT);
+    answer_is(&t, 0, QUEUE_SENT, reply);
+    talk_end(&t);
+}
+
 #define BODY "Subject: x\r\n\r\n.dot\r\n"
 #define HELLO                   \
     "S: 220 mx.example ESMTP\n" \
     "C: EHLO me.example\n"
 #define QUIT "C: QUIT\n"
+
+/* Frames that most scripts share. */
+#define PIPELINING   HELLO "S: 250-mx.example\nS: 250 PIPELINING\n"
+#define CHUNKING     HELLO "S: 250-mx.example\nS: 250-PIPELINING\nS: 250 CHUNKING\n"
+#define TO_BOB       "C: MAIL FROM:<ana@me.example>\nC: RCPT TO:<bob@there.example>\n"
+#define BOB_IN_STEPS "C: MAIL FROM:<ana@me.example>\nS: 250 ok\nC: RCPT TO:<bob@there.example>\nS: 250 ok\n"
+#define BODY_LINES   "C: Subject: x\nC: \nC: ..dot\nC: .\n"
 
 /* --- SMTP --- */
 
@@ -180,8 +196,8 @@ static void a_pipelined_message_with_dsn(void **state) /* RFC 2920 section 5, RF
                         "C: MAIL FROM:<ana@me.example> SIZE=20 RET=HDRS ENVID=QQ314159\n"
                         "C: RCPT TO:<bob@there.example> NOTIFY=SUCCESS ORCPT=rfc822;bob@there.example\n"
                         "C: DATA\n"
-                        "S: 250 sender ok\nS: 250 recipient ok\nS: 354 go\n"
-                        "C: Subject: x\nC: \nC: ..dot\nC: .\nS: 250 2.0.0 taken\n" QUIT,
+                        "S: 250 sender ok\nS: 250 recipient ok\nS: 354 go\n" BODY_LINES
+                        "S: 250 2.0.0 taken\n" QUIT,
                   BODY, ENVELOPE_7BIT),
         PEER_SENT);
     answer_is(&t, 0, QUEUE_SENT, "250 2.0.0 taken");
@@ -191,29 +207,20 @@ static void a_pipelined_message_with_dsn(void **state) /* RFC 2920 section 5, RF
 static void without_pipelining_each_answer_is_waited_for(void **state)
 {
     (void)state;
-    struct talk t = {0};
-    assert_int_equal(talk_send(&t,
-                               HELLO
-                               "S: 500 what?\nC: HELO me.example\nS: 250 mx.example\n"
-                               "C: MAIL FROM:<ana@me.example>\nS: 250 ok\n"
-                               "C: RCPT TO:<bob@there.example>\nS: 250 ok\n"
-                               "C: DATA\nS: 354 go\nC: Subject: x\nC: \nC: ..dot\nC: .\nS: 250 ok\n" QUIT,
-                               BODY, ENVELOPE_7BIT),
-                     PEER_SENT);
-    answer_is(&t, 0, QUEUE_SENT, "250");
-    talk_end(&t);
+    is_sent(HELLO "S: 500 what?\nC: HELO me.example\nS: 250 mx.example\n" BOB_IN_STEPS
+                  "C: DATA\nS: 354 go\n" BODY_LINES "S: 250 ok\n" QUIT,
+            BODY, ENVELOPE_7BIT, "250");
 }
 
 static void each_recipient_has_its_own_answer(void **state)
 {
     (void)state;
     struct talk t = {0};
-    assert_int_equal(talk_open(&t, HELLO "S: 250-mx.example\nS: 250 PIPELINING\n"
-                                         "C: MAIL FROM:<ana@me.example>\nC: RCPT TO:<a@x>\nC: RCPT TO:<b@x>\n"
-                                         "C: RCPT TO:<c@x>\nC: RCPT TO:<d@x>\nC: DATA\n"
-                                         "S: 250 ok\nS: 250 ok\nS: 550 5.1.1 no\nS: 451 4.2.0 later\n"
-                                         "S: 552 too many\nS: 354 go\n"
-                                         "C: Subject: x\nC: \nC: ..dot\nC: .\nS: 250 ok\n" QUIT),
+    assert_int_equal(talk_open(&t, PIPELINING
+                               "C: MAIL FROM:<ana@me.example>\nC: RCPT TO:<a@x>\nC: RCPT TO:<b@x>\n"
+                               "C: RCPT TO:<c@x>\nC: RCPT TO:<d@x>\nC: DATA\n"
+                               "S: 250 ok\nS: 250 ok\nS: 550 5.1.1 no\nS: 451 4.2.0 later\n"
+                               "S: 552 too many\nS: 354 go\n" BODY_LINES "S: 250 ok\n" QUIT),
                      PEER_OPEN);
     compose(&t, BODY, ENVELOPE_7BIT, (const char *const[]){"a@x", "b@x", "c@x", "d@x"}, 4);
     assert_int_equal(peer_send(&t.peer, &t.message, &t.error), PEER_SENT);
@@ -229,16 +236,9 @@ static void each_recipient_has_its_own_answer(void **state)
 static void a_small_message_leaves_with_its_envelope(void **state)
 {
     (void)state;
-    struct talk t = {0};
-    assert_int_equal(talk_send(&t,
-                               HELLO "S: 250-mx.example\nS: 250-PIPELINING\nS: 250 CHUNKING\n"
-                                     "C: MAIL FROM:<ana@me.example>\nC: RCPT TO:<bob@there.example>\n"
-                                     "C: BDAT 20 LAST\nC: Subject: x\nC: \nC: .dot\n"
-                                     "S: 250 ok\nS: 250 ok\nS: 250 2.0.0 taken\n" QUIT,
-                               BODY, ENVELOPE_7BIT),
-                     PEER_SENT);
-    answer_is(&t, 0, QUEUE_SENT, "250 2.0.0 taken");
-    talk_end(&t);
+    is_sent(CHUNKING TO_BOB "C: BDAT 20 LAST\nC: Subject: x\nC: \nC: .dot\n"
+                            "S: 250 ok\nS: 250 ok\nS: 250 2.0.0 taken\n" QUIT,
+            BODY, ENVELOPE_7BIT, "250 2.0.0 taken");
 }
 
 static void nobody_accepted_and_the_next_message_begins_anew(void **state)
@@ -246,9 +246,7 @@ static void nobody_accepted_and_the_next_message_begins_anew(void **state)
     (void)state;
     struct talk t = {0};
     assert_int_equal(talk_send(&t,
-                               HELLO
-                               "S: 250-mx.example\nS: 250-PIPELINING\nS: 250 CHUNKING\n"
-                               "C: MAIL FROM:<ana@me.example>\nC: RCPT TO:<bob@there.example>\n"
+                               CHUNKING TO_BOB
                                "C: BDAT 20 LAST\nB: 20\n"
                                "S: 250 ok\nS: 550 5.1.1 no\nS: 503 5.5.1 no recipients\n"
                                "C: RSET\nC: MAIL FROM:<ana@me.example>\nC: RCPT TO:<eve@there.example>\n"
@@ -269,16 +267,9 @@ static void a_large_message_waits_for_somebody_to_take_it(void **state)
     static char bytes[70002 + 1];
     for (size_t i = 0; i < 70000; i += 10)
         memcpy(bytes + i, "12345678\r\n", 10);
-    struct talk t = {0};
-    assert_int_equal(talk_send(&t,
-                               HELLO "S: 250-mx.example\nS: 250-PIPELINING\nS: 250 CHUNKING\n"
-                                     "C: MAIL FROM:<ana@me.example>\nC: RCPT TO:<bob@there.example>\n"
-                                     "S: 250 ok\nS: 250 ok\nC: BDAT 70000\nB: 70000\nS: 250 so far\n"
-                                     "C: BDAT 0 LAST\nS: 250 taken\n" QUIT,
-                               bytes, ENVELOPE_7BIT),
-                     PEER_SENT);
-    answer_is(&t, 0, QUEUE_SENT, "250 taken");
-    talk_end(&t);
+    is_sent(CHUNKING TO_BOB "S: 250 ok\nS: 250 ok\nC: BDAT 70000\nB: 70000\nS: 250 so far\n"
+                            "C: BDAT 0 LAST\nS: 250 taken\n" QUIT,
+            bytes, ENVELOPE_7BIT, "250 taken");
 }
 
 static void a_server_that_does_not_know_bdat_after_all_gets_data_next_time(void **state)
@@ -286,9 +277,7 @@ static void a_server_that_does_not_know_bdat_after_all_gets_data_next_time(void 
     (void)state;
     struct talk t = {0};
     assert_int_equal(talk_send(&t,
-                               HELLO
-                               "S: 250-mx.example\nS: 250-PIPELINING\nS: 250 CHUNKING\n"
-                               "C: MAIL FROM:<ana@me.example>\nC: RCPT TO:<bob@there.example>\n"
+                               CHUNKING TO_BOB
                                "C: BDAT 20 LAST\nB: 20\nS: 250 ok\nS: 250 ok\nS: 500 5.5.1 BDAT?\n" QUIT,
                                BODY, ENVELOPE_7BIT),
                      PEER_SENT);
@@ -300,32 +289,19 @@ static void a_server_that_does_not_know_bdat_after_all_gets_data_next_time(void 
 static void what_is_not_made_of_lines_goes_by_data(void **state)
 {
     (void)state;
-    struct talk t = {0};
-    assert_int_equal(talk_send(&t,
-                               HELLO
-                               "S: 250-mx.example\nS: 250-PIPELINING\nS: 250 CHUNKING\n"
-                               "C: MAIL FROM:<ana@me.example>\nC: RCPT TO:<bob@there.example>\nC: DATA\n"
-                               "S: 250 ok\nS: 250 ok\nS: 354 go\nC: a\nC: ..\nC: b\nC: .\nS: 250 ok\n" QUIT,
-                               "a\n.\r\nb", ENVELOPE_7BIT),
-                     PEER_SENT);
-    answer_is(&t, 0, QUEUE_SENT, "250");
-    talk_end(&t);
+    is_sent(CHUNKING TO_BOB "C: DATA\n"
+                            "S: 250 ok\nS: 250 ok\nS: 354 go\nC: a\nC: ..\nC: b\nC: .\nS: 250 ok\n" QUIT,
+            "a\n.\r\nb", ENVELOPE_7BIT, "250");
 }
 
 static void binary_parts_go_as_they_are(void **state) /* RFC 3030 section 4.2 */
 {
     (void)state;
-    struct talk t = {0};
-    assert_int_equal(talk_send(&t,
-                               HELLO
-                               "S: 250-mx.example\nS: 250-8BITMIME\nS: 250-BINARYMIME\nS: 250 CHUNKING\n"
-                               "C: MAIL FROM:<ana@me.example> BODY=BINARYMIME\nS: 250 ok\n"
-                               "C: RCPT TO:<bob@there.example>\nS: 250 ok\n"
-                               "C: BDAT 5\nB: 5\nS: 250 so far\nC: BDAT 0 LAST\nS: 250 taken\n" QUIT,
-                               "a\nb\rc", ENVELOPE_BINARY),
-                     PEER_SENT);
-    answer_is(&t, 0, QUEUE_SENT, "250 taken");
-    talk_end(&t);
+    is_sent(HELLO "S: 250-mx.example\nS: 250-8BITMIME\nS: 250-BINARYMIME\nS: 250 CHUNKING\n"
+                  "C: MAIL FROM:<ana@me.example> BODY=BINARYMIME\nS: 250 ok\n"
+                  "C: RCPT TO:<bob@there.example>\nS: 250 ok\n"
+                  "C: BDAT 5\nB: 5\nS: 250 so far\nC: BDAT 0 LAST\nS: 250 taken\n" QUIT,
+            "a\nb\rc", ENVELOPE_BINARY, "250 taken");
 }
 
 /* --- what is not offered --- */
@@ -333,18 +309,10 @@ static void binary_parts_go_as_they_are(void **state) /* RFC 3030 section 4.2 */
 static void eight_bits_are_converted(void **state)
 {
     (void)state;
-    struct talk t = {0};
-    assert_int_equal(talk_send(&t,
-                               HELLO "S: 250 mx.example\n"
-                                     "C: MAIL FROM:<ana@me.example>\nS: 250 ok\n"
-                                     "C: RCPT TO:<bob@there.example>\nS: 250 ok\n"
-                                     "C: DATA\nS: 354 go\nC: MIME-Version: 1.0\n"
-                                     "C: Content-Transfer-Encoding: quoted-printable\nC: \nC: =C4=8D\nC: .\n"
-                                     "S: 250 ok\n" QUIT,
-                               "MIME-Version: 1.0\r\n\r\n\u010d\r\n", ENVELOPE_8BIT),
-                     PEER_SENT);
-    answer_is(&t, 0, QUEUE_SENT, "250");
-    talk_end(&t);
+    is_sent(HELLO "S: 250 mx.example\n" BOB_IN_STEPS "C: DATA\nS: 354 go\nC: MIME-Version: 1.0\n"
+                  "C: Content-Transfer-Encoding: quoted-printable\nC: \nC: =C4=8D\nC: .\n"
+                  "S: 250 ok\n" QUIT,
+            "MIME-Version: 1.0\r\n\r\n\u010d\r\n", ENVELOPE_8BIT, "250");
 }
 
 static void what_is_signed_is_not_and_fails(void **state)
@@ -364,10 +332,9 @@ static void an_address_in_utf8_fails_alone(void **state) /* RFC 6531 section 3.5
 {
     (void)state;
     struct talk t = {.asked = {.is_utf8 = true}};
-    assert_int_equal(talk_open(&t, HELLO "S: 250-mx.example\nS: 250 PIPELINING\n"
-                                         "C: MAIL FROM:<ana@me.example>\nC: RCPT TO:<b@x>\nC: DATA\n"
-                                         "S: 250 ok\nS: 250 ok\nS: 354 go\n"
-                                         "C: Subject: x\nC: \nC: ..dot\nC: .\nS: 250 ok\n" QUIT),
+    assert_int_equal(talk_open(&t,
+                               PIPELINING "C: MAIL FROM:<ana@me.example>\nC: RCPT TO:<b@x>\nC: DATA\n"
+                                          "S: 250 ok\nS: 250 ok\nS: 354 go\n" BODY_LINES "S: 250 ok\n" QUIT),
                      PEER_OPEN);
     compose(&t, BODY, ENVELOPE_7BIT, (const char *const[]){"\u010d@x", "b@x"}, 2);
     assert_int_equal(peer_send(&t.peer, &t.message, &t.error), PEER_SENT);
@@ -382,8 +349,8 @@ static void an_address_in_utf8_where_it_is_offered(void **state)
     struct talk t = {0};
     assert_int_equal(talk_open(&t, HELLO "S: 250-mx.example\nS: 250-8BITMIME\nS: 250 SMTPUTF8\n"
                                          "C: MAIL FROM:<ana@me.example> SMTPUTF8\nS: 250 ok\n"
-                                         "C: RCPT TO:<\u010d@x>\nS: 250 ok\nC: DATA\nS: 354 go\n"
-                                         "C: Subject: x\nC: \nC: ..dot\nC: .\nS: 250 ok\n" QUIT),
+                                         "C: RCPT TO:<\u010d@x>\nS: 250 ok\nC: DATA\nS: 354 go\n" BODY_LINES
+                                         "S: 250 ok\n" QUIT),
                      PEER_OPEN);
     compose(&t, BODY, ENVELOPE_7BIT, (const char *const[]){"\u010d@x"}, 1);
     assert_int_equal(peer_send(&t.peer, &t.message, &t.error), PEER_SENT);
@@ -409,10 +376,9 @@ static void limits_are_kept(void **state) /* RFC 9422 section 4 */
     assert_int_equal(talk_open(&t, HELLO
                                "S: 250-mx.example\nS: 250 LIMITS RCPTMAX=2 MAILMAX=2\n"
                                "C: MAIL FROM:<ana@me.example>\nS: 250 ok\nC: RCPT TO:<a@x>\nS: 250 ok\n"
-                               "C: RCPT TO:<b@x>\nS: 250 ok\nC: DATA\nS: 354 go\n"
-                               "C: Subject: x\nC: \nC: ..dot\nC: .\nS: 250 ok\n"
+                               "C: RCPT TO:<b@x>\nS: 250 ok\nC: DATA\nS: 354 go\n" BODY_LINES "S: 250 ok\n"
                                "C: MAIL FROM:<ana@me.example>\nS: 250 ok\nC: RCPT TO:<c@x>\nS: 250 ok\n"
-                               "C: DATA\nS: 354 go\nC: Subject: x\nC: \nC: ..dot\nC: .\nS: 250 ok\n" QUIT),
+                               "C: DATA\nS: 354 go\n" BODY_LINES "S: 250 ok\n" QUIT),
                      PEER_OPEN);
     compose(&t, BODY, ENVELOPE_7BIT, (const char *const[]){"a@x", "b@x", "c@x"}, 3);
     assert_int_equal(peer_send(&t.peer, &t.message, &t.error), PEER_SENT);
@@ -435,8 +401,7 @@ static void lmtp_answers_for_each(void **state) /* RFC 2033 section 4.2's exampl
                                    "C: MAIL FROM:<ana@me.example> SIZE=20\nC: RCPT TO:<pat@foo.edu>\n"
                                    "C: RCPT TO:<jones@foo.edu>\nC: RCPT TO:<green@foo.edu>\nC: DATA\n"
                                    "S: 250 OK\nS: 250 OK\nS: 550 No such user here\nS: 250 OK\n"
-                                   "S: 354 Start mail input; end with <CRLF>.<CRLF>\n"
-                                   "C: Subject: x\nC: \nC: ..dot\nC: .\n"
+                                   "S: 354 Start mail input; end with <CRLF>.<CRLF>\n" BODY_LINES
                                    "S: 250 OK\nS: 452 <green@foo.edu> is temporarily over quota\n" QUIT),
                      PEER_OPEN);
     compose(&t, BODY, ENVELOPE_7BIT, (const char *const[]){"pat@foo.edu", "jones@foo.edu", "green@foo.edu"},
@@ -478,11 +443,12 @@ static void a_login_over_loopback(void **state) /* RFC 4954 section 4 */
     (void)state;
     struct talk t = {.user = "tim", .password = "tanstaaftanstaaf", .address = "127.0.0.1"};
     assert_int_equal(talk_send(&t,
-                               HELLO "S: 250-mx.example\nS: 250 AUTH PLAIN LOGIN\n"
-                                     "C: AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\nS: 235 2.7.0 welcome\n"
-                                     "C: MAIL FROM:<ana@me.example> AUTH=<>\nS: 250 ok\n"
-                                     "C: RCPT TO:<bob@there.example>\nS: 250 ok\nC: DATA\nS: 354 go\n"
-                                     "C: Subject: x\nC: \nC: ..dot\nC: .\nS: 250 ok\n" QUIT,
+                               HELLO
+                               "S: 250-mx.example\nS: 250 AUTH PLAIN LOGIN\n"
+                               "C: AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\nS: 235 2.7.0 welcome\n"
+                               "C: MAIL FROM:<ana@me.example> AUTH=<>\nS: 250 ok\n"
+                               "C: RCPT TO:<bob@there.example>\nS: 250 ok\nC: DATA\nS: 354 go\n" BODY_LINES
+                               "S: 250 ok\n" QUIT,
                                BODY, ENVELOPE_7BIT),
                      PEER_SENT);
     transcript_lacks(&t, "AHRpbQB0YW5zdGFhZnRhbnN0YWFm");
@@ -535,10 +501,8 @@ static void who_answers_421_is_left(void **state)
     (void)state;
     struct talk t = {0};
     assert_int_equal(talk_send(&t,
-                               HELLO
-                               "S: 250-mx.example\nS: 250 PIPELINING\n"
-                               "C: MAIL FROM:<ana@me.example>\nC: RCPT TO:<bob@there.example>\nC: DATA\n"
-                               "S: 421 4.3.2 closing\nX\n",
+                               PIPELINING TO_BOB "C: DATA\n"
+                                                 "S: 421 4.3.2 closing\nX\n",
                                BODY, ENVELOPE_7BIT),
                      PEER_BROKEN);
     assert_true(!t.to[0].answered && t.peer.is_busy && !t.peer.is_open);
@@ -557,10 +521,8 @@ static void after_the_dot_it_may_have_arrived(void **state)
     (void)state;
     struct talk t = {0};
     assert_int_equal(talk_send(&t,
-                               HELLO
-                               "S: 250-mx.example\nS: 250 PIPELINING\n"
-                               "C: MAIL FROM:<ana@me.example>\nC: RCPT TO:<bob@there.example>\nC: DATA\n"
-                               "S: 250 ok\nS: 250 ok\nS: 354 go\nC: Subject: x\nC: \nC: ..dot\nC: .\nX\n",
+                               PIPELINING TO_BOB "C: DATA\n"
+                                                 "S: 250 ok\nS: 250 ok\nS: 354 go\n" BODY_LINES "X\n",
                                BODY, ENVELOPE_7BIT),
                      PEER_LOST);
     answer_is(&t, 0, QUEUE_DEFERRED, "4.4.2 mx.example[192.0.2.1] closed the connection at end of data");
@@ -572,10 +534,8 @@ static void before_the_dot_it_has_not(void **state)
     (void)state;
     struct talk t = {0};
     assert_int_equal(talk_send(&t,
-                               HELLO
-                               "S: 250-mx.example\nS: 250 PIPELINING\n"
-                               "C: MAIL FROM:<ana@me.example>\nC: RCPT TO:<bob@there.example>\nC: DATA\n"
-                               "S: 250 ok\nS: 250 ok\nX\n",
+                               PIPELINING TO_BOB "C: DATA\n"
+                                                 "S: 250 ok\nS: 250 ok\nX\n",
                                BODY, ENVELOPE_7BIT),
                      PEER_BROKEN);
     assert_false(t.to[0].answered);
@@ -587,10 +547,8 @@ static void a_message_that_nobody_waits_for_is_not_ended(void **state)
     (void)state;
     struct talk t = {.is_orphan = true};
     assert_int_equal(talk_send(&t,
-                               HELLO
-                               "S: 250-mx.example\nS: 250 PIPELINING\n"
-                               "C: MAIL FROM:<ana@me.example>\nC: RCPT TO:<bob@there.example>\nC: DATA\n"
-                               "S: 250 ok\nS: 250 ok\nS: 354 go\n",
+                               PIPELINING TO_BOB "C: DATA\n"
+                                                 "S: 250 ok\nS: 250 ok\nS: 354 go\n",
                                BODY, ENVELOPE_7BIT),
                      PEER_BROKEN);
     assert_false(t.to[0].answered);
