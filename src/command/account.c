@@ -53,28 +53,14 @@ int run_account_password(struct command_run *r)
     return COMMAND_DONE;
 }
 
-static int enable(struct command_run *r, bool enabled)
-{
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
-    struct err e = ERR_INIT;
-    if (!command_has_arguments(r, 1, 1))
-        return COMMAND_MISUSED;
-    struct str address = command_address(r->argv[0], &a);
-    if (!(db = command_open_directory(r, &e)) || !directory_account_enable(db, address, enabled, &e))
-        return command_fail(&e);
-    printf("%.*s is %s\n", STR_ARGS(address), enabled ? "enabled" : "disabled");
-    return COMMAND_DONE;
-}
-
 int run_account_enable(struct command_run *r)
 {
-    return enable(r, true);
+    return command_switch(r, directory_account_enable, true, "is enabled");
 }
 
 int run_account_disable(struct command_run *r)
 {
-    return enable(r, false);
+    return command_switch(r, directory_account_enable, false, "is disabled");
 }
 
 /* --- removing --- */

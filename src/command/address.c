@@ -52,7 +52,7 @@ int run_address_list(struct command_run *r)
 
 /* --- who may write, and until when --- */
 
-struct limits {
+struct terms {
     bool has_ends, has_post;
     int64_t ends;
     unsigned post;
@@ -61,7 +61,7 @@ struct limits {
 };
 
 /* "anyone", or of "members", "accounts" and addresses what is wanted, with commas between. */
-static void read_post(const char *typed, struct limits *out, struct arena *a)
+static void read_post(const char *typed, struct terms *out, struct arena *a)
 {
     size_t n;
     struct str *words = command_address_list(typed, &n, a);
@@ -79,41 +79,42 @@ static void read_post(const char *typed, struct limits *out, struct arena *a)
         out->post |= DIRECTORY_POST_LISTED;
 }
 
-static const char *take_limits(struct command_run *r, struct limits *out, struct arena *a)
+/* Takes the options, and what is left must be `least` to `most` addresses. False: misused, having said so. */
+static bool take_terms(struct command_run *r, int least, int most, struct terms *out, struct arena *a)
 {
     bool bad = false;
     const char *until = command_take_value(r, "--until", &bad), *post = command_take_value(r, "--post", &bad);
-    *out = (struct limits){.has_ends = until != NULL};
+    *out = (struct terms){.has_ends = until != NULL};
     if (bad)
-        return "a value is missing";
-    if (until && strcmp(until, "none") != 0 && !command_moment(until, true, &out->ends))
-        return "until when: 30d, 12h, 2026-12-31, '2026-12-31 18:00' or none";
-    if (post)
-        read_post(post, out, a);
-    return NULL;
+        command_misuse(r, "a value is missing");
+    else if (until && strcmp(until, "none") != 0 && !command_moment(until, true, &out->ends))
+        command_misuse(r, "until when: 30d, 12h, 2026-12-31, '2026-12-31 18:00' or none");
+    else if (command_has_arguments(r, least, most)) {
+        if (post)
+            read_post(post, out, a);
+        return true;
+    }
+    return false;
 }
 
-static bool set_limits(struct directory_db *db, struct str address, const struct limits *l, struct err *e)
+static bool set_terms(struct directory_db *db, struct str address, const struct terms *t, struct err *e)
 {
-    return (!l->has_ends || directory_address_end(db, address, l->ends, e)) &&
-           (!l->has_post || directory_alias_post(db, address, l->post, l->posters, l->poster_count, e));
+    return (!t->has_ends || directory_address_end(db, address, t->ends, e)) &&
+           (!t->has_post || directory_alias_post(db, address, t->post, t->posters, t->poster_count, e));
 }
 
 int run_address_set(struct command_run *r)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
     CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
-    struct limits limits;
+    struct terms terms;
     struct err e = ERR_INIT;
-    const char *wrong = take_limits(r, &limits, &a);
-    if (wrong)
-        return command_misuse(r, wrong);
-    if (!command_has_arguments(r, 1, 1))
+    if (!take_terms(r, 1, 1, &terms, &a))
         return COMMAND_MISUSED;
-    if (!limits.has_ends && !limits.has_post)
+    if (!terms.has_ends && !terms.has_post)
         return command_misuse(r, "say what: --until or --post");
     struct str address = command_address(r->argv[0], &a);
-    if (!(db = command_open_directory(r, &e)) || !set_limits(db, address, &limits, &e))
+    if (!(db = command_open_directory(r, &e)) || !set_terms(db, address, &terms, &e))
         return command_fail(&e);
     printf("%.*s is set\n", STR_ARGS(address));
     return COMMAND_DONE;
@@ -123,16 +124,13 @@ int run_address_add(struct command_run *r)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
     CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
-    struct limits limits;
+    struct terms terms;
     struct err e = ERR_INIT;
-    const char *wrong = take_limits(r, &limits, &a);
-    if (wrong)
-        return command_misuse(r, wrong);
-    if (!command_has_arguments(r, 2, INT_MAX))
+    if (!take_terms(r, 2, INT_MAX, &terms, &a))
         return COMMAND_MISUSED;
     struct str *v = take_addresses(r, &a);
     if (!(db = command_open_directory(r, &e)) ||
-        !directory_alias_add(db, v[0], v + 1, (size_t)r->argc - 1, &e) || !set_limits(db, v[0], &limits, &e))
+        !directory_alias_add(db, v[0], v + 1, (size_t)r->argc - 1, &e) || !set_terms(db, v[0], &terms, &e))
         return command_fail(&e);
     printf("%.*s leads to", STR_ARGS(v[0]));
     for (int i = 1; i < r->argc; i++)
@@ -141,28 +139,14 @@ int run_address_add(struct command_run *r)
     return COMMAND_DONE;
 }
 
-static int enable(struct command_run *r, bool enabled)
-{
-    CLEAN_ARENA struct arena a = ARENA_INIT;
-    CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
-    struct err e = ERR_INIT;
-    if (!command_has_arguments(r, 1, 1))
-        return COMMAND_MISUSED;
-    struct str address = command_address(r->argv[0], &a);
-    if (!(db = command_open_directory(r, &e)) || !directory_address_enable(db, address, enabled, &e))
-        return command_fail(&e);
-    printf("%.*s takes %s\n", STR_ARGS(address), enabled ? "mail" : "no mail");
-    return COMMAND_DONE;
-}
-
 int run_address_enable(struct command_run *r)
 {
-    return enable(r, true);
+    return command_switch(r, directory_address_enable, true, "takes mail");
 }
 
 int run_address_disable(struct command_run *r)
 {
-    return enable(r, false);
+    return command_switch(r, directory_address_enable, false, "takes no mail");
 }
 
 int run_address_remove(struct command_run *r)

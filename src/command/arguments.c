@@ -124,6 +124,20 @@ struct directory_db *command_open_directory(const struct command_run *r, struct 
     return directory_db_open_at(&source, r->config->tag_separator, e);
 }
 
+int command_switch(struct command_run *r, command_switch_fn *turn, bool on, const char *says)
+{
+    CLEAN_ARENA struct arena a = ARENA_INIT;
+    CLEAN_DIRECTORY_DB struct directory_db *db = NULL;
+    struct err e = ERR_INIT;
+    if (!command_has_arguments(r, 1, 1))
+        return COMMAND_MISUSED;
+    struct str address = command_address(r->argv[0], &a);
+    if (!(db = command_open_directory(r, &e)) || !turn(db, address, on, &e))
+        return command_fail(&e);
+    printf("%.*s %s\n", STR_ARGS(address), says);
+    return COMMAND_DONE;
+}
+
 bool command_confirm(const char *question, const char *expected)
 {
     char line[512];

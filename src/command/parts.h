@@ -91,6 +91,10 @@ void command_print_limits(const struct config *c, const struct directory_setting
 void command_print_language(const struct config *c, const struct directory_settings *own,
                             const struct directory_settings *of_domain);
 
+/* A whole command on one address, which turns something of it on or off: "ADDRESS is enabled", by `says`. */
+typedef bool command_switch_fn(struct directory_db *db, struct str address, bool on, struct err *e);
+int command_switch(struct command_run *r, command_switch_fn *turn, bool on, const char *says);
+
 /* Asks for an irreversible step where somebody sits at a terminal; anywhere else the command itself is the
  * answer. */
 bool command_confirm(const char *question, const char *expected);

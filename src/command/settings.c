@@ -25,6 +25,7 @@ struct subject {
     struct directory_settings own, of_domain; /* of a domain: `own` is not set */
 };
 
+/* s->db is the caller's to close, in any case. */
 static bool open_subject(const struct command_run *r, bool is_domain, struct arena *a, struct subject *s,
                          struct err *e)
 {
@@ -37,6 +38,12 @@ static bool open_subject(const struct command_run *r, bool is_domain, struct are
     return is_domain ? directory_domain_settings(s->db, s->name, &s->of_domain, e)
                      : directory_account_settings(s->db, s->name, &s->own, &s->of_domain, e);
 }
+
+static void close_subject(struct subject *s)
+{
+    directory_db_close(s->db);
+}
+#define CLEAN_SUBJECT __attribute__((cleanup(close_subject)))
 
 /* What the command changes. */
 static struct directory_settings *settings_of(struct subject *s)
@@ -109,7 +116,7 @@ static bool change_limits(struct directory_settings *s, const char *const typed[
 static int run_limit(struct command_run *r, bool is_domain)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct subject s;
+    CLEAN_SUBJECT struct subject s = {0};
     struct err e = ERR_INIT;
     const char *typed[LIMIT_COUNT];
     bool any;
@@ -118,7 +125,6 @@ static int run_limit(struct command_run *r, bool is_domain)
     if (!command_has_arguments(r, 1, 1))
         return COMMAND_MISUSED;
     bool good = open_subject(r, is_domain, &a, &s, &e);
-    CLEAN_DIRECTORY_DB struct directory_db *db = s.db;
     if (good && !change_limits(settings_of(&s), typed))
         return command_misuse(
             r, "a limit is a number in a second, minute, hour or day (200/h), none, or default");
@@ -143,7 +149,7 @@ int run_domain_limit(struct command_run *r)
 static int run_language(struct command_run *r, bool is_domain)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
-    struct subject s;
+    CLEAN_SUBJECT struct subject s = {0};
     struct err e = ERR_INIT;
     enum config_language language = CONFIG_LANGUAGE_UNSET;
     if (!command_has_arguments(r, 1, 2))
@@ -152,7 +158,6 @@ static int run_language(struct command_run *r, bool is_domain)
         !config_read_language(str_from_c(r->argv[1]), &language))
         return command_misuse(r, "a language is en, sr-Latn, sr-Cyrl, or default");
     bool good = open_subject(r, is_domain, &a, &s, &e);
-    CLEAN_DIRECTORY_DB struct directory_db *db = s.db;
     if (good && r->argc == 2)
         settings_of(&s)->language = language;
     if (!good || (r->argc == 2 && !store(&s, &e)))

@@ -191,10 +191,10 @@ bool directory_sender(struct directory *d, int64_t account, struct str address, 
 {
     CLEAN_FRAME struct ipc_frame request;
     struct ipc_frame reply;
-    ipc_frame_init(&request, DIRECTORY_FRAME_MAY_SEND);
+    ipc_frame_init(&request, DIRECTORY_FRAME_SENDER);
     ipc_put_u64(&request, (uint64_t)account);
     ipc_put_str(&request, address);
-    if (!ask(d, &request, DIRECTORY_FRAME_MAY, &reply, e))
+    if (!ask(d, &request, DIRECTORY_FRAME_SENDER_IS, &reply, e))
         return false;
     bool good = directory_sender_get(&reply, out);
     ipc_frame_free(&reply);

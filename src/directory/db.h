@@ -163,7 +163,7 @@ bool directory_address_end(struct directory_db *db, struct str address, int64_t 
 bool directory_alias_post(struct directory_db *db, struct str address, unsigned post,
                           const struct str *posters, size_t n, struct err *e);
 
-/* --- rights to send as others (senders.c) --- */
+/* --- rights to send as others (db_right.c) --- */
 struct directory_right {
     struct str whom; /* an address, or "@domain" */
     bool on_behalf;
@@ -218,7 +218,7 @@ bool directory_db_share(struct directory_db *db, int64_t owner, const struct str
 bool directory_db_shared_with(struct directory_db *db, int64_t guest, struct str owner, struct arena *a,
                               struct directory_owner **v, size_t *n, struct err *e);
 
-/* --- answers (resolve.c, senders.c) --- */
+/* --- answers (resolve.c, senders.c, login_name.c) --- */
 /* As directory_ask and directory_resolve. With LOOP, and when it returns false, *e has the words. `trail` may
  * be NULL. */
 bool directory_db_answer(struct directory_db *db, const struct directory_question *q,

@@ -55,8 +55,8 @@ static void on_frame(void *context, struct loop_channel *c, struct ipc_frame *f)
     bool is_way_out = client->kind == ROLE_RELAY || client->kind == ROLE_QUEUE;
     if (f->type == DIRECTORY_FRAME_RESOLVE && client->kind != ROLE_RELAY) {
         directory_serve_resolve(s, c, f);
-    } else if (f->type == DIRECTORY_FRAME_MAY_SEND && client->kind != ROLE_RELAY) {
-        directory_serve_may_send(s, c, f);
+    } else if (f->type == DIRECTORY_FRAME_SENDER && client->kind != ROLE_RELAY) {
+        directory_serve_sender(s, c, f);
     } else if (f->type == DIRECTORY_FRAME_CANONICAL && client->kind == ROLE_SMTP) {
         directory_serve_canonical(s, c, f);
     } else if (f->type == DIRECTORY_FRAME_ROUTE && is_way_out) {

@@ -10,9 +10,9 @@ enum directory_frame {
                                     str      detail, str sender) */
     DIRECTORY_FRAME_VERIFY,      /* str user, str password, str peer; from smtp and login only */
     DIRECTORY_FRAME_VERDICT,     /* u8 verdict, u64 account, str address, u32 wait in seconds */
-    DIRECTORY_FRAME_MAY_SEND,    /* u64 account, str address */
-    DIRECTORY_FRAME_MAY,         /* u8 enum directory_send, LIMIT_RATES x (u8 is_set, u32 count, u32 seconds),
-                                    u8 language, from 1 on; 0: not set */
+    DIRECTORY_FRAME_SENDER,      /* u64 account, str address */
+    DIRECTORY_FRAME_SENDER_IS,   /* u8 enum directory_send, LIMIT_RATES x (u8 is_set, u32 count, u32 seconds),
+                              u8 language, from 1 on; 0: not set */
     DIRECTORY_FRAME_FAILED,      /* str why: no answer now */
     /* SCRAM's two steps; from smtp and login only */
     DIRECTORY_FRAME_SCRAM_FIRST,  /* str client-first-message, str peer */

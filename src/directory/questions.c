@@ -30,7 +30,7 @@ void directory_serve_resolve(struct directory_service *s, struct loop_channel *c
         directory_reply(c, &reply, f->id);
 }
 
-void directory_serve_may_send(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f)
+void directory_serve_sender(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f)
 {
     CLEAN_FRAME struct ipc_frame reply;
     struct err e = ERR_INIT;
@@ -38,7 +38,7 @@ void directory_serve_may_send(struct directory_service *s, struct loop_channel *
     struct ipc_reader r = ipc_read(f);
     int64_t account = (int64_t)ipc_get_u64(&r);
     struct str address = ipc_get_str(&r);
-    ipc_frame_init(&reply, DIRECTORY_FRAME_MAY);
+    ipc_frame_init(&reply, DIRECTORY_FRAME_SENDER_IS);
     if (!ipc_done(&r)) {
         loop_channel_close(c);
         return;

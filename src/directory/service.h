@@ -44,7 +44,7 @@ void directory_changes_watch(struct directory_service *s);
 
 /* --- questions.c --- */
 void directory_serve_resolve(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f);
-void directory_serve_may_send(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f);
+void directory_serve_sender(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f);
 void directory_serve_canonical(struct directory_service *s, struct loop_channel *c,
                                const struct ipc_frame *f);
 void directory_serve_route(struct directory_service *s, struct loop_channel *c, const struct ipc_frame *f,
