@@ -17,9 +17,11 @@ QUEUE_STATEMENT(ADMIN_DESTINATIONS,
                 "SELECT domain, CAST(sum(waiting) AS BIGINT), CAST(sum(held) AS BIGINT), "
                 "coalesce(min(next_attempt), 0) FROM"
                 " (SELECT domain, count(*) AS waiting, 0 AS held, min(next_attempt) AS next_attempt"
-                "   FROM recipient WHERE state = 0 GROUP BY domain"
+                "   FROM recipient WHERE state = 0 AND at_hand = 0 GROUP BY domain"
+                "  UNION ALL SELECT domain, count(*), 0, min(next_attempt)"
+                "   FROM recipient WHERE state = 0 AND at_hand = 1 GROUP BY domain"
                 "  UNION ALL SELECT domain, 0, count(*), NULL FROM recipient WHERE state = 3 GROUP BY "
-                "domain) AS both_states"
+                "domain) AS by_index"
                 " GROUP BY domain ORDER BY domain");
 
 /* --- patterns --- */

@@ -10,7 +10,7 @@ QUEUE_STATEMENT(
     "SELECT r.id, r.message, r.address, r.domain, r.account, r.flow, r.original, r.notify, r.orcpt,"
     " m.sender, m.delivery FROM recipient r JOIN message m ON m.id = r.message"
     " WHERE r.id >= $1 AND r.id < $2 AND r.state IN (0, 3) ORDER BY r.id LIMIT $3");
-QUEUE_STATEMENT(CHANGE_HOLD, "UPDATE recipient SET state = 3 WHERE id = $1 AND state = 0");
+QUEUE_STATEMENT(CHANGE_HOLD, "UPDATE recipient SET state = 3, at_hand = 0 WHERE id = $1 AND state = 0");
 QUEUE_STATEMENT(CHANGE_RELEASE,
                 "UPDATE recipient SET state = 0, next_attempt = $2 WHERE id = $1 AND state = 3");
 /* What is due already may be in the server's hands at this moment, and is left to it. */

@@ -31,19 +31,22 @@ QUEUE_INSERT(
 QUEUE_STATEMENT(CHUNK_ADD, "INSERT INTO chunk (id, bytes) VALUES ($1, $2)");
 QUEUE_STATEMENT(RECIPIENT_ADD,
                 "INSERT INTO recipient (id, message, address, account, original, detail, domain, flow, state,"
-                " attempts, warned, next_attempt, notify, orcpt, host, reply)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, $12, $13, '', '')");
+                " attempts, warned, next_attempt, notify, orcpt, at_hand, host, reply)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, $12, $13, $14, '', '')");
 QUEUE_STATEMENT(RECIPIENT_LAST,
                 "SELECT id FROM recipient WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT 1");
 #define ROW_COLUMNS                                                                                        \
     "r.id, r.message, r.address, r.account, r.original, r.detail, r.domain, r.flow, r.attempts, r.warned," \
     " r.next_attempt, r.notify, r.orcpt, r.host, r.reply, " MESSAGE_COLUMNS
 QUEUE_STATEMENT(DUE, "SELECT " ROW_COLUMNS " FROM recipient r JOIN message m ON m.id = r.message"
-                     " WHERE r.state = 0 AND r.domain = $1 AND r.flow = $2"
+                     " WHERE r.state = 0 AND r.at_hand = 0 AND r.domain = $1 AND r.flow = $2"
                      " AND r.next_attempt >= $3 AND (r.next_attempt > $3 OR r.id > $4)"
                      " ORDER BY r.next_attempt, r.id LIMIT $5");
-QUEUE_STATEMENT(NEXT_FLOW, "SELECT domain, flow, next_attempt FROM recipient WHERE state = 0"
+QUEUE_STATEMENT(NEXT_FLOW, "SELECT domain, flow, next_attempt FROM recipient WHERE state = 0 AND at_hand = 0"
                            " AND (domain, flow) > ($1, $2) ORDER BY domain, flow, next_attempt LIMIT 1");
+QUEUE_STATEMENT(FIRST_DUE, "SELECT next_attempt FROM recipient WHERE state = 0 AND at_hand = 0"
+                           " AND domain = $1 AND flow = $2 ORDER BY next_attempt LIMIT 1");
+QUEUE_STATEMENT(PUT_DOWN, "UPDATE recipient SET at_hand = 0 WHERE at_hand = 1");
 QUEUE_STATEMENT(WAITING, "SELECT " ROW_COLUMNS " FROM recipient r JOIN message m ON m.id = r.message"
                          " WHERE r.id > $1 AND r.id < $2 AND r.state = 0 AND r.warned < $3"
                          " ORDER BY r.id LIMIT $4");
@@ -53,11 +56,13 @@ QUEUE_STATEMENT(DEADLINE_PASSED, "UPDATE message SET by_mode = 0 WHERE id = $1")
 QUEUE_STATEMENT(SET_WARNED, "UPDATE recipient SET warned = $2 WHERE id = $1 AND state = 0");
 QUEUE_STATEMENT(BYTES, "SELECT bytes FROM message WHERE id = $1");
 QUEUE_STATEMENT(CHUNK, "SELECT bytes FROM chunk WHERE id = $1");
-QUEUE_STATEMENT(SET_ENDED, "UPDATE recipient SET state = $2, attempts = attempts + 1, host = $3, reply = $4"
-                           " WHERE id = $1 AND state IN (0, 3)"); /* held while it was under way */
+QUEUE_STATEMENT(SET_ENDED,
+                "UPDATE recipient SET state = $2, at_hand = 0, attempts = attempts + 1, host = $3, reply = $4"
+                " WHERE id = $1 AND state IN (0, 3)"); /* held while it was under way */
 QUEUE_STATEMENT(
     SET_DEFERRED,
-    "UPDATE recipient SET attempts = attempts + 1, next_attempt = $2, warned = $3, host = $4, reply = $5"
+    "UPDATE recipient SET at_hand = 0, attempts = attempts + 1, next_attempt = $2, warned = $3, host = $4,"
+    " reply = $5"
     " WHERE id = $1 AND state IN (0, 3)");
 QUEUE_STATEMENT(ATTEMPT_ADD, "INSERT INTO attempt (message, recipient, at, fate, host, reply, transcript)"
                              " VALUES ($1, $2, $3, $4, $5, $6, $7)");
@@ -164,7 +169,7 @@ bool queue_db_add_recipient(struct sql *db, struct queue_row_recipient *r, struc
                     SQL(sql_int(r->id), sql_int(r->message), sql_text(r->address), sql_int(r->account),
                         sql_text(r->original), sql_text(r->detail), sql_text(r->domain), sql_int(r->flow),
                         sql_int(r->attempts), sql_int(r->warned), sql_int(r->next_attempt),
-                        sql_int(r->asked.notify), sql_text(r->asked.original)),
+                        sql_int(r->asked.notify), sql_text(r->asked.original), sql_int(r->at_hand)),
                     NULL, e);
 }
 
@@ -288,6 +293,16 @@ int queue_db_next_flow(struct sql *db, struct str after, int64_t after_flow, str
         found = 1;
     }
     return sql_end(&rows, e) ? found : -1;
+}
+
+int queue_db_first_due(struct sql *db, struct str domain, int64_t flow, int64_t *at, struct err *e)
+{
+    return sql_one_int(db, &FIRST_DUE, SQL(sql_text(domain), sql_int(flow)), at, e);
+}
+
+bool queue_db_put_down(struct sql *db, struct err *e)
+{
+    return sql_exec(db, &PUT_DOWN, SQL_NONE, NULL, e);
 }
 
 /* Where the bytes of a message go as they are read: into memory if they are few, else into a memfd. */

@@ -14,7 +14,8 @@
 
 extern const struct sql_schema QUEUE_SCHEMA;
 /* Its steps for PostgreSQL: schema_pgsql.c. */
-extern const char QUEUE_PGSQL_1[], QUEUE_PGSQL_2[], QUEUE_PGSQL_3[], QUEUE_PGSQL_4[], QUEUE_PGSQL_5[];
+extern const char QUEUE_PGSQL_1[], QUEUE_PGSQL_2[], QUEUE_PGSQL_3[], QUEUE_PGSQL_4[], QUEUE_PGSQL_5[],
+    QUEUE_PGSQL_6[];
 
 #define QUEUE_DELIVERY_BYTES 16
 
@@ -58,6 +59,7 @@ struct queue_row_recipient {
     struct envelope_recipient asked;
     unsigned attempts;
     unsigned warned; /* 1: its sender has been told of a delay; 2: that its deadline has passed */
+    bool at_hand;    /* see queue_db_put_down; not read */
     int64_t next_attempt;
     struct str host, reply; /* of the last attempt; "" before it */
 };
@@ -84,6 +86,15 @@ bool queue_db_due(struct sql *db, struct queue_due *q, queue_db_row_fn *each, vo
  * stands before (QUEUE_LOCAL_DOMAIN, -1). */
 int queue_db_next_flow(struct sql *db, struct str after, int64_t after_flow, struct buf *domain,
                        int64_t *flow, int64_t *at, struct err *e);
+
+/* When the first is due that waits for `domain` in `flow`: 1, 0 none, -1. */
+int queue_db_first_due(struct sql *db, struct str domain, int64_t flow, int64_t *at, struct err *e);
+
+/* A recipient may be written as `at_hand`: its first attempt is at once, and the server has it in memory, so
+ * that neither of the two above needs to find it. Nor do they, and the index that they go by does not have to
+ * hold it. An outcome that leaves it waiting ends that; so does this, for all of them: for a memory that was
+ * lost, or has let go of some. */
+bool queue_db_put_down(struct sql *db, struct err *e);
 
 /* Who waits, in the order of ids, which is that in which messages came. `each` must not touch the database.
  */

@@ -216,7 +216,16 @@ static bool add_reports(const struct queue_round *q, struct enqueue *in, struct 
     return !any_settled || queue_db_finish(q->db, in->message.id, &gone, e);
 }
 
-bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct err *e)
+/* A list of thousands has to go through the table anyhow. */
+static bool add_recipient(const struct queue_round *q, const struct enqueue *in, struct plan *p,
+                          struct queue_row_recipient *r, struct err *e)
+{
+    int admitted = in->count <= QUEUE_JOB_RECIPIENTS ? plan_admit(p, q->db, r, q->now, e) : 0;
+    r->at_hand = admitted > 0;
+    return admitted >= 0 && queue_db_add_recipient(q->db, r, e);
+}
+
+bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct plan *p, struct err *e)
 {
     struct str bytes;
     if (!parcel_read(&in->body, &bytes, e))
@@ -225,7 +234,7 @@ bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct err *
     for (size_t i = 0; ok && i < in->count; i++) {
         in->recipients[i].message = in->message.id;
         in->recipients[i].id = queue_db_first_recipient(in->message.id) + 1 + (int64_t)i;
-        ok = is_settled(&in->recipients[i]) || queue_db_add_recipient(q->db, &in->recipients[i], e);
+        ok = is_settled(&in->recipients[i]) || add_recipient(q, in, p, &in->recipients[i], e);
     }
     ok = ok && add_reports(q, in, bytes, e);
     parcel_release(&in->body, bytes);
@@ -244,4 +253,10 @@ void enqueue_plan(struct enqueue *in, struct plan *p, int64_t now)
     plan_letter_drop(p, letter);
     if (in->has_report)
         plan_expect(p, QUEUE_LOCAL_DOMAIN, REPORT_FLOW, now);
+}
+
+void enqueue_retract(const struct enqueue *in, struct plan *p)
+{
+    for (size_t i = 0; i < in->count; i++)
+        plan_retract(p, in->recipients[i].domain, in->recipients[i].flow);
 }

@@ -23,9 +23,10 @@ struct enqueue *enqueue_read(struct ipc_frame *f, const struct schedule *s, int6
 void enqueue_free(struct enqueue *in);
 
 /* Writes it, within a transaction. */
-bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct err *e);
-/* After the commit: jobs for those who are due at once. */
+bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct plan *p, struct err *e);
+/* After the commit: jobs for those who are due at once. Or else, with what the plan was told of it: */
 void enqueue_plan(struct enqueue *in, struct plan *p, int64_t now);
+void enqueue_retract(const struct enqueue *in, struct plan *p);
 
 /* The list of recipients in an ENQUEUE frame, as bytes. */
 void enqueue_write_list(const struct queue_recipient *recipients, size_t count, struct buf *out);

@@ -131,18 +131,42 @@ void lane_add(struct plan *p, struct lane *l, struct letter *letter, const struc
     destination_offer(p, l->destination);
 }
 
+/* Everything that was due before it is in memory, and there is room. */
+static bool takes_fresh(const struct plan *p, const struct lane *l)
+{
+    return l->is_known && !l->has_more && l->due.key > p->now && window_is_open(&l->destination->window) &&
+           l->rows < p->limits.rows_per_lane && p->rows < p->limits.rows + p->limits.fresh;
+}
+
+int plan_admit(struct plan *p, struct sql *db, const struct queue_row_recipient *r, int64_t now,
+               struct err *e)
+{
+    p->now = now;
+    struct lane *l = r->next_attempt > now || p->has_dropped ? NULL : lane_find(p, r->domain, r->flow, true);
+    if (!l)
+        return 0;
+    if (!l->is_known && l->due.key > now && !lane_learn(p, l, db, e))
+        return -1;
+    return takes_fresh(p, l);
+}
+
+void plan_retract(struct plan *p, struct str domain, int64_t flow)
+{
+    struct lane *l = lane_find(p, domain, flow, false);
+    if (l)
+        lane_settle(p, l);
+}
+
 void plan_add_fresh(struct plan *p, struct letter *letter, const struct queue_row_recipient *r, int64_t now)
 {
     p->now = now;
     struct lane *l = lane_find(p, r->domain, r->flow, true);
-    /* Everything that was due before it is in memory, and there is room. */
-    bool fits = l && r->next_attempt <= now && l->is_known && !l->has_more && l->due.key > now &&
-                window_is_open(&l->destination->window) && l->rows < p->limits.rows_per_lane &&
-                p->rows < p->limits.rows;
-    if (fits)
+    if (l && r->next_attempt <= now && takes_fresh(p, l)) {
         lane_add(p, l, letter, r);
-    else
-        plan_expect(p, r->domain, r->flow, r->next_attempt);
+        return;
+    }
+    plan_expect(p, r->domain, r->flow, r->next_attempt);
+    p->has_dropped |= r->at_hand;
 }
 
 static void fly(struct plan *p, struct job *j)
@@ -348,6 +372,7 @@ struct plan *plan_new(void)
     p->bounds = (struct window_bounds){.initial = 1, .most = 1, .pause_s = 1, .pause_most = 1};
     p->limits = (struct plan_limits)PLAN_LIMITS_USUAL;
     p->missed_at = PLAN_NEVER;
+    p->has_dropped = true;
     buf_init(&p->look_domain, ADDRESS_MAX);
     plan_forget(p);
     return p;

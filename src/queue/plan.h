@@ -21,11 +21,12 @@
 struct plan_limits {
     size_t rows_per_lane; /* further ones stay in the table until half are gone */
     size_t rows;          /* of all lanes together; further lanes are read when there is room */
+    size_t fresh;         /* beyond those, of messages that have just come */
     size_t lanes;         /* at 200 bytes; others are found when some are done */
 };
-#define PLAN_LIMITS_USUAL                                   \
-    {                                                       \
-        .rows_per_lane = 200, .rows = 20000, .lanes = 50000 \
+#define PLAN_LIMITS_USUAL                                                  \
+    {                                                                      \
+        .rows_per_lane = 200, .rows = 20000, .fresh = 5000, .lanes = 50000 \
     }
 #define PLAN_OPEN_MAX   512                  /* descriptors of messages kept for their first attempt */
 #define PLAN_KEPT_BYTES ((uint64_t)64 << 20) /* and the memory that those and small messages may hold */
@@ -57,6 +58,7 @@ struct job_recipient {
     int64_t account;
     struct str address, original, detail; /* in one block with asked.original, owned by address */
     unsigned attempts, warned;
+    bool at_hand; /* as its row says, unless all have been put down meanwhile */
     struct envelope_recipient asked;
 };
 
@@ -86,13 +88,21 @@ void plan_letter_drop(struct plan *p, struct letter *l);
 struct job *plan_job(struct plan *p, struct letter *l, const struct queue_row_recipient *r);
 
 /* --- what the table holds --- */
+/* A recipient is about to be written. 1: it may be `at_hand` (queue_db_put_down), since all that is due of
+ * its lane is in memory and there is room; 0; -1 with *e: the table could not be read. plan_add_fresh
+ * follows, or plan_retract: */
+int plan_admit(struct plan *p, struct sql *db, const struct queue_row_recipient *r, int64_t now,
+               struct err *e);
+/* It was not written after all. */
+void plan_retract(struct plan *p, struct str domain, int64_t flow);
 /* A recipient that has just been written: to the last job of its lane if that is of the same letter, or to a
  * new one, or to be read from the table when its time comes. Copies. */
 void plan_add_fresh(struct plan *p, struct letter *l, const struct queue_row_recipient *r, int64_t now);
 /* A recipient that is not in memory is due at `at`. */
 void plan_expect(struct plan *p, struct str domain, int64_t flow, int64_t at);
-/* Reads what is due and what there is room for, and looks for lanes that are not known yet. A bounded piece
- * of work: *more says that there is more of it. False: the table could not be read; try again later. */
+/* Puts down whom memory has let go of (at first: all), reads what is due and what there is room for, and
+ * looks for lanes that are not known yet. A bounded piece of work: *more says that there is more of it.
+ * False: the table could not be read; try again later. */
 bool plan_read(struct plan *p, struct sql *db, int64_t now, bool *more, struct err *e);
 /* plan_read has something to do at `now`. */
 bool plan_wants_read(const struct plan *p, int64_t now);

@@ -72,8 +72,12 @@ void plan_letter_drop(struct plan *p, struct letter *l)
 struct job_recipient job_recipient_of(const struct queue_row_recipient *r)
 {
     char *at = mem_new(1, r->address.n + r->original.n + r->detail.n + r->asked.original.n + 1);
-    struct job_recipient c = {
-        .id = r->id, .account = r->account, .attempts = r->attempts, .warned = r->warned, .asked = r->asked};
+    struct job_recipient c = {.id = r->id,
+                              .account = r->account,
+                              .attempts = r->attempts,
+                              .warned = r->warned,
+                              .at_hand = r->at_hand,
+                              .asked = r->asked};
     c.address = put_words(&at, r->address); /* first: it owns the block */
     c.original = put_words(&at, r->original);
     c.detail = put_words(&at, r->detail);
@@ -94,8 +98,10 @@ struct job *plan_job(struct plan *p, struct letter *l, const struct queue_row_re
 void job_free(struct plan *p, struct job *j)
 {
     struct letter *l = j->letter;
-    for (size_t i = 0; i < j->count; i++)
+    for (size_t i = 0; i < j->count; i++) {
+        p->has_dropped |= j->recipients[i].at_hand;
         free((char *)(uintptr_t)j->recipients[i].address.p);
+    }
     free(j->recipients);
     free(j);
     l->jobs--;

@@ -58,6 +58,7 @@ struct plan {
     struct job *flying;
     size_t flying_count;
     uint64_t last_job;
+    bool has_dropped;    /* recipients that were at hand are no longer: the table is to be told */
     unsigned open_count; /* descriptors that are kept */
     uint64_t kept_bytes;
     /* looking for lanes in the table */
@@ -83,6 +84,10 @@ static inline bool lane_is_busy(const struct lane *l)
 }
 struct destination *destination_find(const struct plan *p, struct str domain); /* NULL: not there */
 bool destination_is_local(const struct destination *d);
+
+/* --- plan_table.c --- */
+/* Asks the table when the first of a lane is due that is not known. */
+bool lane_learn(struct plan *p, struct lane *l, struct sql *db, struct err *e);
 
 /* --- plan.c --- */
 void lane_add(struct plan *p, struct lane *l, struct letter *letter, const struct queue_row_recipient *r);

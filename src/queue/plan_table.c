@@ -77,8 +77,9 @@ static int64_t room_for(const struct plan *p, const struct lane *l)
     size_t most = m->rows_per_lane;
     if (p->rows >= m->rows / 2)
         most = p->rows < m->rows / 4 * 3 ? most / 10 + 1 : 1;
-    if (most > m->rows - p->rows)
-        most = m->rows - p->rows;
+    size_t left = p->rows < m->rows ? m->rows - p->rows : 0;
+    if (most > left)
+        most = left;
     return l->rows < most ? (int64_t)(most - l->rows) : 0;
 }
 
@@ -107,6 +108,18 @@ static bool load(struct plan *p, struct lane *l, struct sql *db, int64_t limit, 
         lane_set_due(p, l, 0);
     }
     lane_settle(p, l);
+    return true;
+}
+
+bool lane_learn(struct plan *p, struct lane *l, struct sql *db, struct err *e)
+{
+    int64_t at = PLAN_NEVER;
+    if (queue_db_first_due(db, l->destination->domain, l->flow->id, &at, e) < 0)
+        return false;
+    /* What is due now and is not in flight has to be read before what comes. */
+    l->is_known = at > p->now;
+    if (l->is_known && at < l->due.key)
+        lane_set_due(p, l, at);
     return true;
 }
 
@@ -233,7 +246,7 @@ static bool look(struct plan *p, struct sql *db, struct err *e)
 bool plan_wants_read(const struct plan *p, int64_t now)
 {
     struct heap_entry *due = heap_first(&p->due), *awake = heap_first(&p->wakes);
-    return ((p->is_looking || p->missed_at <= now) && has_lanes(p)) ||
+    return p->has_dropped || ((p->is_looking || p->missed_at <= now) && has_lanes(p)) ||
            (due && due->key <= now && p->rows < p->limits.rows) || (awake && awake->key <= now);
 }
 
@@ -241,6 +254,9 @@ bool plan_read(struct plan *p, struct sql *db, int64_t now, bool *more, struct e
 {
     p->now = now;
     *more = false;
+    if (p->has_dropped && !queue_db_put_down(db, e))
+        return false;
+    p->has_dropped = false;
     bool ok = (!may_look(p) || look(p, db, e)) && read_wakes(p, db, e) && read_due(p, db, e);
     *more = ok && plan_wants_read(p, now);
     return ok;

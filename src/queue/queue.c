@@ -196,13 +196,13 @@ static bool store_outcomes(struct server *s, const struct queue_round *q, struct
 static bool store_enqueues(struct server *s, const struct queue_round *q, bool apart, struct err *e)
 {
     for (struct enqueue *in = s->enqueues; in; in = in->next) {
-        if (!apart && !enqueue_store(q, in, e))
+        if (!apart && !enqueue_store(q, in, s->plan, e))
             return false;
         if (!apart)
             continue;
         if (!sql_savepoint(s->db, e))
             return false;
-        if (enqueue_store(q, in, &in->error)) {
+        if (enqueue_store(q, in, s->plan, &in->error)) {
             if (!sql_savepoint_release(s->db, e))
                 return false;
             continue;
@@ -256,6 +256,7 @@ static void finish_enqueues(struct server *s, int64_t now)
             enqueue_plan(in, s->plan, now);
             s->has_work = true;
         } else {
+            enqueue_retract(in, s->plan);
             LOG_ERROR("queue.not_stored", F_STR("from", in->message.sender), F_C("reason", in->error.text));
         }
         answer_enqueue(s, in);

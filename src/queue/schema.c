@@ -140,8 +140,16 @@ static const char FIFTH[] =
                                                                        */
     "CREATE INDEX message_uid ON message (uid, id) WHERE uid >= 0;";
 
+/* A recipient that is in the server's memory since it came (queue_db_put_down) is in no index by destination:
+ * one who goes at once costs the same however many wait. */
+static const char SIXTH[] = "ALTER TABLE recipient ADD COLUMN at_hand INTEGER NOT NULL DEFAULT 0;"
+                            "DROP INDEX recipient_due;"
+                            "CREATE INDEX recipient_due ON recipient (domain, flow, next_attempt, id) WHERE "
+                            "state = 0 AND at_hand = 0;"
+                            "CREATE INDEX recipient_at_hand ON recipient (at_hand) WHERE at_hand = 1;";
+
 static const struct sql_migration MIGRATIONS[] = {
     {FIRST, QUEUE_PGSQL_1},  {SECOND, QUEUE_PGSQL_2}, {THIRD, QUEUE_PGSQL_3},
-    {FOURTH, QUEUE_PGSQL_4}, {FIFTH, QUEUE_PGSQL_5},
+    {FOURTH, QUEUE_PGSQL_4}, {FIFTH, QUEUE_PGSQL_5},  {SIXTH, QUEUE_PGSQL_6},
 };
 const struct sql_schema QUEUE_SCHEMA = {"queue", MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS, "node"};

@@ -145,3 +145,9 @@ const char QUEUE_PGSQL_4[] = "ALTER TABLE message ADD COLUMN language BIGINT NOT
 
 const char QUEUE_PGSQL_5[] = "ALTER TABLE message ADD COLUMN uid BIGINT NOT NULL DEFAULT -1;"
                              "CREATE INDEX message_uid ON message(node, uid, id) WHERE uid >= 0;";
+
+const char QUEUE_PGSQL_6[] = "ALTER TABLE recipient ADD COLUMN at_hand BIGINT NOT NULL DEFAULT 0;"
+                             "DROP INDEX recipient_due;"
+                             "CREATE INDEX recipient_due ON recipient(node, domain, flow, next_attempt, id)"
+                             " WHERE state = 0 AND at_hand = 0;"
+                             "CREATE INDEX recipient_at_hand ON recipient(node, at_hand) WHERE at_hand = 1;";

@@ -197,6 +197,7 @@ static int64_t put(struct desk *d, const char *sender, int priority, const char 
                                         .flow = flow_of(&m.asked, m.sender),
                                         .asked = ENVELOPE_RECIPIENT_INIT,
                                         .next_attempt = d->now};
+        r.at_hand = fresh && plan_admit(d->plan, d->db, &r, d->now, &e) > 0;
         assert_true(queue_db_add_recipient(d->db, &r, &e));
         if (fresh)
             plan_add_fresh(d->plan, l, &r, d->now);
@@ -241,6 +242,83 @@ static struct job *take(struct desk *d)
 static bool is_for(const struct job *j, const char *domain)
 {
     return str_eq(plan_domain(j), str_from_c(domain));
+}
+
+static int64_t count_at_hand(const struct desk *d)
+{
+    static const struct sql_statement COUNT = {.text = "SELECT count(*) FROM recipient WHERE at_hand = 1"};
+    struct err e = ERR_INIT;
+    int64_t n = -1;
+    assert_int_equal(sql_one_int(d->db, &COUNT, SQL_NONE, &n, &e), 1);
+    return n;
+}
+
+/* What comes and goes at once is never in the index by destination. What memory lets go of is put down into
+ * it, and comes from there, each once. */
+static void what_is_at_hand_is_in_no_index(void **state)
+{
+    (void)state;
+    struct desk d;
+    struct job *j;
+    desk_open(&d);
+    put(&d, "ana@a.example", 0, "provider.example", 1, true);
+    assert_int_equal(count_at_hand(&d), 0); /* nobody knows what an earlier queue had at hand */
+    send(&d, take(&d));
+    for (int i = 0; i < 10; i++)
+        put(&d, "ana@a.example", 0, "provider.example", 1, true);
+    assert_int_equal(count_at_hand(&d), 10);
+    for (int64_t left = 9; left > 7; left--) {
+        send(&d, take(&d));
+        assert_int_equal(count_at_hand(&d), left);
+    }
+    finish(&d, take(&d), QUEUE_DEFERRED, QUEUE_CONTACT_GOOD, d.now + 300);
+    assert_int_equal(count_at_hand(&d), 7);
+    struct job *flying = take(&d);
+    plan_forget(d.plan); /* but for that one */
+    read_all(&d);
+    assert_int_equal(count_at_hand(&d), 0);
+    send(&d, flying);
+    for (int left = 6; left > 0; left--)
+        send(&d, take(&d));
+    assert_null(take(&d));
+    put(&d, "ana@a.example", 0, "provider.example", 1, true); /* beside the one that sleeps */
+    assert_int_equal(count_at_hand(&d), 1);
+    send(&d, take(&d));
+    d.now += 300;
+    put(&d, "ana@a.example", 0, "provider.example", 1, true); /* behind it, which is due */
+    assert_int_equal(count_at_hand(&d), 0);
+    for (int left = 2; left > 0; left--) {
+        assert_non_null(j = take(&d));
+        send(&d, j);
+    }
+    assert_null(take(&d));
+    desk_close(&d);
+}
+
+/* A destination that goes down has nothing in memory, and what comes for it meanwhile goes to the table. */
+static void nothing_is_at_hand_for_what_is_down(void **state)
+{
+    (void)state;
+    struct desk d;
+    struct job *j, *flying[5];
+    size_t n = 0, sent = 0;
+    desk_open(&d);
+    read_all(&d);
+    for (int i = 0; i < 20; i++)
+        put(&d, "ana@a.example", 0, "down.example", 1, true);
+    assert_int_equal(count_at_hand(&d), 20);
+    while (n < 5 && (j = take(&d)))
+        flying[n++] = j;
+    for (size_t i = 0; i < n; i++)
+        finish(&d, flying[i], QUEUE_DEFERRED, QUEUE_CONTACT_UNREACHABLE, d.now + 300);
+    assert_null(take(&d));
+    assert_int_equal(count_at_hand(&d), 0);
+    put(&d, "ana@a.example", 0, "down.example", 1, true);
+    assert_int_equal(count_at_hand(&d), 0);
+    for (d.now += 1000; (j = take(&d)); sent++)
+        send(&d, j);
+    assert_int_equal(sent, 21);
+    desk_close(&d);
 }
 
 /* A list of many thousand to one provider, on its way for a while; then one letter of somebody else to the
@@ -524,6 +602,8 @@ int main(void)
         cmocka_unit_test(a_window_shrinks_and_grows_again),
         cmocka_unit_test(one_asks_whether_a_destination_is_back),
         cmocka_unit_test(a_window_stays_within_its_bounds),
+        cmocka_unit_test(what_is_at_hand_is_in_no_index),
+        cmocka_unit_test(nothing_is_at_hand_for_what_is_down),
         cmocka_unit_test(a_list_delays_nobody),
         cmocka_unit_test(a_list_for_everywhere_delays_nobody),
         cmocka_unit_test(flows_share_a_destination_evenly),
