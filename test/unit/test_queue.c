@@ -38,6 +38,16 @@ struct scene {
 static struct queue_client *clients[100];
 static size_t client_count;
 
+/* A relay that takes so many jobs at once. */
+static void connect_relay(struct scene *s, unsigned capacity)
+{
+    CLEAN_FRAME struct ipc_frame f;
+    ipc_frame_init(&f, QUEUE_FRAME_READY);
+    ipc_put_u32(&f, capacity);
+    s->relay = tree_connect(&s->tree, ROLE_RELAY, ROLE_QUEUE);
+    assert_int_equal(ipc_send(s->relay, &f, deadline_in(WAIT_MS)), IPC_OK);
+}
+
 static void scene_open(struct scene *s, const char *config, unsigned capacity)
 {
     char text[600];
@@ -60,13 +70,8 @@ static void scene_open(struct scene *s, const char *config, unsigned capacity)
     s->contact = QUEUE_CONTACT_GOOD;
     s->passing = QUEUE_PASSED_PLAIN;
     s->transcript = STR("");
-    if (capacity == 0)
-        return;
-    CLEAN_FRAME struct ipc_frame f;
-    ipc_frame_init(&f, QUEUE_FRAME_READY);
-    ipc_put_u32(&f, capacity);
-    s->relay = tree_connect(&s->tree, ROLE_RELAY, ROLE_QUEUE);
-    assert_int_equal(ipc_send(s->relay, &f, deadline_in(WAIT_MS)), IPC_OK);
+    if (capacity > 0)
+        connect_relay(s, capacity);
 }
 
 static void scene_close(struct scene *s)
@@ -81,19 +86,22 @@ static void scene_close(struct scene *s)
 
 /* --- smtp's part --- */
 
+static int64_t enqueue_message(struct scene *s, const struct queue_message *m)
+{
+    struct err e = ERR_INIT;
+    int64_t id = 0;
+    if (!queue_enqueue(s->client, m, &id, &e))
+        fail_msg("%s", e.text);
+    return id;
+}
+
 static int64_t enqueue(struct scene *s, const char *sender, const char *bytes, struct queue_recipient *to,
                        size_t n)
 {
-    struct err e = ERR_INIT;
     struct queue_message m = {
         .body = parcel_of(str_from_c(bytes)), .sender = str_from_c(sender), .recipients = to, .count = n};
     memset(m.id, 7, sizeof m.id);
-    int64_t id = 0;
-    bool ok = queue_enqueue(s->client, &m, &id, &e);
-    if (!ok)
-        fprintf(stderr, "%s\n", e.text);
-    assert_true(ok);
-    return id;
+    return enqueue_message(s, &m);
 }
 
 static int64_t enqueue_one(struct scene *s, const char *sender, const char *to)
@@ -325,7 +333,6 @@ static void what_a_sender_asked_for_travels(void **state)
     (void)state;
     struct scene s;
     struct job j;
-    struct err e = ERR_INIT;
     struct queue_recipient to = {
         .address = STR("bob@example.net"),
         .asked = {.notify = ENVELOPE_NOTIFY_SUCCESS | ENVELOPE_NOTIFY_DELAY,
@@ -351,9 +358,8 @@ static void what_a_sender_asked_for_travels(void **state)
         .recipients = &to,
         .count = 1,
     };
-    int64_t id = 0;
     memset(m.id, 7, sizeof m.id);
-    assert_true(queue_enqueue(s.client, &m, &id, &e));
+    int64_t id = enqueue_message(&s, &m);
     for (int again = 0; again < 2; again++) {
         assert_true(take_job(&s, &j, WAIT_MS));
         assert_int_equal(j.message, id);
@@ -377,18 +383,15 @@ static void what_a_sender_asked_for_travels(void **state)
 
 static int64_t enqueue_of(struct scene *s, int64_t uid, const char *to)
 {
-    struct err e = ERR_INIT;
     struct envelope asked = ENVELOPE_INIT;
     struct queue_recipient recipient = {.address = str_from_c(to)};
-    int64_t id = 0;
     asked.uid = uid;
     struct queue_message m = {.body = parcel_of(STR("Subject: x\r\n\r\n")),
                               .sender = STR("ana@example.org"),
                               .asked = asked,
                               .recipients = &recipient,
                               .count = 1};
-    assert_true(queue_enqueue(s->client, &m, &id, &e));
-    return id;
+    return enqueue_message(s, &m);
 }
 
 /* Of every page; returns how many messages there were. */
@@ -461,16 +464,15 @@ static void a_message_is_held_for_the_future(void **state)
     (void)state;
     struct scene s;
     struct job j;
-    struct err e = ERR_INIT;
     struct queue_recipient to = {.address = STR("bob@example.net")};
     scene_open(&s, "", 8);
-    int64_t id = 0, until = clock_wall() + 2;
+    int64_t until = clock_wall() + 2;
     struct queue_message m = {.body = parcel_of(STR("Subject: x\r\n\r\n")),
                               .sender = STR("ana@example.org"),
                               .asked = {.hold_until = until},
                               .recipients = &to,
                               .count = 1};
-    assert_true(queue_enqueue(s.client, &m, &id, &e));
+    enqueue_message(&s, &m);
     assert_true(take_job(&s, &j, WAIT_MS));
     assert_true(clock_wall() >= until);
     answer(&s, &j, QUEUE_SENT, "250 OK");
@@ -499,8 +501,7 @@ static void bodies_of_every_size(void **state)
                                   .sender = STR("ana@example.org"),
                                   .recipients = &to,
                                   .count = 1};
-        int64_t id;
-        assert_true(queue_enqueue(first.client, &m, &id, &e));
+        enqueue_message(&first, &m);
         assert_true(take_job(&first, &j, WAIT_MS));
         assert_int_equal(j.size, SIZES[i]);
         assert_memory_equal(j.bytes, bytes, SIZES[i] < sizeof j.bytes - 1 ? SIZES[i] : sizeof j.bytes - 1);
@@ -613,11 +614,7 @@ static void many_messages_to_one_destination(void **state)
     scene_open(&s, "", 0);
     for (int i = 0; i < MANY; i++)
         enqueue_one(&s, "ana@example.org", "bob@example.net");
-    CLEAN_FRAME struct ipc_frame f;
-    ipc_frame_init(&f, QUEUE_FRAME_READY);
-    ipc_put_u32(&f, 1);
-    s.relay = tree_connect(&s.tree, ROLE_RELAY, ROLE_QUEUE);
-    assert_int_equal(ipc_send(s.relay, &f, deadline_in(WAIT_MS)), IPC_OK);
+    connect_relay(&s, 1);
     for (int i = 0; i < MANY; i++) {
         assert_true(take_job(&s, j, WAIT_MS));
         assert_in_range(j->message, 1, MANY);
@@ -723,8 +720,7 @@ static bool is_reported(struct scene *s, unsigned notify, struct envelope asked,
                               .asked = asked,
                               .recipients = &to,
                               .count = 1};
-    int64_t id = 0;
-    assert_true(queue_enqueue(s->client, &m, &id, &e));
+    enqueue_message(s, &m);
     assert_true(take_job(s, &j, WAIT_MS));
     s->passing = passing;
     answer(s, &j, fate, fate == QUEUE_SENT ? "250 2.0.0 OK" : "550 5.1.1 No such user");
@@ -781,7 +777,6 @@ static void a_deadline_is_kept(void **state)
     (void)state;
     struct scene s;
     struct job j;
-    struct err e = ERR_INIT;
     struct queue_recipient to = {.address = STR("bob@example.net")};
     for (int notify = 0; notify < 2; notify++) {
         scene_open(&s, "[queue]\nretry = 1h\n", 8);
@@ -792,7 +787,7 @@ static void a_deadline_is_kept(void **state)
             .asked = {.by = notify ? ENVELOPE_BY_NOTIFY : ENVELOPE_BY_RETURN, .deliver_by = by},
             .recipients = &to,
             .count = 1};
-        assert_true(queue_enqueue(s.client, &m, &id, &e));
+        id = enqueue_message(&s, &m);
         assert_true(take_job(&s, &j, WAIT_MS));
         answer(&s, &j, QUEUE_DEFERRED, "450 4.2.0 later");
         struct listing l = list(&s);
@@ -816,11 +811,7 @@ static void a_lost_relay_gives_its_jobs_back(void **state)
     enqueue_one(&s, "ana@example.org", "bob@example.net");
     assert_true(take_job(&s, &first, WAIT_MS));
     close(s.relay);
-    s.relay = tree_connect(&s.tree, ROLE_RELAY, ROLE_QUEUE);
-    CLEAN_FRAME struct ipc_frame f;
-    ipc_frame_init(&f, QUEUE_FRAME_READY);
-    ipc_put_u32(&f, 8);
-    assert_int_equal(ipc_send(s.relay, &f, deadline_in(WAIT_MS)), IPC_OK);
+    connect_relay(&s, 8);
     assert_true(take_job(&s, &again, WAIT_MS));
     assert_int_equal(again.message, first.message);
     assert_int_equal(again.rows[0], first.rows[0]);
