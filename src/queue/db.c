@@ -86,6 +86,16 @@ int64_t queue_db_past_recipient(int64_t message)
     return queue_db_first_recipient(message + 1);
 }
 
+struct str queue_db_destination(struct str address, struct arena *a)
+{
+    size_t at = str_rfind_byte(address, '@');
+    struct str domain = at == STR_NONE ? STR("") : str_from_offset(address, at + 1);
+    char *lower = arena_new(a, domain.n + 1, 1);
+    for (size_t i = 0; i < domain.n; i++)
+        lower[i] = ascii_lower(domain.p[i]);
+    return str_from(lower, domain.n);
+}
+
 static int64_t chunk_id(int64_t message, uint64_t number)
 {
     return (int64_t)((uint64_t)message << CHUNK_BITS | number);

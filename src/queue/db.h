@@ -32,6 +32,8 @@ int64_t queue_db_past_recipient(int64_t message);  /* ... to before this */
 
 /* The destination of recipients that do not leave by relay. No domain is called that. */
 #define QUEUE_LOCAL_DOMAIN STR("")
+/* Where mail for an address goes: its domain in lower case. "": it has none. */
+struct str queue_db_destination(struct str address, struct arena *a);
 
 /* NULL: *e says why. `make`: the folder and the database are made if need be, and the schema brought up to
  * date; else they must be there. */

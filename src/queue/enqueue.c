@@ -50,16 +50,6 @@ static bool is_address(struct str s)
     return s.n <= ADDRESS_MAX;
 }
 
-static struct str domain_of(struct str address, struct arena *a)
-{
-    size_t at = str_rfind_byte(address, '@');
-    struct str domain = at == STR_NONE ? STR("") : str_from_offset(address, at + 1);
-    char *lower = arena_new(a, domain.n + 1, 1);
-    for (size_t i = 0; i < domain.n; i++)
-        lower[i] = ascii_lower(domain.p[i]);
-    return str_from(lower, domain.n);
-}
-
 static bool is_account(int64_t a)
 {
     return a >= QUEUE_REFUSED || a == QUEUE_STORED || a == QUEUE_EXPANDED;
@@ -72,7 +62,7 @@ static bool read_recipient(struct ipc_reader *list, struct queue_row_recipient *
     r->original = ipc_get_str(list);
     r->detail = ipc_get_str(list);
     envelope_recipient_get(list, &r->asked);
-    r->domain = r->account == 0 ? domain_of(r->address, a) : QUEUE_LOCAL_DOMAIN;
+    r->domain = r->account == 0 ? queue_db_destination(r->address, a) : QUEUE_LOCAL_DOMAIN;
     return !list->bad && r->address.n > 0 && is_address(r->address) && is_account(r->account) &&
            (r->account != 0 || r->domain.n > 0) && r->original.n <= ORIGINAL_MAX && r->detail.n <= DETAIL_MAX;
 }

@@ -135,6 +135,23 @@ static bool record_deferred(struct recording *w, const struct job_recipient *r, 
     return true;
 }
 
+/* A recipient that stands in the place of `r`. */
+static struct queue_row_recipient row_of(struct recording *w, const struct job_recipient *r,
+                                         const struct directory_target *t)
+{
+    return (struct queue_row_recipient){
+        .message = letter_of(w)->id,
+        .address = t->address,
+        .account = t->is_local ? t->account : 0,
+        .original = r->original,
+        .detail = t->detail,
+        .domain = t->is_local ? QUEUE_LOCAL_DOMAIN : queue_db_destination(t->address, &w->outcome->arena),
+        .flow = flow_of(&letter_of(w)->asked, letter_of(w)->sender),
+        .asked = r->asked,
+        .next_attempt = w->round->now,
+    };
+}
+
 /* The address of a report has been looked up: its targets take its place. */
 static bool record_resolved(struct recording *w, const struct job_recipient *r, const struct verdict *v,
                             struct err *e)
@@ -143,29 +160,9 @@ static bool record_resolved(struct recording *w, const struct job_recipient *r, 
     if (!queue_db_replace(w->round->db, r->id, &there, e))
         return false;
     for (size_t i = 0; there && i < v->target_count; i++) {
-        const struct directory_target *t = &v->targets[i];
-        struct queue_row_recipient row = {
-            .message = letter_of(w)->id,
-            .address = t->address,
-            .account = t->is_local ? t->account : 0,
-            .original = r->original,
-            .detail = t->detail,
-            .domain = QUEUE_LOCAL_DOMAIN,
-            .flow = flow_of(&letter_of(w)->asked, letter_of(w)->sender),
-            .asked = r->asked,
-            .next_attempt = w->round->now,
-        };
-        char *domain;
-        if (!t->is_local) {
-            size_t at = str_rfind_byte(t->address, '@');
-            row.domain = at == STR_NONE ? STR("") : str_from_offset(t->address, at + 1);
-            if (row.domain.n == 0) /* nowhere to send it to */
-                continue;
-            domain = (char *)arena_copy_c(&w->outcome->arena, row.domain);
-            for (size_t k = 0; k < row.domain.n; k++)
-                domain[k] = ascii_lower(domain[k]);
-            row.domain = str_from(domain, row.domain.n);
-        }
+        struct queue_row_recipient row = row_of(w, r, &v->targets[i]);
+        if (!v->targets[i].is_local && row.domain.n == 0) /* nowhere to send it to */
+            continue;
         if (!queue_db_add_recipient(w->round->db, &row, e))
             return false;
         outcome_wake(w->outcome, row.domain, row.flow, w->round->now);
