@@ -2,6 +2,7 @@
  * literal8 (RFC 3516 section 4.4) and UTF8 (RFC 6855 section 4). */
 #include "imap/append.h"
 
+#include "base/mem.h"
 #include "config/config.h"
 #include "imap/rights.h"
 #include "message/date.h"
@@ -9,7 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define ROOM_LEAST ((size_t)64 * 1024) /* of a message whose size is not known yet */
+#define ROOM_LEAST  ((size_t)8 * 1024)  /* of a message whose size is not known yet */
+#define ROOM_MAPPED ((size_t)64 * 1024) /* from here on its pages are its own, and touched as it arrives */
 
 void append_start(struct append *a, struct imap_session *s, struct imap_cursor *c)
 {
@@ -19,8 +21,10 @@ void append_start(struct append *a, struct imap_session *s, struct imap_cursor *
 void append_free(struct append *a)
 {
     for (size_t i = 0; i < a->n; i++)
-        if (a->v[i].bytes)
+        if (a->v[i].cap >= ROOM_MAPPED)
             munmap(a->v[i].bytes, a->v[i].cap);
+        else
+            free(a->v[i].bytes);
 }
 
 bool append_fail(struct append *a, enum imap_status status)
@@ -109,10 +113,23 @@ static bool open_mailbox(struct append *a)
     return true;
 }
 
+static char *map(struct incoming *m, size_t cap)
+{
+    if (m->cap >= ROOM_MAPPED)
+        return mremap(m->bytes, m->cap, cap, MREMAP_MAYMOVE);
+    char *p = mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return p;
+    if (m->n > 0)
+        memcpy(p, m->bytes, m->n);
+    free(m->bytes);
+    return p;
+}
+
+/* A small message costs the kernel nothing; a size announced costs nothing before it arrives. */
 static bool grow(struct incoming *m, size_t cap)
 {
-    char *p = m->bytes ? mremap(m->bytes, m->cap, cap, MREMAP_MAYMOVE)
-                       : mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *p = cap >= ROOM_MAPPED ? map(m, cap) : mem_resize(m->bytes, cap, 1);
     if (p == MAP_FAILED)
         return false;
     m->bytes = p;

@@ -16,7 +16,7 @@ struct incoming {
     struct imap_flags flags;
     int64_t received;
     int zone;
-    char *bytes; /* mapped; touched as the message arrives, so that a size announced costs nothing */
+    char *bytes; /* append.c's */
     size_t n, cap;
 };
 

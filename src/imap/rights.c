@@ -7,7 +7,18 @@
 
 enum store_result imap_rights(struct imap_session *s, int64_t mailbox, unsigned *rights, struct err *e)
 {
-    return store_rights(s->store, mailbox, s->user, s->is_owner, rights, e);
+    uint64_t version = store_rights_version(s->store);
+    if (s->is_owner && s->owned.mailbox == mailbox && s->owned.version == version) {
+        *rights = s->owned.rights;
+        return STORE_OK;
+    }
+    enum store_result r = store_rights(s->store, mailbox, s->user, s->is_owner, rights, e);
+    if (r == STORE_OK && s->is_owner) {
+        s->owned.mailbox = mailbox;
+        s->owned.version = version;
+        s->owned.rights = *rights;
+    }
+    return r;
 }
 
 enum store_result imap_find(struct imap_session *s, struct str name, unsigned needed, struct mailbox *m,

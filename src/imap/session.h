@@ -56,6 +56,11 @@ struct imap_session {
     unsigned rights;         /* of the user on it, of enum mailbox_right */
     uint64_t rights_version; /* of the store when they were looked up */
     int64_t mailbox;         /* when selected */
+    struct {
+        int64_t mailbox; /* 0: none */
+        uint64_t version;
+        unsigned rights;
+    } owned; /* what the owner may do in the mailbox that was asked for last: ACLs hardly ever change */
     struct imap_view view;
     struct imap_set saved;         /* "$", see imap/saved.h */
     struct imap_context *contexts; /* see imap/context.h */

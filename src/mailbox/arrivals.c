@@ -255,13 +255,16 @@ static bool write_batch(struct arrivals *a, struct arrival_batch *b, size_t byte
     return good;
 }
 
-/* Costs two system calls, so not with every message. */
+/* Costs two system calls, so not with every message; but while somebody waits, with each, until it has had
+ * its turn. */
 static bool somebody_waits(struct arrivals *a)
 {
     if (!a->journal || a->last_ms - a->looked_ms < LOOK_MS)
         return false;
-    a->looked_ms = a->last_ms;
-    return journal_is_waited_for(a->journal);
+    bool waits = journal_is_waited_for(a->journal);
+    if (!waits)
+        a->looked_ms = a->last_ms;
+    return waits;
 }
 
 /* With a->lock. False: not here; what stood there before may still. */
