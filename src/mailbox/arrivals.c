@@ -30,8 +30,6 @@
 #define PASS        16
 /* After a transaction that failed (a full disk) the next who asks within this time gets the same answer. */
 #define RETRY_MS    1000
-/* After so long without anything a burst is over, and what it took of memory is given back. */
-#define REST_MS     1000
 /* How often a look is taken whether another process waits for the journal to be emptied. Where no mail comes
  * it waits longer: until the account catches up (account/upkeep.c). */
 #define LOOK_MS     200
@@ -151,8 +149,6 @@ bool arrivals_settle_locked(struct store *s, struct err *e)
             arrivals_start_over(a);
             if (a->is_damaged)
                 set_aside(a);
-            else if (a->journal && clock_ms() - a->last_ms >= REST_MS)
-                journal_rest(a->journal);
             return true;
         }
     }

@@ -300,7 +300,7 @@ static bool find_frame(const struct journal *j, struct str rest, uint32_t after,
 bool journal_read(struct journal *j, uint32_t after, struct journal_found *found, struct err *e)
 {
     *found = (struct journal_found){0};
-    journal_rest(j); /* zeros stand for what the file does not have */
+    madvise(j->memory, JOURNAL_BYTES_MAX, MADV_DONTNEED); /* zeros stand for what the file does not have */
     bool good = read_all(j, j->memory, JOURNAL_BLOCK, JOURNAL_BYTES_MAX) || fail(j, "reading", e);
     struct str rest = good ? str_from(j->memory, JOURNAL_BYTES_MAX) : STR("");
     for (uint32_t number = 0; rest.n > 0;) {
@@ -324,11 +324,6 @@ void journal_restart(struct journal *j, uint32_t generation)
     j->number = 0;
     j->at = JOURNAL_BLOCK;
     j->is_closed = false;
-}
-
-void journal_rest(struct journal *j)
-{
-    madvise(j->memory, JOURNAL_BYTES_MAX, MADV_DONTNEED);
 }
 
 bool journal_has_room(const struct journal *j, size_t n)

@@ -51,10 +51,9 @@ struct journal_found {
  * written then before journal_restart with a later generation. */
 bool journal_read(struct journal *j, uint32_t after, struct journal_found *found, struct err *e);
 
-/* From now on at the front again, as this generation. The payloads before it are no more. */
+/* From now on at the front again, as this generation. The payloads before it are no more; their memory is
+ * that of the next, and is kept until the end: to touch new pages costs as much as to write them. */
 void journal_restart(struct journal *j, uint32_t generation);
-/* No payload is needed any more, and none will come soon: their memory is given back. */
-void journal_rest(struct journal *j);
 /* Whether a payload of `n` bytes fits behind what is there. */
 bool journal_has_room(const struct journal *j, size_t n);
 /* Where the next payload goes, if there is room for it: the caller puts it there. */
