@@ -1,5 +1,6 @@
-/* A packet is a frame or it is not; a frame's fields never lie outside it; written again, it is the same. */
-#include "base/ipc.h"
+/* A packet is a frame or it is not; a frame's fields never lie outside it; written again, it is the same. So
+ * is a parcel at its front. */
+#include "base/parcel.h"
 
 #include <stdlib.h>
 
@@ -28,6 +29,24 @@ static void read_fields(const struct ipc_frame *f, struct ipc_frame *again)
         abort();
 }
 
+static void read_parcel(struct ipc_frame *f)
+{
+    struct ipc_reader r = ipc_read(f);
+    struct str all = r.rest;
+    struct parcel p = parcel_get(&r, f);
+    CLEAN_FRAME struct ipc_frame again;
+    ipc_frame_init(&again, f->type);
+    if (r.bad == parcel_is_there(&p))
+        abort();
+    if (!r.bad) {
+        parcel_put(&again, &p);
+        if (p.fd >= 0 || p.size != p.bytes.n || p.size > PARCEL_INLINE_MAX ||
+            !str_eq(buf_str(&again.payload), str_slice(all, 0, all.n - r.rest.n)))
+            abort();
+    }
+    parcel_free(&p);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct ipc_frame f, again;
@@ -37,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     ipc_frame_init(&again, f.type);
     read_fields(&f, &again);
+    read_parcel(&f);
     ipc_frame_free(&again);
     ipc_frame_free(&f);
     return 0;
