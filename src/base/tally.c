@@ -226,6 +226,7 @@ struct saved_entry {
     int64_t full_us[TALLY_RATES];
     int64_t marks[TALLY_MARKS];
 };
+_Static_assert(sizeof(struct saved_head) == TALLY_SAVED_HEAD, "as the header says");
 _Static_assert(SHARDS *SETS *WAYS * sizeof(struct saved_entry) + sizeof(struct saved_head) <= TALLY_SAVED_MAX,
                "room for a full table");
 

@@ -49,7 +49,8 @@ int64_t tally_set_mark(struct tally *t, uint64_t key, unsigned which, int64_t va
  *
  * tally_save takes no lock, for what lies in a lock is written by processes that may have been taken over,
  * and who saves is root perhaps: a number may be caught between two values. */
-#define TALLY_SAVED_MAX ((size_t)8 << 20)
+#define TALLY_SAVED_MAX  ((size_t)8 << 20)
+#define TALLY_SAVED_HEAD 32 /* bytes that tell of the clocks and the secret; then only counts */
 void tally_save(const struct tally *t, struct buf *out, int64_t now_ms, int64_t wall_ms);
 /* Into a table that nobody uses yet. False: it is not what tally_save of this release wrote, and nothing has
  * been taken. */

@@ -63,14 +63,28 @@ static bool write_all(const char *path, struct str bytes, uid_t uid, gid_t gid)
     return fd >= 0;
 }
 
-void counts_save(const struct tally *t, const struct config *c, uid_t uid, gid_t gid)
+/* FNV-1a, of the counts alone: the clocks before them differ each time. */
+static uint64_t sum_of(struct str bytes)
+{
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = TALLY_SAVED_HEAD; i < bytes.n; i++)
+        sum = (sum ^ (unsigned char)bytes.p[i]) * UINT64_C(0x100000001b3);
+    return sum;
+}
+
+void counts_save(const struct tally *t, const struct config *c, uid_t uid, gid_t gid, uint64_t *last)
 {
     CLEAN_FREE char *path = NULL, *fresh = NULL;
     CLEAN_BUF struct buf out;
     buf_init(&out, TALLY_SAVED_MAX);
     tally_save(t, &out, clock_ms(), clock_wall() * 1000);
+    uint64_t sum = sum_of(buf_str(&out));
+    if (sum == *last)
+        return;
     if (asprintf(&path, "%.*s/clients", STR_ARGS(c->data)) < 0 || asprintf(&fresh, "%s.new", path) < 0)
         abort(); /* out of memory */
-    if (!write_all(fresh, buf_str(&out), uid, gid) || rename(fresh, path) != 0)
+    if (write_all(fresh, buf_str(&out), uid, gid) && rename(fresh, path) == 0)
+        *last = sum;
+    else
         LOG_WARNING("clients.unsaved", F_C("file", path), F_C("error", strerror(errno)));
 }

@@ -11,9 +11,10 @@
 
 /* Into a table that nobody uses yet. A file that is not there, or no table, is no reason not to start. */
 void counts_load(struct tally *t, const struct config *c);
-/* Writes it, as a file of that user's if we are root, and says so in the log if that fails. Without fsync:
- * what a power cut takes are counts. */
-void counts_save(const struct tally *t, const struct config *c, uid_t uid, gid_t gid);
+/* Writes it, as a file of that user's if we are root, unless it is what was written last (*last, 0 at first:
+ * an idle server leaves the disk alone). Says in the log if that fails. Without fsync: what a power cut takes
+ * are counts. */
+void counts_save(const struct tally *t, const struct config *c, uid_t uid, gid_t gid, uint64_t *last);
 
 #define COUNTS_SAVE_MS (30 * 1000) /* what a crash may lose */
 

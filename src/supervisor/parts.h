@@ -19,6 +19,7 @@ struct supervisor {
     struct listeners listeners;
     struct material material;
     struct tally *tally;        /* outlives every smtp process */
+    uint64_t counts_saved;      /* of it: counts.h */
     struct generation *changes; /* of the directory */
     uid_t uid;
     gid_t gid;

@@ -233,7 +233,7 @@ static bool prepare(struct supervisor *s, struct err *e)
 static void save_counts(void *context)
 {
     struct supervisor *s = context;
-    counts_save(s->tally, s->config, s->uid, s->gid);
+    counts_save(s->tally, s->config, s->uid, s->gid, &s->counts_saved);
     loop_timer(s->loop, COUNTS_SAVE_MS, save_counts, s);
 }
 
@@ -275,7 +275,7 @@ int supervisor_main(const char *config_path, role_main_fn *const mains[ROLE_COUN
         start_child(s, &s->children[i]);
     loop_timer(s->loop, COUNTS_SAVE_MS, save_counts, s);
     loop_run(s->loop);
-    counts_save(s->tally, s->config, s->uid, s->gid);
+    counts_save(s->tally, s->config, s->uid, s->gid, &s->counts_saved);
     LOG_INFO("stopped", F_INT("code", s->exit_code));
     int code = s->exit_code;
     loop_free(s->loop);
