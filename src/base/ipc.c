@@ -1,12 +1,15 @@
 #include "base/ipc.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +21,10 @@
 
 /* Memory that a frame keeps for the next one: of most requests, and of most messages that travel in one. */
 #define KEPT_MAX ((size_t)16 * 1024)
+
+/* What is not there yet is waited for within recvmsg(2), which costs one system call less than poll(2) before
+ * it, for so long at a time: the rest of a deadline that is nearer is polled for. */
+#define RECEIVE_WAIT_MS 200
 
 /* The kernel is out of buffers or holds too many descriptors in flight: nothing to poll for, so try again
  * after this. */
@@ -201,8 +208,12 @@ bool ipc_pair(int ends[2])
 {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return false;
-    for (int i = 0; i < 2; i++) /* fails only for what is no socket; the kernel cuts it to its own maximum */
+    /* Either fails only for what is no socket; the kernel cuts a size to its own maximum. */
+    const struct timeval moment = {.tv_usec = RECEIVE_WAIT_MS * 1000};
+    for (int i = 0; i < 2; i++) {
         setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &(int){SOCKET_BUFFER}, sizeof(int));
+        setsockopt(ends[i], SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof moment);
+    }
     return true;
 }
 
@@ -267,10 +278,27 @@ enum ipc_result ipc_send(int channel, const struct ipc_frame *f, struct deadline
     return IPC_OK;
 }
 
-/* Where packets are received before they are copied into a frame of their size: one system call a packet,
- * and no 128 KiB taken and given back for each. Threads that receive at the same moment use the heap. */
-static char shared_area[PACKET_MAX];
-static atomic_flag shared_area_taken = ATOMIC_FLAG_INIT;
+/* Where a thread receives packets before they are copied into a frame of their size: one system call a
+ * packet, and no 128 KiB taken and given back for each. Of the area only what packets fill takes memory. */
+static pthread_key_t area_key;
+static pthread_once_t area_once = PTHREAD_ONCE_INIT;
+
+static void make_area_key(void)
+{
+    if (pthread_key_create(&area_key, free) != 0)
+        log_die("ipc.start", "no room for a thread's area");
+}
+
+static char *own_area(void)
+{
+    pthread_once(&area_once, make_area_key);
+    char *area = pthread_getspecific(area_key);
+    if (!area) {
+        area = mem_resize(NULL, PACKET_MAX, 1);
+        pthread_setspecific(area_key, area);
+    }
+    return area;
+}
 
 static void collect_fds(struct msghdr *m, struct ipc_frame *f)
 {
@@ -284,8 +312,10 @@ static void collect_fds(struct msghdr *m, struct ipc_frame *f)
     }
 }
 
-static enum ipc_result receive_into(int channel, char *area, struct ipc_frame *f)
+/* With MSG_DONTWAIT in `flags` without waiting; else IPC_AGAIN comes after RECEIVE_WAIT_MS. */
+static enum ipc_result receive(int channel, int flags, struct ipc_frame *f)
 {
+    char *area = own_area();
     struct iovec part = {area, PACKET_MAX};
     union control control;
     struct msghdr m;
@@ -295,7 +325,7 @@ static enum ipc_result receive_into(int channel, char *area, struct ipc_frame *f
                             .msg_iovlen = 1,
                             .msg_control = control.bytes,
                             .msg_controllen = sizeof control.bytes};
-        n = recvmsg(channel, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        n = recvmsg(channel, &m, MSG_CMSG_CLOEXEC | flags);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return errno == EAGAIN ? IPC_AGAIN : errno == ECONNRESET || errno == ENOTCONN ? IPC_EOF : IPC_BAD;
@@ -316,29 +346,23 @@ static enum ipc_result receive_into(int channel, char *area, struct ipc_frame *f
 enum ipc_result ipc_receive_reusing(int channel, struct ipc_frame *f)
 {
     f->payload.max = IPC_PAYLOAD_MAX;
-    bool mine = !atomic_flag_test_and_set_explicit(&shared_area_taken, memory_order_acquire);
-    char *area = mine ? shared_area : mem_resize(NULL, PACKET_MAX, 1);
-    enum ipc_result r = receive_into(channel, area, f);
-    if (mine)
-        atomic_flag_clear_explicit(&shared_area_taken, memory_order_release);
-    else
-        free(area);
-    return r;
+    return receive(channel, MSG_DONTWAIT, f);
 }
 
 enum ipc_result ipc_receive_now(int channel, struct ipc_frame *f)
 {
     ipc_frame_init(f, 0);
-    return ipc_receive_reusing(channel, f);
+    return receive(channel, MSG_DONTWAIT, f);
 }
 
-/* Waits first: who asks has most often just sent a request, so that nothing can be there yet. */
 enum ipc_result ipc_receive(int channel, struct ipc_frame *f, struct deadline d)
 {
+    ipc_frame_init(f, 0);
     for (;;) {
-        enum ipc_result r = await(channel, POLLIN, d);
+        bool is_near = deadline_left_ms(d) < RECEIVE_WAIT_MS;
+        enum ipc_result r = is_near ? await(channel, POLLIN, d) : IPC_OK;
         if (r == IPC_OK)
-            r = ipc_receive_now(channel, f);
+            r = receive(channel, is_near ? MSG_DONTWAIT : 0, f);
         if (r != IPC_AGAIN)
             return r;
     }

@@ -63,7 +63,10 @@ bool ipc_done(const struct ipc_reader *r);    /* every field was there and nothi
 bool ipc_parse(struct str packet, struct ipc_frame *f);
 
 /* --- channels --- */
-bool ipc_pair(int ends[2]); /* both close-on-exec; false with errno */
+/* Makes a channel; all others here want one that comes from it. Both ends are close-on-exec. False with
+ * errno.
+ */
+bool ipc_pair(int ends[2]);
 /* Sends whole or not at all. Safe from several threads on one channel (a packet is atomic). */
 enum ipc_result ipc_send(int channel, const struct ipc_frame *f, struct deadline d);
 /* `f` need not be initialised; on IPC_OK the caller frees it. Waits until the deadline. */

@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* Less room than this behind the buffered bytes is not worth a system call: they are moved to the front, or
@@ -25,6 +26,14 @@ void stream_open(struct stream *s, int fd, struct str already)
     if (already.n > 0)
         buf_add(&s->in, already);
     s->received = already.n;
+}
+
+/* A deadline is told by the kernel to within STREAM_READ_WAIT_MS, so whatever remains of it is polled for. */
+void stream_wait_in_reads(struct stream *s)
+{
+    const struct timeval moment = {.tv_usec = STREAM_READ_WAIT_MS * 1000};
+    s->waits_in_read = setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof moment) == 0 &&
+                       fcntl(s->fd, F_SETFL, 0) == 0; /* of what can be set, O_NONBLOCK is all that was */
 }
 
 void stream_close(struct stream *s)
@@ -73,7 +82,7 @@ static ssize_t write_some(struct stream *s, struct str bytes, short *wants)
     *wants = POLLOUT;
     if (s->transport)
         return s->transport->write(s->context, bytes.p, bytes.n, wants);
-    return send(s->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+    return send(s->fd, bytes.p, bytes.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static enum stream_result send_all(struct stream *s, struct str bytes, struct deadline d)
@@ -200,8 +209,8 @@ static void give_back_buffers(struct stream *s)
         buf_free(&s->out);
 }
 
-/* One read without waiting: >0 bytes were added, 0 the end, -1 with errno. */
-static ssize_t read_some(struct stream *s, short *wants)
+/* One read; with MSG_DONTWAIT in `flags` without waiting: >0 bytes were added, 0 the end, -1 with errno. */
+static ssize_t read_some(struct stream *s, int flags, short *wants)
 {
     size_t room;
     char *to = read_room(s, &room);
@@ -210,7 +219,7 @@ static ssize_t read_some(struct stream *s, short *wants)
         return -1;
     }
     *wants = POLLIN;
-    ssize_t n = s->transport ? s->transport->read(s->context, to, room, wants) : read(s->fd, to, room);
+    ssize_t n = s->transport ? s->transport->read(s->context, to, room, wants) : recv(s->fd, to, room, flags);
     if (n > 0) {
         buf_grew(&s->in, (size_t)n);
         s->received += (uint64_t)n;
@@ -235,6 +244,18 @@ static void acknowledge(struct stream *s)
                      sizeof(int)); /* fails for what is not TCP */
 }
 
+/* A read that waits for a moment. STREAM_TIMEOUT: nothing came, or the deadline is nearer than that. */
+static enum stream_result read_soon(struct stream *s, struct deadline d)
+{
+    short wants;
+    if (!s->waits_in_read || deadline_left_ms(d) < STREAM_READ_WAIT_MS)
+        return STREAM_TIMEOUT;
+    ssize_t n = read_some(s, 0, &wants);
+    if (n >= 0)
+        return n > 0 ? STREAM_OK : STREAM_EOF;
+    return errno == EAGAIN || errno == EINTR ? STREAM_TIMEOUT : broke(s, errno);
+}
+
 /* Adds at least one byte to `in`. What is queued for the peer goes out before we wait for the peer: it may be
  * waiting for that. A failure to send it is told by the next flush. */
 static enum stream_result read_more(struct stream *s, struct deadline d)
@@ -242,7 +263,7 @@ static enum stream_result read_more(struct stream *s, struct deadline d)
     short wants = POLLIN;
     for (;;) {
         if (s->may_have_more) {
-            ssize_t n = read_some(s, &wants);
+            ssize_t n = read_some(s, MSG_DONTWAIT, &wants);
             if (n > 0)
                 return STREAM_OK;
             if (n == 0)
@@ -257,8 +278,11 @@ static enum stream_result read_more(struct stream *s, struct deadline d)
         if (s->out.n > 0)
             send_queued(s, STR(""), d);
         acknowledge(s);
+        enum stream_result r = read_soon(s, d);
+        if (r != STREAM_TIMEOUT)
+            return r;
         give_back_buffers(s);
-        enum stream_result r = await(s, wants, -1, d);
+        r = await(s, wants, -1, d);
         if (r != STREAM_OK)
             return r;
         s->may_have_more = true;
@@ -343,12 +367,15 @@ enum stream_result stream_wait(struct stream *s, int other_fd, struct deadline d
     short wants = POLLIN;
     while (s->in_at == s->in.n) {
         if (s->transport) { /* see read_some */
-            ssize_t n = read_some(s, &wants);
+            ssize_t n = read_some(s, MSG_DONTWAIT, &wants);
             if (n >= 0)
                 return n > 0 ? STREAM_OK : STREAM_EOF;
             if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
                 return broke(s, errno);
         }
+        r = read_soon(s, d);
+        if (r != STREAM_TIMEOUT)
+            return r;
         give_back_buffers(s);
         r = await_peer(s, wants, other_fd, d);
         if (r != STREAM_OK)
@@ -366,7 +393,7 @@ enum stream_result stream_wait(struct stream *s, int other_fd, struct deadline d
 static bool has_unread(struct stream *s)
 {
     short wants;
-    return s->in_at < s->in.n || read_some(s, &wants) > 0;
+    return s->in_at < s->in.n || read_some(s, MSG_DONTWAIT, &wants) > 0;
 }
 
 void stream_hang_up(struct stream *s, struct deadline d)

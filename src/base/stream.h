@@ -33,7 +33,7 @@ struct stream_transport {
 };
 
 struct stream {
-    int fd;                                   /* nonblocking; closed by stream_close */
+    int fd;                                   /* closed by stream_close */
     const struct stream_transport *transport; /* NULL: the descriptor itself */
     void *context;
     struct buf in, out;
@@ -41,6 +41,7 @@ struct stream {
     int error;
     enum stream_result write_failed; /* of a write; told by every flush from then on */
     bool may_have_more;              /* a read is worth trying before a wait */
+    bool waits_in_read;              /* stream_wait_in_reads */
     bool is_unanswered;              /* something was read since something was sent: see acknowledge() */
     uint64_t received, sent;         /* bytes, for logs and limits */
 };
@@ -53,6 +54,14 @@ struct stream {
 /* Takes over `fd` (made nonblocking). `already` are bytes that were read from it before (copied). */
 void stream_open(struct stream *s, int fd, struct str already);
 void stream_close(struct stream *s); /* frees, closes; does not flush */
+
+/* For a peer that answers at once, as clients do that send commands: what is not there yet is waited for in
+ * read(2) itself, for a moment, before buffers are given back and the stream is polled: one system call
+ * instead of two, and no buffer taken anew. The descriptor must be a plain socket that nobody else reads; it
+ * becomes blocking, and whoever gets it after this stream must see to that. stream_wait hears of its other
+ * descriptor so much later. */
+void stream_wait_in_reads(struct stream *s);
+#define STREAM_READ_WAIT_MS 200 /* most round trips */
 
 /* The end of a conversation: flushes, and closes so that the peer can read what was sent last. TCP resets a
  * connection that is closed with unread bytes in it, and the reset overtakes those words; so what the peer
@@ -87,8 +96,8 @@ void stream_write(struct stream *s, struct str bytes);
 void stream_writef(struct stream *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 enum stream_result stream_flush(struct stream *s, struct deadline d);
 
-/* Flushes, then waits until the peer sends something (STREAM_OK), `other_fd` (-1: none) is readable
- * (STREAM_WOKEN), or the deadline passes. Gives its buffers back while it waits. */
+/* Flushes, then waits until the peer sends something or closes (STREAM_OK, STREAM_EOF), `other_fd` (-1: none)
+ * is readable (STREAM_WOKEN), or the deadline passes. Gives its buffers back while it waits. */
 enum stream_result stream_wait(struct stream *s, int other_fd, struct deadline d);
 
 #endif

@@ -232,6 +232,12 @@ static void help(struct session *s, const struct smtp_command *c)
                : "214 2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY STARTTLS AUTH: see RFC 5321");
 }
 
+static void listen_to(struct session *s)
+{
+    stream_open(&s->stream, s->connection.fd, STR(""));
+    stream_wait_in_reads(&s->stream); /* gate, who gets it for STARTTLS, makes it as gate needs it */
+}
+
 /* RFC 3207. What came before the handshake, also what is still unread, may be another's and is forgotten. */
 static void starttls(struct session *s, const struct smtp_command *c)
 {
@@ -254,7 +260,7 @@ static void starttls(struct session *s, const struct smtp_command *c)
     }
     s->stream.fd = -1; /* gate has it */
     stream_close(&s->stream);
-    stream_open(&s->stream, s->connection.fd, STR(""));
+    listen_to(s);
     session_forget_transaction(s);
     s->helo[0] = '\0';
 }
@@ -389,7 +395,7 @@ void session_run(struct smtp_server *server, const struct config *config, const 
                  int gate_channel)
 {
     struct session s = {.server = server, .config = config, .connection = *c, .gate_channel = gate_channel};
-    stream_open(&s.stream, c->fd, STR(""));
+    listen_to(&s);
     session_forget_transaction(&s);
     LOG_DEBUG("smtp.connected", F_C("peer", c->peer), F_C("service", service_name(c->service)));
     guard_begin(&s);

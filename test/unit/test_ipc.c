@@ -196,7 +196,12 @@ static void waiting_ends(void **state)
     assert_true(ipc_pair(ends));
     struct ipc_frame f, got;
     assert_int_equal(ipc_receive_now(ends[1], &got), IPC_AGAIN);
+    int64_t start = clock_ms();
     assert_int_equal(ipc_receive(ends[1], &got, soon()), IPC_TIMEOUT);
+    assert_in_range(clock_ms() - start, 30, 150);
+    assert_int_equal(ipc_receive(ends[1], &got, deadline_in(300)),
+                     IPC_TIMEOUT); /* longer than one read waits */
+    assert_true(clock_ms() - start >= 330);
     ipc_frame_init(&f, 1);
     enum ipc_result r = IPC_OK;
     for (int i = 0; i < 100000 && r == IPC_OK; i++)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct deadline soon(void)
@@ -314,6 +315,95 @@ static void waits_for_either_side_without_buffers(void **state)
     pair_close(&p);
 }
 
+/* --- reads that wait themselves --- */
+
+static void *say_soon(void *peer)
+{
+    struct timespec moment = {.tv_nsec = STREAM_READ_WAIT_MS / 4 * 1000000};
+    nanosleep(&moment, NULL);
+    assert_int_equal(write(*(int *)peer, "soon\r\n", 6), 6);
+    return NULL;
+}
+
+static void a_read_waits_itself_for_a_moment(void **state)
+{
+    (void)state;
+    struct pair p = pair_open(STR(""));
+    pthread_t peer;
+    struct str line;
+    char got[8];
+    stream_wait_in_reads(&p.s);
+    assert_true(p.s.waits_in_read);
+    says(&p, "now\r\n");
+    expect_line(&p, "now", false);
+    const char *buffer = p.s.in.p;
+    stream_write(&p.s, STR("250"));
+    assert_int_equal(pthread_create(&peer, NULL, say_soon, &p.peer), 0);
+    expect_line(&p, "soon", false);
+    pthread_join(peer, NULL);
+    assert_ptr_equal(p.s.in.p, buffer);                               /* it was not given back meanwhile */
+    assert_int_equal(recv(p.peer, got, sizeof got, MSG_DONTWAIT), 3); /* what was queued left first */
+    /* Deadlines hold, be they nearer than the moment or further. */
+    int64_t start = clock_ms();
+    assert_int_equal(stream_read_line(&p.s, 100, soon(), &line, NULL), STREAM_TIMEOUT);
+    assert_in_range(clock_ms() - start, 30, STREAM_READ_WAIT_MS - 1);
+    assert_int_equal(stream_read_line(&p.s, 100, deadline_in(2 * STREAM_READ_WAIT_MS), &line, NULL),
+                     STREAM_TIMEOUT);
+    assert_true(clock_ms() - start >= 2 * STREAM_READ_WAIT_MS);
+    assert_null(p.s.in.p);
+    says(&p, "late\r\n");
+    expect_line(&p, "late", false);
+    pair_close(&p);
+}
+
+static void *wake_soon(void *fd)
+{
+    struct timespec moment = {.tv_nsec = STREAM_READ_WAIT_MS / 4 * 1000000};
+    nanosleep(&moment, NULL);
+    assert_int_equal(eventfd_write(*(int *)fd, 1), 0);
+    return NULL;
+}
+
+static void who_waits_in_reads_is_woken_and_sees_the_end(void **state)
+{
+    (void)state;
+    struct pair p = pair_open(STR(""));
+    int wake = eventfd(0, EFD_CLOEXEC);
+    pthread_t waker;
+    stream_wait_in_reads(&p.s);
+    assert_int_equal(pthread_create(&waker, NULL, wake_soon, &wake), 0);
+    int64_t start = clock_ms();
+    assert_int_equal(stream_wait(&p.s, wake, later()), STREAM_WOKEN);
+    assert_true(clock_ms() - start < 10 * STREAM_READ_WAIT_MS);
+    pthread_join(waker, NULL);
+    says(&p, "DONE\r\n");
+    assert_int_equal(stream_wait(&p.s, wake, later()), STREAM_OK);
+    expect_line(&p, "DONE", false);
+    close(p.peer);
+    p.peer = -1;
+    assert_int_equal(stream_wait(&p.s, -1, later()), STREAM_EOF);
+    close(wake);
+    pair_close(&p);
+}
+
+static void a_write_never_blocks_though_reads_do(void **state)
+{
+    (void)state;
+    struct pair p = pair_open(STR(""));
+    static char big[60000];
+    enum stream_result r = STREAM_OK;
+    stream_wait_in_reads(&p.s);
+    for (int i = 0; i < 100 && r == STREAM_OK; i++) {
+        stream_write(&p.s, str_from(big, sizeof big));
+        r = stream_flush(&p.s, soon());
+    }
+    assert_int_equal(r, STREAM_TIMEOUT);
+    int64_t start = clock_ms();
+    stream_hang_up(&p.s, later());
+    assert_true(clock_ms() - start < STREAM_LINGER_MS);
+    pair_close(&p);
+}
+
 /* A transport that holds bytes which poll cannot see, as TLS does, and wants to write before it reads. */
 struct fake_tls {
     int fd;
@@ -383,6 +473,9 @@ int main(void)
         cmocka_unit_test(the_last_word_is_heard),
         cmocka_unit_test(hanging_up_waits_for_nobody_else),
         cmocka_unit_test(waits_for_either_side_without_buffers),
+        cmocka_unit_test(a_read_waits_itself_for_a_moment),
+        cmocka_unit_test(who_waits_in_reads_is_woken_and_sees_the_end),
+        cmocka_unit_test(a_write_never_blocks_though_reads_do),
         cmocka_unit_test(a_transport_is_asked_before_the_kernel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
