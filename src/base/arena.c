@@ -1,12 +1,12 @@
 #include "base/arena.h"
 
+#include "base/format.h"
 #include "base/mem.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #define ARENA_BLOCK 4096 /* small enough that an idle session costs a page */
+#define TEXT_SHORT  256  /* most formatted texts, which are then made once */
 
 struct arena_block {
     struct arena_block *next;
@@ -73,16 +73,18 @@ struct str arena_join(struct arena *a, const struct str *pieces, size_t n)
 struct str arena_printf(struct arena *a, const char *format, ...)
 {
     va_list args, again;
+    char text[TEXT_SHORT];
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
-    char *p = take(a, n < 0 ? 1 : (size_t)n + 1);
-    p[0] = '\0';
-    if (n > 0)
-        vsnprintf(p, (size_t)n + 1, format, again);
+    size_t n = format_text(text, sizeof text, format, args);
+    char *p = take(a, n + 1);
+    if (n < sizeof text)
+        memcpy(p, text, n + 1);
+    else
+        format_text(p, n + 1, format, again);
     va_end(again);
     va_end(args);
-    return str_from(p, n < 0 ? 0 : (size_t)n);
+    return str_from(p, n);
 }
 
 void arena_reset(struct arena *a)

@@ -1,8 +1,8 @@
 #include "base/buf.h"
 
+#include "base/format.h"
 #include "base/mem.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define BUF_FIRST_CAP 128 /* most command lines and answers fit */
@@ -74,18 +74,22 @@ bool buf_add_u64(struct buf *b, uint64_t value)
     return buf_add(b, str_from(digits + at, sizeof digits - at));
 }
 
+/* What room there is most often does: then the text is made once. */
 bool buf_addv(struct buf *b, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
-    char *to = n < 0 ? NULL : buf_room(b, (size_t)n + 1);
-    if (to) {
-        vsnprintf(to, (size_t)n + 1, format, again);
-        b->n += (size_t)n;
+    size_t room = b->cap - b->n;
+    size_t n = format_text(room > 0 ? b->p + b->n : NULL, room, format, args);
+    bool fits = n < room;
+    if (!fits) {
+        char *to = buf_room(b, n + 1);
+        fits = to && format_text(to, n + 1, format, again) == n;
     }
+    if (fits)
+        b->n += n;
     va_end(again);
-    return to != NULL;
+    return fits;
 }
 
 bool buf_addf(struct buf *b, const char *format, ...)

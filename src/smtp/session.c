@@ -1,12 +1,12 @@
 #include "smtp/session.h"
 
+#include "base/format.h"
 #include "base/log.h"
 #include "message/decode.h"
 #include "smtp/extension.h"
 #include "smtp/local.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* --- replies --- */
@@ -18,8 +18,7 @@ static size_t format_reply(const struct session *s, char line[SMTP_REPLY_MAX], c
                            va_list args)
 {
     size_t room = SMTP_REPLY_MAX - 2;
-    int length = vsnprintf(line, room, format, args);
-    size_t n = length < 0 ? 0 : (size_t)length < room ? (size_t)length : room - 1;
+    size_t length = format_text(line, room, format, args), n = length < room ? length : room - 1;
     bool may_be_utf8 = s->transaction.asked.is_utf8 && decode_is_utf8(str_from(line, n));
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)line[i];
