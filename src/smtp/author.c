@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "message/address.h"
 #include "message/header.h"
-#include "smtp/session.h"
+#include "smtp/ask.h"
 
 #include <string.h>
 
@@ -17,14 +17,6 @@ struct look {
     size_t n;
     bool is_on_behalf, has_own_sender;
 };
-
-static struct str written(struct str local, struct str domain, struct arena *a)
-{
-    CLEAN_BUF struct buf text;
-    buf_init(&text, BUF_MAX_DEFAULT);
-    address_add(&text, local, domain);
-    return arena_copy(a, buf_str(&text));
-}
 
 static struct str plain_of(const struct look *l, const struct address *a)
 {
@@ -43,7 +35,8 @@ static bool is_known(const struct look *l, enum rewrite_class of, struct str fro
 
 static void look_up(struct look *l, enum rewrite_class of, const struct address *a)
 {
-    struct str from = written(a->local, a->domain, l->arena), to;
+    const struct smtp_path path = {a->local, a->domain};
+    struct str from = smtp_path_text(&path, l->arena), to;
     struct err e = ERR_INIT;
     if (l->n == REWRITES_MAX || is_known(l, of, from))
         return;
@@ -54,10 +47,7 @@ static void look_up(struct look *l, enum rewrite_class of, const struct address 
                     F_C("error", e.text));
         to = STR("");
     }
-    size_t at = str_rfind_byte(to, '@');
-    l->v[l->n++] = (struct rewrite){
-        of, from,
-        at == STR_NONE ? from : written(str_slice(to, 0, at), str_from_offset(to, at + 1), l->arena)};
+    l->v[l->n++] = (struct rewrite){of, from, to.n > 0 ? smtp_address_text(to, l->arena) : from};
 }
 
 /* --- on behalf --- */
@@ -72,7 +62,7 @@ static void look_at_author(struct look *l, const struct address *a)
         return;
     if (str_eq_nocase(plain, s->transaction.plain_sender))
         their.right = s->transaction.right;
-    else if (!smtp_sender(l->s, plain, &their, &e))
+    else if (!ask_sender(l->s, plain, &their, &e))
         return; /* transaction.c asks again, and refuses */
     l->is_on_behalf = l->is_on_behalf || their.right == DIRECTORY_SEND_ON_BEHALF;
 }
@@ -113,10 +103,8 @@ void smtp_complete_header(void *session, struct str header, struct submission_fi
     l.v = ARENA_ARRAY(l.arena, struct rewrite, s->transaction.rewrites ? REWRITES_MAX : 1);
     while (header_next(&header, &f))
         look_at_field(&l, &f);
-    size_t at = str_rfind_byte(str_from_c(s->user.address), '@');
-    if (l.is_on_behalf && !l.has_own_sender && at != STR_NONE)
-        fix->sender = written(str_slice(str_from_c(s->user.address), 0, at),
-                              str_from_offset(str_from_c(s->user.address), at + 1), l.arena);
+    if (l.is_on_behalf && !l.has_own_sender)
+        fix->sender = smtp_address_text(str_from_c(s->user.address), l.arena);
     fix->rewrites = l.v;
     fix->rewrite_count = l.n;
 }

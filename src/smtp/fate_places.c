@@ -23,18 +23,6 @@ static bool is_same_place(const struct smtp_target *a, const struct smtp_target 
            (a->to.is_local ? a->to.account == b->to.account : str_eq(a->to.address, b->to.address));
 }
 
-/* An address for another server, as it must stand in its RCPT. */
-static struct str wire_address(struct str plain, struct arena *a)
-{
-    size_t at = str_rfind_byte(plain, '@');
-    struct smtp_path path = {plain, STR("")};
-    if (plain.n == 0)
-        return plain;
-    if (at != STR_NONE)
-        path = (struct smtp_path){str_slice(plain, 0, at), str_from_offset(plain, at + 1)};
-    return smtp_path_text(&path, a);
-}
-
 /* Of an address that leads to several, "expanded" is the report of success, and theirs are nobody's business:
  * RFC 3461 section 5.2.7.3. */
 static const struct envelope_recipient *asked_for(const struct smtp_recipient *r, struct arena *a)
@@ -60,11 +48,12 @@ static void add_place(struct fates *f, const struct smtp_target *x)
                                                             .original = r->address,
                                                             .detail = x->to.detail};
     } else {
-        f->remote[f->remotes++] = (struct queue_recipient){.address = wire_address(x->to.address, &t->arena),
-                                                           .original = r->address,
-                                                           .asked = *asked,
-                                                           .detail = STR(""),
-                                                           .sender = wire_address(x->to.sender, &t->arena)};
+        f->remote[f->remotes++] =
+            (struct queue_recipient){.address = smtp_address_text(x->to.address, &t->arena),
+                                     .original = r->address,
+                                     .asked = *asked,
+                                     .detail = STR(""),
+                                     .sender = smtp_address_text(x->to.sender, &t->arena)};
     }
 }
 

@@ -39,7 +39,7 @@ void guard_begin(struct session *s)
     s->guard.is_trusted = s->guard.is_trusted || s->guard.may_xclient;
 }
 
-/* From here on the account is counted, by what is set of it; is_their_sender (envelope.c) keeps that up to
+/* From here on the account is counted, by what is set of it; is_theirs (mail.c) keeps that up to
  * date. Without an answer golub.conf's limits hold. */
 static void count_account(struct session *s)
 {

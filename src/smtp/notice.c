@@ -5,9 +5,7 @@
 #include "message/date.h"
 #include "smtp/session.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define NOTICE_BYTES_MAX ((size_t)8192)
 
@@ -62,7 +60,7 @@ static void write_notice(struct buf *out, const struct session *s, enum limit_ra
 /* Into the accounts that postmaster leads to; what cannot go there now, and other servers, through the queue.
  */
 static bool send_to(struct session *s, const struct directory_answer *to, struct str text,
-                    const unsigned char id[DELIVERY_ID_BYTES], struct err *e)
+                    const struct smtp_id *id, struct err *e)
 {
     struct queue_recipient *rest = ARENA_ARRAY(&s->command, struct queue_recipient, to->count);
     size_t left = 0;
@@ -71,7 +69,7 @@ static bool send_to(struct session *s, const struct directory_answer *to, struct
         struct delivery_recipient r = {
             .account = t->account, .address = t->address, .original = STR("postmaster"), .detail = t->detail};
         struct delivery_message m = {.memfd = -1, .bytes = text, .size = text.n, .sender = STR("")};
-        memcpy(m.id, id, sizeof m.id);
+        memcpy(m.id, id->bytes, sizeof m.id);
         if (t->is_local)
             delivery_deliver(s->server->delivery, &m, &r, 1);
         if (!t->is_local || r.fate == DELIVERY_TEMPORARY)
@@ -89,7 +87,7 @@ static bool send_to(struct session *s, const struct directory_answer *to, struct
                               .asked = ENVELOPE_INIT,
                               .recipients = rest,
                               .count = left};
-    memcpy(m.id, id, sizeof m.id);
+    memcpy(m.id, id->bytes, sizeof m.id);
     return queue_enqueue(s->server->queue, &m, &queue_id, e);
 }
 
@@ -98,22 +96,17 @@ void notice_account(struct session *s, enum limit_rate rate, const char *what)
     CLEAN_BUF struct buf text;
     struct directory_answer to;
     struct err e = ERR_INIT;
-    unsigned char id[DELIVERY_ID_BYTES];
-    char hex[2 * sizeof id + 1];
     buf_init(&text, NOTICE_BYTES_MAX);
     LOG_WARNING("account.limit", F_C("user", s->user.address), F_C("peer", s->connection.peer),
                 F_C("what", what));
     if (!limits_tells_today(&s->guard.limits))
         return;
-    while (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id)
-        if (errno != EINTR)
-            log_die("smtp.random", "getrandom failed: errno %d", errno);
-    str_write_hex(id, sizeof id, hex);
-    write_notice(&text, s, rate, what, hex);
+    struct smtp_id id = smtp_id_new();
+    write_notice(&text, s, rate, what, id.hex);
     bool sent = directory_resolve(s->server->directory, STR("postmaster"), &s->command, &to, &e) &&
-                to.fate == DIRECTORY_LOCAL && send_to(s, &to, buf_str(&text), id, &e);
+                to.fate == DIRECTORY_LOCAL && send_to(s, &to, buf_str(&text), &id, &e);
     if (sent)
-        LOG_INFO("account.noticed", F_C("id", hex), F_C("user", s->user.address), F_C("to", "postmaster"));
+        LOG_INFO("account.noticed", F_C("id", id.hex), F_C("user", s->user.address), F_C("to", "postmaster"));
     else
         LOG_ERROR("account.notice_lost", F_C("user", s->user.address),
                   F_C("why", e.text[0] ? e.text : "postmaster leads nowhere"));

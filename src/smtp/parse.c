@@ -77,6 +77,14 @@ struct str smtp_path_text(const struct smtp_path *p, struct arena *a)
     return arena_copy(a, buf_str(&text));
 }
 
+struct str smtp_address_text(struct str plain, struct arena *a)
+{
+    size_t at = str_rfind_byte(plain, '@');
+    struct smtp_path path = {str_slice(plain, 0, at),
+                             at == STR_NONE ? STR("") : str_from_offset(plain, at + 1)};
+    return smtp_path_text(&path, a);
+}
+
 /* --- the arguments of each verb --- */
 
 /* What the rules of all verbs have in common. */

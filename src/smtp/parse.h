@@ -68,5 +68,7 @@ bool smtp_path_is_ascii(const struct smtp_path *p);
 
 /* The path as it must be written, without the brackets: local-part quoted where it needs that. */
 struct str smtp_path_text(const struct smtp_path *p, struct arena *a);
+/* The same of an address whose quotes were removed; "" for "". */
+struct str smtp_address_text(struct str plain, struct arena *a);
 
 #endif

@@ -9,6 +9,7 @@
 #include "gate/connection.h"
 #include "queue/tls_received.h"
 #include "smtp/guard.h"
+#include "smtp/id.h"
 #include "smtp/incoming.h"
 #include "smtp/parse.h"
 #include "smtp/received.h"
@@ -64,13 +65,6 @@ struct smtp_target {
     struct directory_target to;
     size_t recipient; /* that led here: its place in the transaction */
     size_t place;     /* fate.c: of those who get a copy each */
-};
-
-/* The delivery id, one a transaction, that every place keeps: accounts know a repeated attempt by it, and
- * every line of the log about this message, from MAIL on, has it. */
-struct smtp_id {
-    unsigned char bytes[DELIVERY_ID_BYTES];
-    char hex[2 * DELIVERY_ID_BYTES + 1]; /* "" before MAIL */
 };
 
 struct smtp_transaction {
@@ -148,17 +142,15 @@ struct str session_plain_address(const struct smtp_path *p, struct arena *a);
 
 /* --- the verbs of other files --- */
 void smtp_auth(struct session *s, const struct smtp_command *c); /* auth.c */
-void smtp_mail(struct session *s, const struct smtp_command *c); /* envelope.c */
-void smtp_rcpt(struct session *s, const struct smtp_command *c);
-/* envelope.c: the right of our user to an address, and what is set of its account. False: *e says why there
- * is no answer. */
-bool smtp_sender(struct session *s, struct str plain, struct directory_sender *out, struct err *e);
+void smtp_mail(struct session *s, const struct smtp_command *c); /* mail.c */
+void smtp_rcpt(struct session *s, const struct smtp_command *c); /* rcpt.c */
 void smtp_data(struct session *s, const struct smtp_command *c); /* transaction.c */
-/* author.c: what of a submission's header hangs on who sends it. An incoming_wish's `look`; context: the
- * session */
-void smtp_complete_header(void *session, struct str header, struct submission_fix *fix);
 void smtp_bdat(struct session *s, const struct smtp_command *c);
 void smtp_xclient(struct session *s, const struct smtp_command *c); /* xclient_verb.c */
 void smtp_xqueue(struct session *s, const struct smtp_command *c);  /* queue_verb.c */
+
+/* author.c: what of a submission's header hangs on who sends it. An incoming_wish's `look`; context: the
+ * session. */
+void smtp_complete_header(void *session, struct str header, struct submission_fix *fix);
 
 #endif

@@ -3,10 +3,10 @@
 #include "message/address.h"
 #include "message/date.h"
 #include "message/header.h"
+#include "smtp/ask.h"
 #include "smtp/fate.h"
 #include "smtp/local.h"
 #include "smtp/received.h"
-#include "smtp/session.h"
 
 static struct str trace(struct session *s, int64_t now, int zone)
 {
@@ -38,7 +38,7 @@ static bool may_write_as(struct session *s, const struct address *author)
     struct directory_sender their;
     if (str_eq_nocase(plain, s->transaction.plain_sender)) /* MAIL has asked already */
         return true;
-    if (!smtp_sender(s, plain, &their, &e)) {
+    if (!ask_sender(s, plain, &their, &e)) {
         session_refuse_message(s, "451 4.3.0 %s; try again later", e.text);
         return false;
     }
