@@ -269,6 +269,38 @@ static void the_last_word_is_heard(void **state)
     assert_non_null(heard);
 }
 
+/* A peer under Nagle's algorithm (RFC 896) holds a second small piece back until the first is acknowledged,
+ * which the kernel puts off for 40 ms once two sides have taken turns for a while. */
+static void half_a_line_is_acknowledged_at_once(void **state)
+{
+    (void)state;
+    enum { TURNS = 40, HALVES = 10, KERNEL_WAITS_MS = 40 };
+    for (int waits_in_reads = 0; waits_in_reads < 2; waits_in_reads++) {
+        struct pair p = pair_over_tcp();
+        char got[8];
+        if (waits_in_reads)
+            stream_wait_in_reads(&p.s);
+        for (int i = 0; i < TURNS; i++) {
+            says(&p, "NOOP\r\n");
+            expect_line(&p, "NOOP", false);
+            stream_write(&p.s, STR("250\r\n"));
+            assert_int_equal(stream_flush(&p.s, later()), STREAM_OK);
+            assert_int_equal(recv(p.peer, got, 5, MSG_WAITALL), 5);
+        }
+        int64_t start = clock_ms();
+        for (int i = 0; i < HALVES; i++) {
+            says(&p, "NO");
+            says(&p, "OP\r\n");
+            expect_line(&p, "NOOP", false);
+            stream_write(&p.s, STR("250\r\n"));
+            assert_int_equal(stream_flush(&p.s, later()), STREAM_OK);
+            assert_int_equal(recv(p.peer, got, 5, MSG_WAITALL), 5);
+        }
+        assert_true(clock_ms() - start < HALVES * KERNEL_WAITS_MS);
+        pair_close(&p);
+    }
+}
+
 static void hanging_up_waits_for_nobody_else(void **state)
 {
     (void)state;
@@ -471,6 +503,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_does_not_read_times_out),
         cmocka_unit_test(a_broken_connection_is_told),
         cmocka_unit_test(the_last_word_is_heard),
+        cmocka_unit_test(half_a_line_is_acknowledged_at_once),
         cmocka_unit_test(hanging_up_waits_for_nobody_else),
         cmocka_unit_test(waits_for_either_side_without_buffers),
         cmocka_unit_test(a_read_waits_itself_for_a_moment),
