@@ -134,13 +134,14 @@ unsigned extension_offered(const struct session *s)
 void extension_answer(struct session *s)
 {
     unsigned left = extension_offered(s);
+    CLEAN_BUF struct buf line;
+    buf_init(&line, SMTP_REPLY_MAX);
     session_reply(s, "250%c%.*s", left ? '-' : ' ', STR_ARGS(s->config->hostname));
     for (unsigned i = 0; i < EXTENSION_COUNT; i++) {
         if (!(left & EXTENSION_BIT(i)))
             continue;
         left &= ~EXTENSION_BIT(i);
-        CLEAN_BUF struct buf line;
-        buf_init(&line, SMTP_REPLY_MAX);
+        buf_reset(&line);
         buf_add_c(&line, EXTENSIONS[i].keyword);
         if (EXTENSIONS[i].add_words)
             EXTENSIONS[i].add_words(s, &line);

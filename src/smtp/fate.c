@@ -1,15 +1,10 @@
 #include "smtp/fate.h"
 
-#include "base/log.h"
 #include "smtp/fates.h"
 #include "smtp/needs_utf8.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define LOGGED_RECIPIENTS_MAX                                                     \
-    ((size_t)1500) /* bytes of them in the log line, which has a bound of its own \
-                    */
 
 /* --- the two places --- */
 
@@ -64,68 +59,6 @@ static void deliver(struct fates *f)
         }
         check_reply(&f->local[i]);
     }
-}
-
-/* --- the log --- */
-
-static struct str join_recipients(const struct fates *f, struct arena *a)
-{
-    CLEAN_BUF struct buf all;
-    buf_init(&all, LOGGED_RECIPIENTS_MAX);
-    for (size_t i = 0; i < f->locals; i++)
-        buf_addf(&all, "%s%.*s", all.n ? "," : "", STR_ARGS(f->local[i].address));
-    for (size_t i = 0; i < f->remotes; i++)
-        buf_addf(&all, "%s%.*s", all.n ? "," : "", STR_ARGS(f->remote[i].address));
-    return arena_copy(a, buf_str(&all));
-}
-
-/* Where those who have it put it. */
-static struct str join_folders(const struct fates *f, struct arena *a)
-{
-    CLEAN_BUF struct buf all;
-    buf_init(&all, LOGGED_RECIPIENTS_MAX);
-    for (size_t i = 0; i < f->locals; i++)
-        if (f->local[i].fate == DELIVERY_STORED)
-            buf_addf(&all, "%s%s", all.n ? "," : "", f->local[i].where);
-    return arena_copy(a, buf_str(&all));
-}
-
-/* Recipients that lead to another address, or for whom there was no room in the line: for the trace, which is
- * asked about those too. */
-static void trace_recipients(const struct fates *f)
-{
-    const struct smtp_transaction *t = &f->s->transaction;
-    bool *is_told = ARENA_ARRAY(&f->s->command, bool, t->recipient_count + 1);
-    bool has_room = join_recipients(f, &f->s->command).n < LOGGED_RECIPIENTS_MAX / 2;
-    for (size_t i = 0; i < t->target_count && has_room; i++)
-        is_told[t->targets[i].recipient] |=
-            str_eq_nocase(t->targets[i].to.address, t->recipients[t->targets[i].recipient].address);
-    for (size_t i = 0; i < t->recipient_count;) {
-        CLEAN_BUF struct buf some;
-        buf_init(&some, LOG_TRACE_MAX / 2);
-        for (; i < t->recipient_count && some.n + ADDRESS_MAX < LOG_TRACE_MAX / 2; i++)
-            if (!is_told[i])
-                buf_addf(&some, "%s%.*s", some.n ? "," : "", STR_ARGS(t->recipients[i].address));
-        if (some.n > 0)
-            LOG_TRACE("message.recipients", F_C("id", t->id.hex), F_STR("to", buf_str(&some)));
-    }
-}
-
-static void log_accepted(const struct fates *f)
-{
-    struct session *s = f->s;
-    const struct connection *c = &s->connection;
-    struct received_with with = session_with(s);
-    char protocol[RECEIVED_PROTOCOL_MAX];
-    received_protocol(&with, c->tls.on, protocol);
-    LOG_INFO("message.accepted", F_C("id", s->transaction.id.hex), F_STR("msgid", f->message->message_id),
-             F_STR("from", s->transaction.sender), F_STR("to", join_recipients(f, &s->command)),
-             F_STR("where", join_folders(f, &s->command)), F_INT("recipients", f->locals + f->remotes),
-             F_INT("stored", f->stored), F_INT("deferred", f->deferred), F_INT("refused", f->refused),
-             F_INT("relayed", f->remotes), F_INT("queue", f->queue_id), F_INT("size", f->message->size),
-             F_C("peer", c->peer), F_C("helo", s->helo), F_C("user", s->user.address), F_C("with", protocol),
-             F_C("tls", c->tls.version), F_C("cipher", c->tls.cipher));
-    trace_recipients(f);
 }
 
 /* --- the answer --- */
@@ -188,7 +121,7 @@ static void answer(const struct fates *f)
 {
     struct session *s = f->s;
     if (has_anybody(f)) {
-        log_accepted(f);
+        fates_log(f);
         guard_accepted(s);
         s->errors = s->refusals = s->idling = 0;
     }

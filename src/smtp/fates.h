@@ -41,4 +41,7 @@ bool fates_settle(struct fates *f, struct err *e);
 /* fate_tls_report.c, when the client has its answer: a report about TLS that came for us is read. */
 void fates_read_report(struct fates *f);
 
+/* fate_log.c: that it was accepted. */
+void fates_log(const struct fates *f);
+
 #endif
