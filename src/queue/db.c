@@ -53,7 +53,7 @@ QUEUE_STATEMENT(WAITING, "SELECT " ROW_COLUMNS " FROM recipient r JOIN message m
 QUEUE_STATEMENT(DEADLINES, "SELECT id, by_mode FROM message WHERE by_mode > 0 AND deliver_by <= $1"
                            " ORDER BY deliver_by LIMIT $2");
 QUEUE_STATEMENT(DEADLINE_PASSED, "UPDATE message SET by_mode = 0 WHERE id = $1");
-QUEUE_STATEMENT(SET_WARNED, "UPDATE recipient SET warned = $2 WHERE id = $1 AND state = 0");
+QUEUE_STATEMENT(SET_WARNED, "UPDATE recipient SET at_hand = 0, warned = $2 WHERE id = $1 AND state = 0");
 QUEUE_STATEMENT(BYTES, "SELECT bytes FROM message WHERE id = $1");
 QUEUE_STATEMENT(CHUNK, "SELECT bytes FROM chunk WHERE id = $1");
 QUEUE_STATEMENT(SET_ENDED,

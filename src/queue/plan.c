@@ -372,7 +372,6 @@ struct plan *plan_new(void)
     p->bounds = (struct window_bounds){.initial = 1, .most = 1, .pause_s = 1, .pause_most = 1};
     p->limits = (struct plan_limits)PLAN_LIMITS_USUAL;
     p->missed_at = PLAN_NEVER;
-    p->has_dropped = true;
     buf_init(&p->look_domain, ADDRESS_MAX);
     plan_forget(p);
     return p;
@@ -403,6 +402,7 @@ void plan_forget(struct plan *p)
             lane_settle(p, l);
         }
     }
+    p->has_dropped = true;
     p->is_looking = true;
     buf_reset(&p->look_domain);
     p->look_flow = -1;

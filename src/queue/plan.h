@@ -106,8 +106,8 @@ void plan_expect(struct plan *p, struct str domain, int64_t flow, int64_t at);
 bool plan_read(struct plan *p, struct sql *db, int64_t now, bool *more, struct err *e);
 /* plan_read has something to do at `now`. */
 bool plan_wants_read(const struct plan *p, int64_t now);
-/* The table was changed by somebody else: forgets everything that is not in flight, and how destinations
- * fared, and looks anew. */
+/* The table was changed by somebody else, or perhaps by us: forgets everything that is not in flight, and how
+ * destinations fared, and looks anew. */
 void plan_forget(struct plan *p);
 
 /* --- jobs --- */

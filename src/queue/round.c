@@ -169,6 +169,8 @@ void round_commit(struct server *s)
     LOG_ERROR("queue.commit", F_C("reason", e.text));
     for (struct enqueue *in = s->enqueues; in; in = in->next)
         in->error = e;
+    if (s->enqueues) /* a commit of which nobody heard may have come to pass: the table will tell */
+        plan_forget(s->plan);
     finish_enqueues(s, q.now);
     s->is_blocked = s->outcomes != NULL;
 }
