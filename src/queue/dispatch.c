@@ -104,12 +104,6 @@ static void send_job(struct server *s, struct relay *r, struct job *j)
     dispatch_send(s, r->channel, &f); /* if that fails, the channel closes and the job comes back */
 }
 
-/* One sender's mail to a thousand slow servers leaves a quarter of what relay can do to all others. */
-static unsigned most_of_flow(unsigned capacity)
-{
-    return capacity - capacity / 4;
-}
-
 static struct relay *free_relay(const struct server *s)
 {
     for (struct relay *r = s->relays; r; r = r->next)
@@ -139,7 +133,7 @@ void dispatch_jobs(struct server *s)
     struct job *j;
     if (s->is_stopping)
         return;
-    while ((r = free_relay(s)) && (j = plan_take(s->plan, most_of_flow(r->capacity))))
+    while ((r = free_relay(s)) && (j = plan_take(s->plan, r->most_of_flow)))
         if (may_go(s, j))
             send_job(s, r, j);
     while (s->local_in_flight < LOCAL_JOBS_MAX && (j = plan_take_local(s->plan, LOCAL_JOBS_MAX)))

@@ -130,13 +130,14 @@ static void take_result(struct server *s, struct loop_channel *c, struct ipc_fra
 static void take_ready(struct server *s, struct loop_channel *c, struct ipc_frame *f)
 {
     struct ipc_reader in = ipc_read(f);
-    uint32_t capacity = ipc_get_u32(&in);
+    uint32_t capacity = ipc_get_u32(&in), most_of_flow = ipc_get_u32(&in);
     struct relay *r = dispatch_relay(s, loop_channel_serial(c));
     if (!ipc_done(&in) || capacity > RELAY_JOBS_MAX || !r) {
         bad_frame(c, "relay", "not a number of jobs that one relay takes");
         return;
     }
     r->capacity = capacity;
+    r->most_of_flow = most_of_flow;
     s->has_work = true;
 }
 

@@ -61,7 +61,7 @@ enum queue_frame {
                                 recipient). A list that does not fit is "" and stands in a sealed memfd
                                 instead, the frame's last */
     QUEUE_FRAME_ENQUEUED,    /* u64 queue id, or with u64 0: str why */
-    QUEUE_FRAME_READY,       /* relay: u32 how many jobs it takes at once */
+    QUEUE_FRAME_READY,       /* relay: u32 how many jobs it takes at once, u32 how many of them of one flow */
     QUEUE_FRAME_JOB, /* queue: u64 job, u64 message, 16 bytes delivery id (str), str destination domain, str
                         sender, u8 is_8bit, parcel, envelope, u32 n, n x (u64 recipient row, str address,
                         envelope of the recipient) */

@@ -14,7 +14,7 @@
 struct relay {
     struct relay *next;
     uint64_t channel;
-    unsigned capacity, in_flight; /* jobs */
+    unsigned capacity, most_of_flow, in_flight; /* jobs */
 };
 
 struct server {

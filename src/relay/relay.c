@@ -163,11 +163,20 @@ static uint32_t jobs_at_once(void)
     return l.rlim_cur > 2u * other ? (uint32_t)l.rlim_cur - other : (uint32_t)l.rlim_cur / 2;
 }
 
+/* One sender's mail to a thousand slow servers leaves a quarter of the threads to all others. */
+static uint32_t jobs_of_one_flow(uint32_t jobs)
+{
+    uint32_t most = jobs < CREW_THREADS_MAX ? jobs : CREW_THREADS_MAX;
+    return most - most / 4;
+}
+
 static bool open_channel(struct relay *r)
 {
+    uint32_t jobs = jobs_at_once();
     CLEAN_FRAME struct ipc_frame ready;
     ipc_frame_init(&ready, QUEUE_FRAME_READY);
-    ipc_put_u32(&ready, jobs_at_once());
+    ipc_put_u32(&ready, jobs);
+    ipc_put_u32(&ready, jobs_of_one_flow(jobs));
     CLEAN_CLOSE int channel = role_connect(r->role, ROLE_QUEUE, ROLE_ANY, deadline_in(CONNECT_MS));
     CLEAN_CLOSE int again = channel < 0 ? -1 : fcntl(channel, F_DUPFD_CLOEXEC, 0);
     if (again < 0 || ipc_send(channel, &ready, deadline_in(SEND_MS)) != IPC_OK)

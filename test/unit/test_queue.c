@@ -38,14 +38,20 @@ struct scene {
 static struct queue_client *clients[100];
 static size_t client_count;
 
-/* A relay that takes so many jobs at once. */
-static void connect_relay(struct scene *s, unsigned capacity)
+/* A relay that takes so many jobs at once, and so many of one sender. */
+static void connect_sharing_relay(struct scene *s, unsigned capacity, unsigned of_flow)
 {
     CLEAN_FRAME struct ipc_frame f;
     ipc_frame_init(&f, QUEUE_FRAME_READY);
     ipc_put_u32(&f, capacity);
+    ipc_put_u32(&f, of_flow);
     s->relay = tree_connect(&s->tree, ROLE_RELAY, ROLE_QUEUE);
     assert_int_equal(ipc_send(s->relay, &f, deadline_in(WAIT_MS)), IPC_OK);
+}
+
+static void connect_relay(struct scene *s, unsigned capacity)
+{
+    connect_sharing_relay(s, capacity, capacity);
 }
 
 static void scene_open(struct scene *s, const char *config, unsigned capacity)
@@ -577,6 +583,29 @@ static void destinations_take_turns_and_have_a_limit(void **state)
     scene_close(&s);
 }
 
+/* A list for many servers that hang leaves room for somebody else's letter. */
+static void one_sender_has_so_many_jobs(void **state)
+{
+    enum { MOST = 3 };
+    (void)state;
+    struct scene s;
+    static struct job j[MOST + 1];
+    char to[40];
+    scene_open(&s, "", 0);
+    for (int i = 0; i < 2 * MOST; i++) {
+        snprintf(to, sizeof to, "bob@%d.example.net", i);
+        enqueue_one(&s, "list@example.org", to);
+    }
+    connect_sharing_relay(&s, 4 * MOST, MOST);
+    for (int i = 0; i < MOST; i++)
+        assert_true(take_job(&s, &j[i], WAIT_MS));
+    assert_false(take_job(&s, &j[MOST], NOT_MS));
+    enqueue_one(&s, "ana@elsewhere.example", "bob@quick.example.net");
+    assert_true(take_job(&s, &j[MOST], WAIT_MS));
+    assert_string_equal(j[MOST].domain, "quick.example.net");
+    scene_close(&s);
+}
+
 /* Results that come while others are being written are written together, and their receipts are one frame. */
 static void results_share_their_receipts(void **state)
 {
@@ -585,7 +614,7 @@ static void results_share_their_receipts(void **state)
     struct scene s;
     static struct job j[COUNT];
     size_t recorded = 0;
-    scene_open(&s, "", 2 * COUNT); /* of which one flow has three quarters */
+    scene_open(&s, "", COUNT);
     for (size_t i = 0; i < COUNT; i++) {
         enqueue_one(&s, "ana@example.org", "bob@example.net");
         assert_true(take_job(&s, &j[i], WAIT_MS));
@@ -1041,6 +1070,7 @@ int main(void)
         cmocka_unit_test(bodies_of_every_size),
         cmocka_unit_test(thousands_of_recipients),
         cmocka_unit_test(destinations_take_turns_and_have_a_limit),
+        cmocka_unit_test(one_sender_has_so_many_jobs),
         cmocka_unit_test(results_share_their_receipts),
         cmocka_unit_test(many_messages_to_one_destination),
         cmocka_unit_test(what_is_deferred_comes_again_and_expires_with_a_report),

@@ -318,10 +318,9 @@ static void odd_addresses_are_written_as_they_must_be(void **state)
 
 /* --- others that hang --- */
 
-#define HANGING 55 /* destinations */
-#define OF_EACH                                                                                \
-    5 /* messages: as many connections as the queue begins with. All of them would be too many \
-       */
+#define HANGING   55 /* destinations */
+/* Messages: as many connections as the queue begins with. All of them would be too many. */
+#define OF_EACH   5
 #define CONNECTED 200 /* that hang before the others' mail comes */
 
 /* So that nobody waits for what it has under way, which is a while. */
@@ -363,9 +362,11 @@ static void who_hangs_keeps_nobody_else(void **state)
     for (size_t i = 0; i < HANGING; i++)
         smtp_peer_run(&hanging[i]);
     for (size_t i = 0; i < (size_t)HANGING * OF_EACH; i++) {
-        char to[100];
+        char to[100], from[100]; /* one sender alone may not have so many */
+        const char *all[] = {to};
         snprintf(to, sizeof to, "bob@hangs%zu.test", i % HANGING);
-        enqueue_one(&s, MESSAGE, to);
+        snprintf(from, sizeof from, "list@many%zu.test", i / HANGING);
+        enqueue(&s, from, MESSAGE, all, 1);
     }
     for (int i = 0; connections_that_hang(hanging, HANGING) < CONNECTED && i < 2000; i++)
         usleep(10000);
