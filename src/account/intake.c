@@ -12,6 +12,8 @@
 #define BATCH_MAX       128
 #define BATCH_BYTES_MAX ((uint64_t)64 * 1024 * 1024) /* one larger message makes a batch by itself */
 
+#define KEPT_MAX ((size_t)16 * 1024) /* of memory, between one message and the next */
+
 #define PATH_BYTES_MAX 1024 /* of a sender or recipient: RFC 5321 section 4.5.3.1.3 has 256, UTF-8 more */
 #define REPLY_MS       1000 /* whoever delivers waits for our answer, so it is taken at once */
 
@@ -154,12 +156,12 @@ static void store_all(struct intake *in)
         fail_all(in, &e);
 }
 
-/* The memory of one message is kept for the next: as a rule they come one by one. */
+/* The memory of one message is kept for the next: as a rule they come one by one, and are small. */
 static void let_go(struct delivery *d, bool keeps_memory)
 {
     if (!d->is_inline)
         sealed_release(d->message);
-    if (keeps_memory)
+    if (keeps_memory && d->payload.cap <= KEPT_MAX)
         buf_reset(&d->payload);
     else
         buf_free(&d->payload);

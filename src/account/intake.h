@@ -1,5 +1,6 @@
-/* Deliveries into this account: messages come as sealed memfds on the channels of smtp and queue. All that
- * are there in one round of the loop are committed together, and only then answered. */
+/* Deliveries into this account: messages come on the channels of smtp and queue, small ones in the frame,
+ * others as sealed memfds. All that are there in one round of the loop are committed together, and only then
+ * answered. */
 #ifndef ACCOUNT_INTAKE_H
 #define ACCOUNT_INTAKE_H
 #include "account/host.h"
