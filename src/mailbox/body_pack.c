@@ -2,7 +2,9 @@
 
 #include <zstd.h>
 
-#define PACK_LEVEL 3 /* of zstd: behind delivery there is time for more than COMPRESSION_LEVEL of body.c */
+/* Of zstd. 64 KiB of letters become as small as with 3 in two thirds to three quarters of the time; higher
+ * levels take twice as long and save 2 %. */
+#define PACK_LEVEL 2
 
 MAIL_STATEMENT(PACK_OF, "SELECT id, data FROM body_chunk WHERE id >= $1 ORDER BY id LIMIT 1");
 MAIL_STATEMENT(DELETE_PACK, "DELETE FROM body_chunk WHERE id = $1");
