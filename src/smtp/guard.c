@@ -86,7 +86,8 @@ bool guard_awaits_greeting(struct session *s)
 bool guard_hears_smtp(struct session *s)
 {
     struct str first = STR("");
-    if (s->stream.received > 0 || s->connection.tls.on ||
+    bool has_spoken = s->stream.received > stream_buffered(&s->stream).n; /* before what is there now */
+    if (has_spoken || s->connection.tls.on ||
         stream_peek(&s->stream, deadline_in(guard_patience_ms(s)), &first) != STREAM_OK || first.p[0] != 0x16)
         return true; /* what else went wrong, the next read tells */
     LOG_INFO("smtp.tls_unasked", F_C("peer", s->connection.peer));

@@ -438,6 +438,10 @@ static const struct smtp_script SCRIPTS[] = {
      "S: 250 2.0.0 Accepted as ~", "C: QUIT", "S: 221 2.0.0 Goodbye", "S: <closed>",
      "W: stored postmaster@ours.test from <> for postmaster@ours.test",
      "W: report read by postmaster@ours.test", NULL}},
+
+    /* --- what is no SMTP --- */
+    {"a TLS handshake where none was agreed on", SERVICE_SMTP, false, {
+     "R: \x16\x03\x01\x02\x01\x01", "S: 554 5.5.1 This port begins without TLS: ...", "S: <closed>", NULL}},
 };
 // clang-format on
 
