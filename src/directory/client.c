@@ -201,23 +201,6 @@ bool directory_sender(struct directory *d, int64_t account, struct str address, 
     return good || err_set(e, ERR_TEMPORARY, "the directory's answer cannot be read");
 }
 
-bool directory_send_right(struct directory *d, int64_t account, struct str address, enum directory_send *out,
-                          struct err *e)
-{
-    struct directory_sender sender;
-    bool good = directory_sender(d, account, address, &sender, e);
-    *out = good ? sender.right : DIRECTORY_SEND_NOT;
-    return good;
-}
-
-bool directory_may_send_as(struct directory *d, int64_t account, struct str address, bool *may, struct err *e)
-{
-    enum directory_send right = DIRECTORY_SEND_NOT;
-    bool good = directory_send_right(d, account, address, &right, e);
-    *may = good && right != DIRECTORY_SEND_NOT;
-    return good;
-}
-
 bool directory_route(struct directory *d, struct str sender, struct str domain, struct arena *a,
                      struct directory_route *out, struct err *e)
 {

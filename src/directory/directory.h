@@ -133,11 +133,6 @@ struct directory_sender {
  * machine: no right, and what is set of the account that has the address. */
 bool directory_sender(struct directory *d, int64_t account, struct str address, struct directory_sender *out,
                       struct err *e);
-bool directory_send_right(struct directory *d, int64_t account, struct str address, enum directory_send *out,
-                          struct err *e);
-/* Either of the two rights. */
-bool directory_may_send_as(struct directory *d, int64_t account, struct str address, bool *may,
-                           struct err *e);
 
 /* --- the way out --- what the administrator set for mail that leaves: golub route, golub domain. */
 enum directory_tls {                        /* the least that a connection must have */

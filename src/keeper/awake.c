@@ -23,6 +23,7 @@
 #define PAUSE_FIRST_MS 200
 #define PAUSE_MAX_MS   (30 * (int64_t)1000)
 #define STORE_MS       1000 /* for the supervisor's answer, and for room in store's channel */
+#define BEAR_TRIES     3    /* that a process that dies in between does not fail */
 #define BUCKETS        4096 /* with as many accounts asleep as PARKED_MAX chains stay short */
 
 enum state { ASLEEP, AWAKE, LEAVING };
@@ -226,36 +227,46 @@ static bool open_store(struct account *a, int *channel, struct err *e)
     return good || err_set(e, ERR_TEMPORARY, "store does not answer");
 }
 
-static bool wake(struct account *a, struct err *e)
+/* Its process, and our end of its control socket. Again where the process that forks accounts has died since
+ * it was last asked: then there is another one. */
+static bool bear(struct account *a, const char *address, int *control, struct err *e)
 {
-    int ends[2];
     CLEAN_CLOSE int store = -1;
-    if (a->all->count >= AWAKE_MAX)
-        return err_set(e, ERR_TEMPORARY, "%d accounts are awake already", AWAKE_MAX);
     if (!open_store(a, &store, e))
         return false;
-    if (!ipc_pair(ends))
-        return err_set(e, ERR_TEMPORARY, "no socketpair: %s", strerror(errno));
+    for (int i = 0; i < BEAR_TRIES; i++) {
+        int ends[2];
+        if (!ipc_pair(ends))
+            return err_set(e, ERR_TEMPORARY, "no socketpair: %s", strerror(errno));
+        struct nursery_birth birth = {
+            .account = a->id, .address = address, .control = ends[1], .store = store};
+        bool is_born = nursery_bear(a->all->nursery, &birth, &a->pid, e);
+        close(ends[1]);
+        *control = ends[0];
+        if (is_born)
+            return true;
+        close(ends[0]);
+    }
+    return false;
+}
+
+static bool wake(struct account *a, struct err *e)
+{
+    int control;
+    if (a->all->count >= AWAKE_MAX)
+        return err_set(e, ERR_TEMPORARY, "%d accounts are awake already", AWAKE_MAX);
     char *address =
         a->first ? mem_copy_c(a->first->address, strlen(a->first->address)) : parked_address(a->parked);
-    pid_t pid;
-    bool is_born = nursery_bear(
-        a->all->nursery,
-        &(struct nursery_birth){.account = a->id, .address = address, .control = ends[1], .store = store},
-        &pid, e);
-    close(ends[1]);
-    if (!is_born) {
+    if (!bear(a, address, &control, e)) {
         free(address);
-        close(ends[0]);
         return false;
     }
     a->state = AWAKE;
     a->address = address;
-    a->pid = pid;
     a->handed = 0;
     a->since_ms = clock_ms();
     a->all->count++;
-    a->control = loop_channel(a->all->loop, ends[0], control_frame, control_closed, a);
+    a->control = loop_channel(a->all->loop, control, control_frame, control_closed, a);
     if (a->all->stopping)
         tell(a, ACCOUNT_FRAME_STOP);
     return true;

@@ -131,23 +131,6 @@ bool directory_sender(struct directory *d, int64_t account, struct str address, 
     return true;
 }
 
-bool directory_send_right(struct directory *d, int64_t account, struct str address, enum directory_send *out,
-                          struct err *e)
-{
-    struct directory_sender sender;
-    directory_sender(d, account, address, &sender, e);
-    *out = sender.right;
-    return true;
-}
-
-bool directory_may_send_as(struct directory *d, int64_t account, struct str address, bool *may, struct err *e)
-{
-    enum directory_send right;
-    directory_send_right(d, account, address, &right, e);
-    *may = right != DIRECTORY_SEND_NOT;
-    return true;
-}
-
 /* old...@ours.test becomes new@far.test, for recipients only. */
 bool directory_canonical(struct directory *d, enum directory_canonical kind, struct str address,
                          struct arena *a, struct str *out, struct err *e)

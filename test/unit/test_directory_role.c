@@ -193,7 +193,7 @@ static void addresses_are_answered(void **state)
     struct directory *d = connect_as(ROLE_SMTP);
     struct directory_answer answer;
     struct err e = ERR_INIT;
-    bool may;
+    struct directory_sender sender;
     good(directory_resolve(d, STR("ANA+shop@example.org"), &a, &answer, &e), &e);
     assert_int_equal(answer.fate, DIRECTORY_LOCAL);
     assert_int_equal(answer.count, 1);
@@ -210,10 +210,10 @@ static void addresses_are_answered(void **state)
     add_account(db, "new@example.org", NULL); /* a command beside the running server */
     good(directory_resolve(d, STR("new@example.org"), &a, &answer, &e), &e);
     assert_int_equal(answer.fate, DIRECTORY_LOCAL);
-    good(directory_may_send_as(d, ana, STR("ana+x@example.org"), &may, &e), &e);
-    assert_true(may);
-    good(directory_may_send_as(d, ana, STR("bob@example.org"), &may, &e), &e);
-    assert_false(may);
+    good(directory_sender(d, ana, STR("ana+x@example.org"), &sender, &e), &e);
+    assert_int_equal(sender.right, DIRECTORY_SEND_AS);
+    good(directory_sender(d, ana, STR("bob@example.org"), &sender, &e), &e);
+    assert_int_equal(sender.right, DIRECTORY_SEND_NOT);
 }
 
 /* Whoever keeps answers asks again once a command is done. */

@@ -360,6 +360,20 @@ static void logins_while_accounts_die(void **state)
     pthread_join(killer, NULL);
 }
 
+/* Whoever comes next, to an account that sleeps, finds another one. */
+static void the_nursery_dies(void **state)
+{
+    struct here *h = *state;
+    for (int i = 0; i < 3; i++) {
+        pid_t nursery;
+        assert_int_equal(children_of(tree_pid(&h->tree, ROLE_KEEPER), &nursery, 1), 1);
+        assert_int_equal(kill(nursery, SIGKILL), 0);
+        int fd = hand_over(h, 450 + i, true, "QUIT\r\n");
+        hear(fd, "goodbye\r\n");
+        close(fd);
+    }
+}
+
 /* More than an account serves at once are told so, and hold nothing up. */
 static void sessions_have_a_bound(void **state)
 {
@@ -532,6 +546,7 @@ int main(void)
         cmocka_unit_test(many_recipients_at_once),
         cmocka_unit_test(sessions_of_both_protocols),
         cmocka_unit_test(logins_while_accounts_die),
+        cmocka_unit_test(the_nursery_dies),
         cmocka_unit_test(sessions_have_a_bound),
         cmocka_unit_test(sessions_sleep_and_wake),
         cmocka_unit_test(a_broken_mailbox_refuses_for_now),
