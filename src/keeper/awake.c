@@ -252,7 +252,7 @@ static bool bear(struct account *a, const char *address, int *control, struct er
 
 static bool wake(struct account *a, struct err *e)
 {
-    int control;
+    int control = -1;
     if (a->all->count >= AWAKE_MAX)
         return err_set(e, ERR_TEMPORARY, "%d accounts are awake already", AWAKE_MAX);
     char *address =
