@@ -34,7 +34,7 @@ static void read_theirs(struct str json)
 static void sum_up(struct str file)
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
-    CLEAN_FRAME struct ipc_frame f;
+    CLEAN_FRAME struct ipc_frame f = {0};
     struct tls_summary s, again;
     (void)tls_report_is_mail(file);
     if (!tls_summary_of(file, &a, &s, NULL))
