@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
+
 /* A numeric address as the kernel wants it: its size, or 0 if it is none. */
 static socklen_t numeric_address(struct str s, uint16_t port, struct sockaddr_storage *to)
 {
@@ -79,16 +80,23 @@ bool config_take_dns_server(struct reading *r, void *to, struct str value, struc
     return config_take_text(r, to, value, e);
 }
 
+/* The next word of a list, which it leaves; false: there is none. */
+static bool take_word(struct str *list, struct str *word)
+{
+    do {
+        if (list->n == 0)
+            return false;
+        str_cut(list, ' ', word);
+        *word = str_trim(*word);
+    } while (word->n == 0);
+    return true;
+}
+
 bool config_take_addresses(struct reading *r, void *to, struct str value, struct err *e)
 {
     (void)to;
     r->address_count = 0;
-    while (value.n > 0) {
-        struct str one;
-        str_cut(&value, ' ', &one);
-        one = str_trim(one);
-        if (one.n == 0)
-            continue;
+    for (struct str one; take_word(&value, &one);) {
         bool any = str_eq(one, STR("*"));
         if (!any && !is_numeric_address(one))
             return err_set(e, ERR_PERMANENT, "\"%.*s\" is no numeric address; use * for all", STR_ARGS(one));
@@ -132,12 +140,7 @@ bool config_take_lmtp(struct reading *r, void *to, struct str value, struct err 
     r->lmtp_count = 0;
     if (str_eq(value, STR("none")))
         return true;
-    while (value.n > 0) {
-        struct str one;
-        str_cut(&value, ' ', &one);
-        one = str_trim(one);
-        if (one.n == 0)
-            continue;
+    for (struct str one; take_word(&value, &one);) {
         if (r->lmtp_count == CONFIG_LISTENERS_MAX)
             return err_set(e, ERR_PERMANENT, "more than %d places", CONFIG_LISTENERS_MAX);
         struct config_listener *l = &r->lmtp[r->lmtp_count++];

@@ -9,7 +9,7 @@
 #define DIRECTORY_INSERT(name, ...)    SQL_INSERT("directory", name, __VA_ARGS__)
 
 /* The schema's steps for PostgreSQL: schema_pgsql.c. */
-extern const char DIRECTORY_PGSQL_1[], DIRECTORY_PGSQL_2[], DIRECTORY_PGSQL_3[], DIRECTORY_PGSQL_4[];
+extern const char DIRECTORY_PGSQL_1[], DIRECTORY_PGSQL_2[], DIRECTORY_PGSQL_3[];
 
 /* Ends a write transaction: commits if `good`, else (or when that fails) rolls back and returns false. */
 bool directory_db_end(struct directory_db *db, bool good, struct err *e);

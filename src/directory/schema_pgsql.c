@@ -80,14 +80,3 @@ const char DIRECTORY_PGSQL_3[] = "ALTER TABLE domain ADD COLUMN alias_of BIGINT 
                                  " source_ipv4 TEXT NOT NULL,"
                                  " source_ipv6 TEXT NOT NULL,"
                                  " PRIMARY KEY(domain, sender));";
-
-const char DIRECTORY_PGSQL_4[] = "ALTER TABLE account ADD COLUMN language TEXT;"
-                                 "ALTER TABLE account ADD COLUMN message_rate TEXT;"
-                                 "ALTER TABLE account ADD COLUMN recipient_rate TEXT;"
-                                 "ALTER TABLE account ADD COLUMN refused_rate TEXT;"
-                                 "ALTER TABLE account ADD COLUMN networks TEXT;"
-                                 "ALTER TABLE domain ADD COLUMN language TEXT;"
-                                 "ALTER TABLE domain ADD COLUMN message_rate TEXT;"
-                                 "ALTER TABLE domain ADD COLUMN recipient_rate TEXT;"
-                                 "ALTER TABLE domain ADD COLUMN refused_rate TEXT;"
-                                 "ALTER TABLE domain ADD COLUMN networks TEXT;";

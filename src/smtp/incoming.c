@@ -3,9 +3,9 @@
 #include "account/delivery.h"
 #include "base/sealed.h"
 #include "message/header.h"
+#include "message/utf8.h"
 #include "smtp/solicit.h"
 
-#include <string.h>
 #include <unistd.h>
 
 /* This much is gathered before it is written: ordinary messages take one write. */
@@ -32,19 +32,6 @@ static void refuse(struct incoming *m, const char *reply)
     if (!m->refusal)
         m->refusal = reply;
     buf_free(&m->gathered);
-}
-
-static bool has_8bit(struct str s)
-{
-    uint64_t all = 0, word;
-    size_t i = 0;
-    for (; i + sizeof word <= s.n; i += sizeof word) {
-        memcpy(&word, s.p + i, sizeof word);
-        all |= word;
-    }
-    for (; i < s.n; i++)
-        all |= (unsigned char)s.p[i];
-    return (all & UINT64_C(0x8080808080808080)) != 0;
 }
 
 /* Is the empty line that ends the header here? Every line ends in CRLF, or the message is refused anyway. */
@@ -84,7 +71,7 @@ static bool is_good_header(struct incoming *m, struct str there)
     struct data_scanner lines = DATA_SCANNER_INIT;
     size_t end = str_starts(there, STR("\r\n")) ? 0 : str_find(there, STR("\r\n\r\n"));
     struct str header = str_slice(there, 0, end == STR_NONE ? end : end + 2);
-    m->header_is_8bit = m->is_8bit && has_8bit(header);
+    m->header_is_8bit = m->is_8bit && !utf8_is_ascii(header);
     if (m->wish.is_binary) { /* no other program must see another end of it */
         data_check(&lines, header);
         if (lines.fault != DATA_CLEAN)
@@ -147,7 +134,7 @@ static void take_content(struct incoming *m, struct str content)
         refuse(m, TOO_LARGE);
         return;
     }
-    m->is_8bit = m->is_8bit || has_8bit(content);
+    m->is_8bit = m->is_8bit || !utf8_is_ascii(content);
     buf_add(&m->gathered, content);
     if (m->gathered.n < GATHER_BYTES)
         return;
