@@ -184,12 +184,14 @@ static size_t fetch_all(struct fetch *f)
     return missing;
 }
 
+static bool needs_store(const struct fetch_request *q)
+{
+    return q->section_count > 0 || (q->items & ~(unsigned)(FETCH_UID | FETCH_FLAGS | FETCH_MODSEQ)) != 0;
+}
+
 static size_t open_and_fetch(struct fetch *f)
 {
-    const struct fetch_request *q = f->request;
-    bool needs_store =
-        q->section_count > 0 || (q->items & ~(unsigned)(FETCH_UID | FETCH_FLAGS | FETCH_MODSEQ)) != 0;
-    if (!needs_store || f->n == 0)
+    if (!needs_store(f->request) || f->n == 0)
         return fetch_all(f);
     f->result =
         store_fetch_open(f->session->store, f->session->mailbox, f->uids, f->n, f->wants, &f->rows, &f->err);
@@ -326,7 +328,9 @@ enum imap_status imap_do_fetch(struct imap_session *s, struct imap_cursor *c)
     struct fetch f = {.session = s, .request = &request, .wants = wants_of(&request)};
     buf_init(&f.out, BUF_MAX_DEFAULT);
     buf_init(&f.header, BUF_MAX_DEFAULT);
-    f.uids = imap_view_uids(&s->view, &set, s->by_uid, &s->arena, &f.n);
+    /* Of a message that is gone, what the view has of it can be told until EXPUNGE is (RFC 2180 4.1.2). */
+    f.uids = s->by_uid || needs_store(&request) ? imap_view_uids(&s->view, &set, s->by_uid, &s->arena, &f.n)
+                                                : imap_view_uids_untold(&s->view, &set, &s->arena, &f.n);
     size_t missing = s->by_uid ? 0 : count_numbers(&set) - f.n;
     if (request.is_partial)
         keep_window(&f);

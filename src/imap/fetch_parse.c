@@ -166,8 +166,7 @@ static bool take_section(struct imap_cursor *c, struct arena *a, struct fetch_se
         return imap_take_byte(c, ']');
     if (!take_path(c, a, s, &wants_text))
         return false;
-    if (wants_text && s->form != SECTION_BODY)
-        return fail(c, "expected the number of a part"); /* section-binary of RFC 3516 section 7 */
+    /* section-binary of RFC 3516 section 7 has numbers only; Dovecot takes these too, and clients use it. */
     if (wants_text && !take_section_text(c, a, s))
         return false;
     return imap_take_byte(c, ']');
@@ -180,16 +179,18 @@ bool imap_parse_section(struct str text, struct arena *a, struct fetch_section *
     return take_section(&c, a, out) && imap_take_end(&c);
 }
 
-/* "<" number64 "." nz-number64 ">" (RFC 9051 section 9) */
+/* "<" number64 "." nz-number64 ">" (RFC 9051 section 9). "<15>", for all from there on, is Dovecot's. */
 static bool take_partial(struct imap_cursor *c, struct fetch_section *s)
 {
     if (imap_peek(c) != '<')
         return true;
     s->is_partial = true;
-    if (!imap_take_byte(c, '<') || !imap_take_number64(c, &s->from) || !imap_take_byte(c, '.') ||
-        !imap_take_number64(c, &s->length) || !imap_take_byte(c, '>'))
+    if (!imap_take_byte(c, '<') || !imap_take_number64(c, &s->from))
         return false;
-    return s->length > 0 || fail(c, "the number of bytes may not be 0");
+    s->length = UINT64_MAX - s->from;
+    if (imap_peek(c) == '.' && (!imap_take_byte(c, '.') || !imap_take_number64(c, &s->length)))
+        return false;
+    return (s->length > 0 || fail(c, "the number of bytes may not be 0")) && imap_take_byte(c, '>');
 }
 
 /* Clients find their answer by this: the section as they wrote it, in one spelling. */

@@ -44,6 +44,9 @@ static bool add_fields(struct fetch *f, const struct fetch_section *s, const str
     CLEAN_BUF struct buf chosen;
     buf_init(&chosen, BUF_MAX_DEFAULT);
     section_choose_fields(s, buf_str(&f->header), &chosen);
+    fetch_add_name(f, s->label);
+    if (s->form == SECTION_BINARY_SIZE)
+        return buf_add_u64(&f->out, chosen.n);
     uint64_t skip, n;
     section_clamp(s, chosen.n, &skip, &n);
     buf_addf(&f->out, "{%llu}\r\n", (unsigned long long)n);
@@ -53,13 +56,13 @@ static bool add_fields(struct fetch *f, const struct fetch_section *s, const str
 static bool add_section(struct fetch *f, const struct fetch_section *s, struct mime_part *root, uint64_t size)
 {
     struct section_extent e = section_locate(s, root, size);
+    if (e.exists && section_has_fields(s)) /* BINARY too: a header has no encoding */
+        return add_fields(f, s, &e);
     if (s->form != SECTION_BODY)
         return fetch_add_binary(f, s, &e);
     fetch_add_name(f, s->label);
     if (!e.exists)
         return buf_add(&f->out, STR("NIL"));
-    if (section_has_fields(s))
-        return add_fields(f, s, &e);
     uint64_t skip, n;
     section_clamp(s, e.size, &skip, &n);
     return add_extent(f, e.at + skip, n);

@@ -8,7 +8,6 @@
 struct imap_partial {
     uint32_t from, to; /* from <= to; to == 0: there is no such range */
     bool is_from_end;
-    struct str text; /* as it was sent: the answer names it so */
 };
 
 bool imap_take_partial(struct imap_cursor *c, struct imap_partial *out);

@@ -48,9 +48,8 @@ static void add_number(struct buf *out, const char *name, uint64_t number)
 static void add_partial(struct buf *out, const struct imap_partial *p, const struct search_results *r)
 {
     size_t first, count;
-    buf_add(out, STR(" PARTIAL ("));
-    buf_add(out, p->text);
-    buf_add_byte(out, ' ');
+    const char *sign = p->is_from_end ? "-" : "";
+    buf_addf(out, " PARTIAL (%s%u:%s%u ", sign, p->from, sign, p->to);
     if (imap_partial_slice(p, r->n, &first, &count))
         imap_add_set(out, r->shown + first, count);
     else

@@ -165,8 +165,9 @@ void imap_view_take_own(struct imap_view *v, const struct view_changes *own)
         v->rows.modseq = own->modseq;
 }
 
-uint32_t *imap_view_uids(const struct imap_view *v, const struct imap_set *resolved, bool by_uid,
-                         struct arena *a, size_t *n)
+/* Without the rows that have one of the flags of `without`. */
+static uint32_t *collect_uids(const struct imap_view *v, const struct imap_set *resolved, bool by_uid,
+                              uint32_t without, struct arena *a, size_t *n)
 {
     size_t most = 0;
     for (int pass = 0;; pass++) { /* first count, then fill */
@@ -176,7 +177,7 @@ uint32_t *imap_view_uids(const struct imap_view *v, const struct imap_set *resol
             struct imap_range r = resolved->v[i];
             size_t row = by_uid ? view_place(&v->rows, r.from) : r.from - 1;
             for (; row < v->rows.n && (by_uid ? v->rows.v[row].uid : row + 1) <= r.to; row++) {
-                if (v->rows.v[row].flags & VIEW_GONE)
+                if (v->rows.v[row].flags & without)
                     continue;
                 if (uids)
                     uids[*n] = v->rows.v[row].uid;
@@ -187,6 +188,18 @@ uint32_t *imap_view_uids(const struct imap_view *v, const struct imap_set *resol
             return uids;
         most = *n;
     }
+}
+
+uint32_t *imap_view_uids(const struct imap_view *v, const struct imap_set *resolved, bool by_uid,
+                         struct arena *a, size_t *n)
+{
+    return collect_uids(v, resolved, by_uid, VIEW_GONE, a, n);
+}
+
+uint32_t *imap_view_uids_untold(const struct imap_view *v, const struct imap_set *numbers, struct arena *a,
+                                size_t *n)
+{
+    return collect_uids(v, numbers, false, 0, a, n);
 }
 
 /* --- telling the client --- */

@@ -84,5 +84,8 @@ void imap_view_tell_row(const struct imap_view *v, size_t row, bool uid, struct 
  * already are left out. */
 uint32_t *imap_view_uids(const struct imap_view *v, const struct imap_set *resolved, bool by_uid,
                          struct arena *a, size_t *n);
+/* Those of all rows with these sequence numbers, also of messages that the client still holds for there. */
+uint32_t *imap_view_uids_untold(const struct imap_view *v, const struct imap_set *numbers, struct arena *a,
+                                size_t *n);
 
 #endif

@@ -1,5 +1,6 @@
 #include "mailbox/search_text.h"
 
+#include "message/address.h"
 #include "message/decode.h"
 #include "message/header.h"
 #include "message/parts.h"
@@ -109,11 +110,38 @@ bool search_text_header(struct search_text *t, struct str *header, struct err *e
     return good;
 }
 
-void search_text_fold_value(struct search_text *t, struct str value, struct buf *out)
+static bool has_addresses(struct str field)
+{
+    static const struct str NAMES[] = {STR_INIT("From"), STR_INIT("To"),     STR_INIT("Cc"),
+                                       STR_INIT("Bcc"),  STR_INIT("Sender"), STR_INIT("Reply-To")};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (str_eq_nocase(field, NAMES[i]))
+            return true;
+    return false;
+}
+
+/* FROM, TO, CC and BCC ask for what the ENVELOPE shows (RFC 9051 section 6.4.4): an address that has comments
+ * within, "ana (home) @ example.org", is found without them too. */
+static void fold_addresses(struct search_text *t, struct str value, struct buf *out)
+{
+    struct address_list list = address_parse_list(value, &t->arena);
+    for (size_t i = 0; i < list.n; i++) {
+        if (list.v[i].domain.n == 0)
+            continue;
+        buf_reset(&t->decoded);
+        buf_add_byte(&t->decoded, '\n');
+        address_add(&t->decoded, list.v[i].local, list.v[i].domain);
+        search_fold(buf_str(&t->decoded), out);
+    }
+}
+
+void search_text_fold_field(struct search_text *t, const struct header_field *f, struct buf *out)
 {
     buf_reset(&t->decoded);
-    decode_words(value, &t->decoded);
+    decode_words(f->value, &t->decoded);
     search_fold(str_trim(buf_str(&t->decoded)), out);
+    if (str_find_byte(f->value, '(') != STR_NONE && has_addresses(f->name))
+        fold_addresses(t, f->value, out);
 }
 
 /* Every field of a header, as "name: value" and a line end. */
@@ -122,7 +150,7 @@ static void fold_header(struct search_text *t, struct str header, struct buf *ou
     for (struct header_field f; header_next(&header, &f);) {
         search_fold(f.name, out);
         buf_add(out, STR(": "));
-        search_text_fold_value(t, f.value, out);
+        search_text_fold_field(t, &f, out);
         buf_add_byte(out, '\n');
     }
 }
@@ -138,7 +166,7 @@ bool search_text_in_field(struct search_text *t, struct str name, struct str fol
         if (!str_eq_nocase(f.name, name))
             continue;
         empty(&t->raw);
-        search_text_fold_value(t, f.value, &t->raw);
+        search_text_fold_field(t, &f, &t->raw);
         *found = str_find(buf_str(&t->raw), folded) != STR_NONE;
     }
     return true;
@@ -152,7 +180,7 @@ bool search_text_field(struct search_text *t, struct str name, struct str *folde
     empty(&t->raw);
     for (struct header_field f; header_next(&rest, &f);)
         if (str_eq_nocase(f.name, name)) {
-            search_text_fold_value(t, f.value, &t->raw);
+            search_text_fold_field(t, &f, &t->raw);
             buf_add_byte(&t->raw, '\n');
         }
     *folded = buf_str(&t->raw);

@@ -3,6 +3,7 @@
 #ifndef MAILBOX_SEARCH_TEXT_H
 #define MAILBOX_SEARCH_TEXT_H
 #include "mailbox/internal.h"
+#include "message/header.h"
 #include "message/mime.h"
 
 /* Folded text of one message that is looked through; what a message has beyond it is not found. More than any
@@ -39,8 +40,9 @@ bool search_text_in_field(struct search_text *t, struct str name, struct str fol
 bool search_text_in_header(struct search_text *t, struct str folded, bool *found, struct err *e);
 bool search_text_in_body(struct search_text *t, struct str folded, bool *found, struct err *e);
 
-/* A field's value, decoded and folded, at the end of `out`. */
-void search_text_fold_value(struct search_text *t, struct str value, struct buf *out);
+/* A field's value, decoded and folded, at the end of `out`; behind those of address fields, a line for each
+ * address where comments may stand within. */
+void search_text_fold_field(struct search_text *t, const struct header_field *f, struct buf *out);
 
 /* The folded texts themselves, until the next message: of all fields of that name, a line each (valid until
  * the next call of this); of the header; of the body. */

@@ -166,7 +166,7 @@ static bool add_message(struct word_builder *b, struct search_text *t)
         search_fold(f.name, &b->text);
         add_text(b, WORD_NAME, buf_str(&b->text));
         buf_reset(&b->text);
-        search_text_fold_value(t, f.value, &b->text);
+        search_text_fold_field(t, &f, &b->text);
         add_text(b, word_place_of(f.name), buf_str(&b->text));
         if (b->text.overflow || b->bytes - before > SEARCH_TEXT_MAX / 2)
             return false; /* a search looks at as much of it, all fields together */

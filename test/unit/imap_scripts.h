@@ -337,7 +337,11 @@ static const struct imap_script SCRIPTS[] = {
      /* the other session still counts three */
      "C2: b FETCH 3 FLAGS", "S2: * FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $New)",
          "S2: * 2 FETCH (FLAGS (\\Answered $New))", "S2: * 3 FETCH (FLAGS ())", "S2: b OK ...",
-     "C2: b FETCH 1:3 UID", "S2: * 2 FETCH (UID 2)", "S2: * 3 FETCH (UID 3)", "S2: b NO [EXPUNGEISSUED] ...",
+     /* of the message that is gone there is what the view holds, and no more (RFC 2180 section 4.1.2) */
+     "C2: b FETCH 1:3 UID", "S2: * 1 FETCH (UID 1)", "S2: * 2 FETCH (UID 2)", "S2: * 3 FETCH (UID 3)",
+         "S2: b OK ...",
+     "C2: b FETCH 1:2 (UID BODY.PEEK[HEADER.FIELDS (X)])", "S2: * 2 FETCH (UID 2 BODY[HEADER.FIELDS (X)] {2}",
+         "S2: ", "S2: )", "S2: b NO [EXPUNGEISSUED] ...",
      "C2: b SEARCH ALL", "S2: * SEARCH 2 3", "S2: b OK ...",
      "C2: b STORE 1 +FLAGS (\\Seen)", "S2: b OK ...",
      "C2: c NOOP", "S2: * 1 EXPUNGE", "S2: c OK ...",

@@ -348,7 +348,7 @@ static void partial_ranges_count_from_either_end(void **state)
         struct imap_partial p;
         size_t first, count;
         assert_true(imap_take_partial(&c, &p) && imap_take_end(&c));
-        assert_true(str_eq(p.text, c.in));
+        assert_true(p.from <= p.to);
         assert_int_equal(imap_partial_slice(&p, CASES[i].n, &first, &count), CASES[i].count > 0);
         assert_int_equal(first, CASES[i].first);
         assert_int_equal(count, CASES[i].count);
