@@ -4,7 +4,10 @@
 
 /* Of zstd. 64 KiB of letters become as small as with 3 in two thirds to three quarters of the time; higher
  * levels take twice as long and save 2 %. */
-#define PACK_LEVEL 2
+#define PACK_LEVEL       2
+/* Nothing shorter is taken from what came before. Expanding takes its time for each such piece, however
+ * short: with 7 bytes instead of 5 it is a third faster, and real mail becomes 2 % larger. */
+#define PACK_MATCH_LEAST 7
 
 MAIL_STATEMENT(PACK_OF, "SELECT id, data FROM body_chunk WHERE id >= $1 ORDER BY id LIMIT 1");
 MAIL_STATEMENT(DELETE_PACK, "DELETE FROM body_chunk WHERE id = $1");
@@ -93,6 +96,7 @@ bool pack_make(const struct pack *p, struct buf *out, struct err *e)
     size_t bound = ZSTD_compressBound(raw.n);
     char *room = buf_room(out, bound);
     bool good = z && room && !ZSTD_isError(ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, PACK_LEVEL)) &&
+                !ZSTD_isError(ZSTD_CCtx_setParameter(z, ZSTD_c_minMatch, PACK_MATCH_LEAST)) &&
                 !ZSTD_isError(ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, 1));
     size_t n = good ? ZSTD_compress2(z, room, bound, raw.p, raw.n) : 0;
     ZSTD_freeCCtx(z);
