@@ -186,7 +186,7 @@ static bool open_journal(struct store *s)
         return true;
     if (a->journal)
         journal_close(a->journal);
-    a->journal = journal_open(a->folder, ARRIVALS_FILE, true, &e);
+    a->journal = journal_open(a->folder, ARRIVALS_FILE, ARRIVALS_BYTES, true, &e);
     bool good = a->journal && arrivals_recover(s, &e);
     if (!good)
         LOG_WARNING("mailbox.journal", F_C("database", s->path), F_C("error", e.text));

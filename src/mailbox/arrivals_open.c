@@ -105,7 +105,7 @@ bool arrivals_open(struct store *s, struct err *e)
     if (!arrivals_lock_out(s, e))
         return false;
     struct err failure = ERR_INIT;
-    a->journal = journal_open(a->folder, ARRIVALS_FILE, false, &failure);
+    a->journal = journal_open(a->folder, ARRIVALS_FILE, ARRIVALS_BYTES, false, &failure);
     bool good = a->journal ? arrivals_recover(s, &failure) : failure.kind == ERR_NONE;
     arrivals_let_in(s);
     return good || err_set(e, failure.kind, "%s", failure.text);

@@ -1,11 +1,13 @@
 /* What the files of the journal of arrivals share: see arrivals.c. */
 #ifndef MAILBOX_ARRIVALS_PARTS_H
 #define MAILBOX_ARRIVALS_PARTS_H
+#include "base/journal.h"
 #include "mailbox/arrivals_record.h"
 #include "mailbox/internal.h"
-#include "mailbox/journal.h"
 
-#define ARRIVALS_FILE "arrivals"
+#define ARRIVALS_FILE  "arrivals"
+/* Of its frames: memory that an account keeps while it is awake. */
+#define ARRIVALS_BYTES ((size_t)512 * 1024)
 
 /* Messages that were written together: slices of a payload of the journal. It lies in its own arena. */
 struct arrival_batch {

@@ -1,6 +1,7 @@
 #include "queue/admin.h"
 
-#include "queue/db.h"
+#include "base/mem.h"
+#include "queue/transit.h"
 
 #define PAGE_ROWS 500
 
@@ -161,7 +162,8 @@ bool queue_admin_list(const struct config *c, const struct queue_admin_filter *f
                       void (*each)(void *context, const struct queue_admin_message *m), void *context,
                       bool *more, struct err *e)
 {
-    CLEAN_SQL struct sql *db = queue_db_open(c, false, e);
+    CLEAN_CLOSE int lock = -1;
+    CLEAN_SQL struct sql *db = transit_beside(c, &lock, e);
     struct listing l = {.filter = f, .each = each, .context = context, .limit = limit};
     bool good = db && list(db, &l, e);
     *more = l.more;
@@ -173,7 +175,8 @@ bool queue_admin_destinations(const struct config *c,
                               void (*each)(void *context, const struct queue_admin_destination *d),
                               void *context, struct err *e)
 {
-    CLEAN_SQL struct sql *db = queue_db_open(c, false, e);
+    CLEAN_CLOSE int lock = -1;
+    CLEAN_SQL struct sql *db = transit_beside(c, &lock, e);
     struct sql_rows rows;
     if (!db || !sql_query(db, &ADMIN_DESTINATIONS, SQL_NONE, &rows, e))
         return false;
@@ -240,7 +243,8 @@ static bool no_such_message(int64_t id, struct err *e)
 bool queue_admin_show(const struct config *c, int64_t id, struct arena *a, struct queue_admin_message *out,
                       struct err *e)
 {
-    CLEAN_SQL struct sql *db = queue_db_open(c, false, e);
+    CLEAN_CLOSE int lock = -1;
+    CLEAN_SQL struct sql *db = transit_beside(c, &lock, e);
     struct queue_admin_filter filter = {.id = id};
     struct copying copy = {a, out};
     struct listing l = {.filter = &filter, .each = copy_message, .context = &copy, .limit = 1};

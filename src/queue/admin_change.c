@@ -1,7 +1,8 @@
 /* Holding, releasing, retrying, dropping and redirecting, by an administrator. */
 #include "base/clock.h"
+#include "base/mem.h"
 #include "queue/admin.h"
-#include "queue/db.h"
+#include "queue/transit.h"
 
 #define PAGE_ROWS 500 /* read at once, and changed in one transaction: others wait meanwhile */
 
@@ -184,7 +185,8 @@ bool queue_admin_change(const struct config *c, enum queue_admin_action action,
                         void (*each)(void *context, const struct queue_admin_change *change), void *context,
                         struct queue_admin_counts *counts, struct err *e)
 {
-    CLEAN_SQL struct sql *db = queue_db_open(c, false, e);
+    CLEAN_CLOSE int lock = -1;
+    CLEAN_SQL struct sql *db = transit_beside(c, &lock, e);
     struct changing w = {.db = db, .action = action, .filter = f, .to = to, .now = clock_wall()};
     *counts = (struct queue_admin_counts){0};
     bool good = db && change(&w, each, context, counts, e);

@@ -24,10 +24,17 @@
     "priority,"                                                                                       \
     " deliver_by, hold_until, submitter, uid, language, envid"
 
-QUEUE_INSERT(
-    MESSAGE_ADD,
-    "INSERT INTO message (" MESSAGE_COLUMNS ", bytes)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)");
+#define MESSAGE_VALUES "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19"
+QUEUE_INSERT(MESSAGE_ADD, "INSERT INTO message (" MESSAGE_COLUMNS ", bytes) VALUES (" MESSAGE_VALUES ")");
+QUEUE_STATEMENT(MESSAGE_PUT,
+                "INSERT INTO message (" MESSAGE_COLUMNS ", bytes, id) VALUES (" MESSAGE_VALUES ", $20)");
+/* Of SQLite's own: there is no journal beside PostgreSQL. */
+static const struct sql_statement JOURNAL = {
+    .text =
+        "SELECT j.generation, s.seq FROM journal j, sqlite_sequence s WHERE j.id = 1 AND s.name = 'message'"};
+static const struct sql_statement JOURNAL_SET = {.text = "UPDATE journal SET generation = $1 WHERE id = 1"};
+static const struct sql_statement SEQUENCE_SET = {
+    .text = "UPDATE sqlite_sequence SET seq = $1 WHERE name = 'message' AND seq < $1"};
 QUEUE_STATEMENT(CHUNK_ADD, "INSERT INTO chunk (id, bytes) VALUES ($1, $2)");
 QUEUE_STATEMENT(RECIPIENT_ADD,
                 "INSERT INTO recipient (id, message, address, account, original, detail, domain, flow, state,"
@@ -136,28 +143,64 @@ struct sql *queue_db_open(const struct config *c, bool make, struct err *e)
 
 /* --- in --- */
 
-bool queue_db_add_message(struct sql *db, struct queue_row_message *m, struct str bytes, struct err *e)
+/* The row. Of MESSAGE_ADD's parameters there is one less than of MESSAGE_PUT's: the id. */
+static bool insert_message(struct sql *db, const struct sql_statement *s, const struct queue_row_message *m,
+                           struct str bytes, struct err *e)
 {
     if (bytes.n / CHUNK_BYTES >= CHUNKS_MAX)
         return err_set(e, ERR_PERMANENT, "5.3.4 the message is too large for the queue");
     const struct envelope *x = &m->asked;
-    bool is_inline = bytes.n <= INLINE_MAX;
-    if (!sql_exec(db, &MESSAGE_ADD,
-                  SQL(sql_blob(m->delivery), sql_text(m->sender), sql_int((int64_t)m->size),
-                      sql_int(m->is_8bit), sql_int(m->arrived), sql_int(x->body), sql_int(x->ret),
-                      sql_int(x->by), sql_int(x->by_trace), sql_int(x->is_utf8), sql_int(x->requires_tls),
-                      sql_int(x->priority), sql_int(x->deliver_by), sql_int(x->hold_until),
-                      sql_int(x->submitter), sql_int(x->uid), sql_int(x->language), sql_text(x->id),
-                      is_inline ? sql_blob(bytes) : sql_null()),
-                  NULL, e))
-        return false;
-    m->id = sql_last_id(db);
-    for (uint64_t number = 0; !is_inline && number * CHUNK_BYTES < bytes.n; number++) {
+    struct sql_params params =
+        SQL(sql_blob(m->delivery), sql_text(m->sender), sql_int((int64_t)m->size), sql_int(m->is_8bit),
+            sql_int(m->arrived), sql_int(x->body), sql_int(x->ret), sql_int(x->by), sql_int(x->by_trace),
+            sql_int(x->is_utf8), sql_int(x->requires_tls), sql_int(x->priority), sql_int(x->deliver_by),
+            sql_int(x->hold_until), sql_int(x->submitter), sql_int(x->uid), sql_int(x->language),
+            sql_text(x->id), bytes.n <= INLINE_MAX ? sql_blob(bytes) : sql_null(), sql_int(m->id));
+    params.n -= s == &MESSAGE_ADD;
+    return sql_exec(db, s, params, NULL, e);
+}
+
+/* The bytes that have no place in the row. */
+static bool add_chunks(struct sql *db, int64_t message, struct str bytes, struct err *e)
+{
+    for (uint64_t number = 0; bytes.n > INLINE_MAX && number * CHUNK_BYTES < bytes.n; number++) {
         struct str piece = str_slice(bytes, number * CHUNK_BYTES, CHUNK_BYTES);
-        if (!sql_exec(db, &CHUNK_ADD, SQL(sql_int(chunk_id(m->id, number)), sql_blob(piece)), NULL, e))
+        if (!sql_exec(db, &CHUNK_ADD, SQL(sql_int(chunk_id(message, number)), sql_blob(piece)), NULL, e))
             return false;
     }
     return true;
+}
+
+bool queue_db_add_message(struct sql *db, struct queue_row_message *m, struct str bytes, struct err *e)
+{
+    if (!insert_message(db, &MESSAGE_ADD, m, bytes, e))
+        return false;
+    m->id = sql_last_id(db);
+    return add_chunks(db, m->id, bytes, e);
+}
+
+bool queue_db_put_message(struct sql *db, const struct queue_row_message *m, struct str bytes, struct err *e)
+{
+    return insert_message(db, &MESSAGE_PUT, m, bytes, e) && add_chunks(db, m->id, bytes, e);
+}
+
+bool queue_db_journal(struct sql *db, int64_t *generation, int64_t *last, struct err *e)
+{
+    struct sql_rows rows;
+    bool there = false;
+    if (!sql_query(db, &JOURNAL, SQL_NONE, &rows, e))
+        return false;
+    if ((there = sql_next(&rows))) {
+        *generation = sql_get_int(&rows, 0);
+        *last = sql_get_int(&rows, 1);
+    }
+    return sql_end(&rows, e) && (there || err_set(e, ERR_INTERNAL, "the queue's table journal is empty"));
+}
+
+bool queue_db_set_journal(struct sql *db, int64_t generation, int64_t last, struct err *e)
+{
+    return sql_exec(db, &JOURNAL_SET, SQL(sql_int(generation)), NULL, e) &&
+           sql_exec(db, &SEQUENCE_SET, SQL(sql_int(last)), NULL, e);
 }
 
 /* The number after the last that the message has. */

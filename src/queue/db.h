@@ -15,7 +15,7 @@
 extern const struct sql_schema QUEUE_SCHEMA;
 /* Its steps for PostgreSQL: schema_pgsql.c. */
 extern const char QUEUE_PGSQL_1[], QUEUE_PGSQL_2[], QUEUE_PGSQL_3[], QUEUE_PGSQL_4[], QUEUE_PGSQL_5[],
-    QUEUE_PGSQL_6[];
+    QUEUE_PGSQL_6[], QUEUE_PGSQL_7[];
 
 #define QUEUE_DELIVERY_BYTES 16
 
@@ -68,6 +68,12 @@ struct queue_row_recipient {
 /* Both set `id`; a recipient's is kept if it is not 0. */
 bool queue_db_add_message(struct sql *db, struct queue_row_message *m, struct str bytes, struct err *e);
 bool queue_db_add_recipient(struct sql *db, struct queue_row_recipient *r, struct err *e);
+/* Under the id that it was given in the journal (SQLite only). */
+bool queue_db_put_message(struct sql *db, const struct queue_row_message *m, struct str bytes, struct err *e);
+/* What of the journal is in the tables: up to this generation, whose messages had ids up to `last` (which no
+ * other gets). */
+bool queue_db_journal(struct sql *db, int64_t *generation, int64_t *last, struct err *e);
+bool queue_db_set_journal(struct sql *db, int64_t generation, int64_t last, struct err *e);
 
 /* --- out --- */
 /* What is waiting for `domain` in `flow` and due at `now`, in order of (next_attempt, id), beginning after

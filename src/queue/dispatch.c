@@ -74,7 +74,8 @@ static bool open_bytes(struct server *s, struct job *j)
 {
     struct err e = ERR_INIT;
     struct letter *l = j->letter;
-    if (parcel_is_there(&l->body) || queue_db_bytes(s->db, l->id, l->size, &l->body, &e))
+    if (parcel_is_there(&l->body) ||
+        (server_settle(s) && queue_db_bytes(s->db, l->id, l->size, &l->body, &e)))
         return true;
     LOG_ERROR("queue.read", F_C("id", l->name), F_INT("queue", l->id), F_C("reason", e.text));
     round_add_outcome(s, outcome_all(j, QUEUE_DEFERRED, STR("4.3.0 the queue could not read the message")));

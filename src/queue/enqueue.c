@@ -231,6 +231,18 @@ bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct plan 
     return ok;
 }
 
+/* A deadline is looked for in the table. */
+bool enqueue_may_pass(const struct queue_round *q, struct enqueue *in, struct plan *p)
+{
+    struct err ignored = ERR_INIT; /* who stores it will see */
+    if (in->body.fd >= 0 || in->count > QUEUE_JOB_RECIPIENTS || in->message.asked.by != ENVELOPE_BY_NONE)
+        return false;
+    for (size_t i = 0; i < in->count; i++)
+        if (in->recipients[i].account != 0 || plan_admit(p, q->db, &in->recipients[i], q->now, &ignored) <= 0)
+            return false;
+    return true;
+}
+
 /* --- the jobs --- */
 
 void enqueue_plan(struct enqueue *in, struct plan *p, int64_t now)

@@ -22,6 +22,8 @@ struct enqueue {
 struct enqueue *enqueue_read(struct ipc_frame *f, const struct schedule *s, int64_t now, struct err *e);
 void enqueue_free(struct enqueue *in);
 
+/* It may stand in the journal: it is small, and goes to others at once, whom the plan has in memory. */
+bool enqueue_may_pass(const struct queue_round *q, struct enqueue *in, struct plan *p);
 /* Writes it, within a transaction. */
 bool enqueue_store(const struct queue_round *q, struct enqueue *in, struct plan *p, struct err *e);
 /* After the commit: jobs for those who are due at once. Or else, with what the plan was told of it: */

@@ -44,6 +44,7 @@ static void expect(void *context, struct str domain, int64_t flow, int64_t at)
 static void take_users_frame(struct server *s, struct loop_channel *c, struct ipc_frame *f)
 {
     CLEAN_FRAME struct ipc_frame answer;
+    server_settle(s); /* or else they see the rest */
     queue_users_answer(s->db, f, &answer, expect, s);
     answer.id = f->id;
     dispatch_send(s, loop_channel_serial(c), &answer);

@@ -6,6 +6,7 @@
 #include "queue/tls_memory.h"
 #include "storage/source.h"
 
+#include <sys/epoll.h>
 #include <time.h>
 
 #define TICK_MS 1000 /* retries and the commands of an administrator are this late at most */
@@ -32,12 +33,23 @@ static void come_again(struct server *s)
     loop_post(s->loop, nothing, NULL);
 }
 
+bool server_settle(struct server *s)
+{
+    struct err e = ERR_INIT;
+    if (transit_settle(s->transit, &e))
+        return true;
+    LOG_ERROR("queue.journal", F_C("reason", e.text));
+    return false;
+}
+
 /* A piece of what is to be read; the rest follows after the next round, so that nobody who wants to hand in a
  * message waits for it. */
 static void read_table(struct server *s, int64_t now)
 {
     struct err e = ERR_INIT;
     bool more;
+    if (plan_wants_read(s->plan, now) && !server_settle(s))
+        return;
     if (!plan_read(s->plan, s->db, now, &more, &e)) {
         LOG_ERROR("queue.read", F_C("reason", e.text));
         return; /* again at the next tick */
@@ -107,11 +119,21 @@ static void look_for_overdue(struct server *s)
 static void tick(void *context)
 {
     struct server *s = context;
+    server_settle(s);
     notice_changes(s);
     s->is_blocked = false;
     look_for_overdue(s);
     s->has_work |= plan_wants_read(s->plan, clock_wall());
     loop_timer(s->loop, TICK_MS, tick, s);
+}
+
+/* Somebody looks at the tables. */
+static void bell_rang(void *context, uint32_t events)
+{
+    struct server *s = context;
+    (void)events;
+    transit_listen(s->transit);
+    server_settle(s);
 }
 
 /* --- the role --- */
@@ -159,6 +181,8 @@ static void start(struct server *s)
         log_die("queue.start", "%s", e.text);
     CLEAN_FREE char *folder = queue_db_folder(r->config);
     bool has_files = !source_is_postgresql(r->config);
+    if (has_files && !(s->transit = transit_open(folder, s->db, &e)))
+        log_die("queue.start", "%s", e.text);
     struct sandbox_profile profile = {
         .name = "queue",
         .rights = has_files ? SANDBOX_FILES : 0u,
@@ -194,10 +218,13 @@ int queue_main(struct role *r)
     s.data_version = sql_data_version(s.db);
     configure(&s);
     loop_after_round(s.loop, after_round, &s);
+    if (s.transit && transit_bell(s.transit) >= 0)
+        loop_watch(s.loop, transit_bell(s.transit), EPOLLIN, bell_rang, &s);
     loop_timer(s.loop, TICK_MS, tick, &s);
     struct role_handlers handlers = {.channel = take_channel, .config = configure, .stop = stop};
     role_attach(r, s.loop, &handlers, &s);
     loop_run(s.loop);
+    transit_close(s.transit);
     sql_close(s.db);
     return 0;
 }

@@ -263,9 +263,7 @@ static bool keep_attempts(const struct recording *w, struct err *e)
     return queue_db_is_there(w->round->db, letter_of(w)->id, &there, e) && (!there || add_attempts(w, e));
 }
 
-/* As most messages go: everybody has it at the first attempt, and nobody wants to know. Then there is nothing
- * to write down but that it is gone. */
-static bool is_all_of_it(const struct outcome *o)
+bool record_is_whole(const struct outcome *o)
 {
     const struct job *j = o->job;
     if (j->letter->whole != j->count || o->is_overdue || j->letter->asked.by_trace)
@@ -284,7 +282,7 @@ bool record_outcome(const struct queue_round *q, struct outcome *o, struct err *
     struct recording w = {.round = q, .outcome = o};
     bool gone;
     o->wakes = NULL;
-    if (is_all_of_it(o))
+    if (record_is_whole(o))
         return queue_db_remove_sent(q->db, j->letter->id, j->count, j->letter->size, e);
     w.next_attempt = next_attempt(&w);
     for (size_t i = 0; i < DSN_ACTIONS; i++)

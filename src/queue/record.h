@@ -9,4 +9,8 @@
  * the plan after the commit. May be repeated after a rollback. */
 bool record_outcome(const struct queue_round *q, struct outcome *o, struct err *e);
 
+/* As most messages go: everybody has it at the first attempt, and nobody wants to know. Then there is nothing
+ * to write down but that it is gone. */
+bool record_is_whole(const struct outcome *o);
+
 #endif

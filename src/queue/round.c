@@ -1,4 +1,4 @@
-/* The transaction of a round: everything that arrived in it, together. */
+/* A round: everything that arrived in it is written down together, in a transaction or in the journal. */
 #include "base/log.h"
 #include "queue/server.h"
 
@@ -63,17 +63,61 @@ static bool store_enqueues(struct server *s, const struct queue_round *q, bool a
 
 static bool try_commit(struct server *s, const struct queue_round *q, bool apart, struct err *e)
 {
-    if (sql_begin_write(s->db, e) && store_outcomes(s, q, e) && store_enqueues(s, q, apart, e) &&
-        sql_commit(s->db, e))
+    if (sql_begin_write(s->db, e) && transit_put_all(s->transit, e) && store_outcomes(s, q, e) &&
+        store_enqueues(s, q, apart, e) && sql_commit(s->db, e)) {
+        transit_is_put(s->transit);
         return true;
+    }
     sql_rollback(s->db);
     return false;
+}
+
+static bool may_pass(struct server *s, const struct queue_round *q)
+{
+    for (const struct outcome *o = s->outcomes; o; o = o->next)
+        if (!record_is_whole(o))
+            return false;
+    for (struct enqueue *in = s->enqueues; in; in = in->next)
+        if (!enqueue_may_pass(q, in, s->plan))
+            return false;
+    return true;
+}
+
+static bool add_outcome(struct transit *t, const struct outcome *o)
+{
+    const struct letter *l = o->job->letter;
+    return transit_remove(t,
+                          &(struct transit_gone){.message = l->id, .count = o->job->count, .size = l->size});
+}
+
+static bool add_enqueue(struct transit *t, struct enqueue *in)
+{
+    struct transit_message m = {
+        .row = in->message, .recipients = in->recipients, .count = in->count, .bytes = in->body.bytes};
+    bool good = transit_add(t, &m);
+    in->message.id = m.row.id;
+    return good;
+}
+
+/* As most rounds are: what came goes at once, and what went is done with. Then the tables need not know. */
+static bool pass(struct server *s, const struct queue_round *q)
+{
+    struct transit *t = s->transit;
+    if (!t || !may_pass(s, q) || !transit_begin(t))
+        return false;
+    for (const struct outcome *o = s->outcomes; o; o = o->next)
+        if (!add_outcome(t, o))
+            return false;
+    for (struct enqueue *in = s->enqueues; in; in = in->next)
+        if (!add_enqueue(t, in))
+            return false;
+    return transit_write(t);
 }
 
 /* All together; if that fails, once more, with care for who it is. */
 static bool commit(struct server *s, const struct queue_round *q, struct err *e)
 {
-    return try_commit(s, q, false, e) || (s->enqueues && try_commit(s, q, true, e));
+    return pass(s, q) || try_commit(s, q, false, e) || (s->enqueues && try_commit(s, q, true, e));
 }
 
 /* --- answering --- */

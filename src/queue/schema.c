@@ -148,8 +148,18 @@ static const char SIXTH[] = "ALTER TABLE recipient ADD COLUMN at_hand INTEGER NO
                             "state = 0 AND at_hand = 0;"
                             "CREATE INDEX recipient_at_hand ON recipient (at_hand) WHERE at_hand = 1;";
 
+/* What of the journal is in these tables: transit.c. Ids that were given to messages there are known to
+ * SQLite only if it has a row in which to keep the last. */
+static const char SEVENTH[] =
+    "CREATE TABLE journal ("
+    "  id INTEGER PRIMARY KEY," /* 1: there is one */
+    "  generation INTEGER NOT NULL);"
+    "INSERT INTO journal (id, generation) VALUES (1, 0);"
+    "INSERT INTO sqlite_sequence (name, seq)"
+    " SELECT 'message', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'message');";
+
 static const struct sql_migration MIGRATIONS[] = {
-    {FIRST, QUEUE_PGSQL_1},  {SECOND, QUEUE_PGSQL_2}, {THIRD, QUEUE_PGSQL_3},
-    {FOURTH, QUEUE_PGSQL_4}, {FIFTH, QUEUE_PGSQL_5},  {SIXTH, QUEUE_PGSQL_6},
+    {FIRST, QUEUE_PGSQL_1}, {SECOND, QUEUE_PGSQL_2}, {THIRD, QUEUE_PGSQL_3},   {FOURTH, QUEUE_PGSQL_4},
+    {FIFTH, QUEUE_PGSQL_5}, {SIXTH, QUEUE_PGSQL_6},  {SEVENTH, QUEUE_PGSQL_7},
 };
 const struct sql_schema QUEUE_SCHEMA = {"queue", MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS, "node"};

@@ -151,3 +151,10 @@ const char QUEUE_PGSQL_6[] = "ALTER TABLE recipient ADD COLUMN at_hand BIGINT NO
                              "CREATE INDEX recipient_due ON recipient(node, domain, flow, next_attempt, id)"
                              " WHERE state = 0 AND at_hand = 0;"
                              "CREATE INDEX recipient_at_hand ON recipient(node, at_hand) WHERE at_hand = 1;";
+
+/* There is no journal beside it: the table has no row. */
+const char QUEUE_PGSQL_7[] = "CREATE TABLE journal("
+                             " node TEXT COLLATE \"C\" NOT NULL,"
+                             " id BIGINT NOT NULL,"
+                             " generation BIGINT NOT NULL,"
+                             " PRIMARY KEY(node, id));";

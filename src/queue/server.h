@@ -2,13 +2,15 @@
  * (the transaction that writes it down), dispatch.c (the jobs that are given out).
  *
  * One thread and one database. Everything that arrived in a round of the loop, messages and outcomes alike,
- * is one transaction; only after it are answers sent and further jobs given out. */
+ * is one transaction, or one write to the journal beside it (transit.h); only after it are answers sent and
+ * further jobs given out. */
 #ifndef QUEUE_SERVER_H
 #define QUEUE_SERVER_H
 #include "queue/enqueue.h"
 #include "queue/local.h"
 #include "queue/overdue.h"
 #include "queue/record.h"
+#include "queue/transit.h"
 #include "role/role.h"
 
 struct relay {
@@ -22,6 +24,7 @@ struct server {
     struct loop *loop;
     struct role_target store; /* where db leads, with PostgreSQL */
     struct sql *db;
+    struct transit *transit; /* NULL with PostgreSQL */
     int64_t data_version;
     struct plan *plan;
     struct overdue overdue;
@@ -35,6 +38,10 @@ struct server {
     bool is_blocked; /* the disk refused: outcomes are kept, and tried again at the next tick */
     bool is_stopping;
 };
+
+/* --- queue.c --- */
+/* Before the tables are read: all that the queue holds is there. False, with a line in the log: not now. */
+bool server_settle(struct server *s);
 
 /* --- frames.c --- */
 /* A channel of smtp's, or of another that hands in messages; or of relay's. */

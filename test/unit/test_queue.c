@@ -251,6 +251,18 @@ static struct listing list(struct scene *s)
     return l;
 }
 
+/* What goes at once does not come into the tables. */
+static void check_journal_is_used(struct scene *s)
+{
+    struct err e = ERR_INIT;
+    int64_t generation = 0, last = 0;
+    if (engine() != ENGINE_SQLITE)
+        return;
+    CLEAN_SQL struct sql *db = queue_db_open(s->tree.config, false, &e);
+    assert_true(db && queue_db_journal(db, &generation, &last, &e));
+    assert_true(generation > 0);
+}
+
 /* --- tests --- */
 
 static void a_message_goes_to_relay_and_is_gone_when_sent(void **state)
@@ -269,6 +281,7 @@ static void a_message_goes_to_relay_and_is_gone_when_sent(void **state)
     assert_int_equal(list(&s).messages, 1);
     answer(&s, &j, QUEUE_SENT, "250 2.0.0 OK");
     assert_int_equal(list(&s).messages, 0);
+    check_journal_is_used(&s);
     scene_close(&s);
 }
 

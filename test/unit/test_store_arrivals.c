@@ -3,9 +3,9 @@
 #include "store_fixture.h"
 
 #include "base/clock.h"
+#include "base/journal.h"
 #include "base/mem.h"
 #include "mailbox/arrivals_record.h"
-#include "mailbox/journal.h"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -635,7 +635,7 @@ static void a_journal_that_starts_again_has_the_new_frames(void **state)
     struct err e = ERR_INIT;
     CLEAN_CLOSE int dir = open(f->path, O_RDONLY | O_DIRECTORY);
     for (uint32_t generation = 1; generation <= 3; generation++) {
-        struct journal *j = journal_open(dir, "arrivals", true, &e);
+        struct journal *j = journal_open(dir, "arrivals", JOURNAL_BYTES_MAX, true, &e);
         assert_non_null(j);
         journal_restart(j, generation);
         write_frame(j, STR("short"), STR(""));
@@ -645,7 +645,7 @@ static void a_journal_that_starts_again_has_the_new_frames(void **state)
         write_frame(j, STR("the last"), STR(""));
         journal_close(j);
         struct journal_found found;
-        assert_non_null(j = journal_open(dir, "arrivals", false, &e));
+        assert_non_null(j = journal_open(dir, "arrivals", JOURNAL_BYTES_MAX, false, &e));
         assert_true(journal_read(j, generation, &found, &e));
         assert_int_equal(found.generation, generation + 10);
         assert_int_equal(found.missing, 0);
@@ -688,7 +688,7 @@ static void what_cannot_be_read_is_set_aside(void **state)
     for (int round = 0; round < 4; round++) {
         CLEAN_CLOSE int dir = open(f->path, O_RDONLY | O_DIRECTORY);
         uint32_t at = (uint32_t)round * 4 + 1;
-        struct journal *j = journal_open(dir, "arrivals", true, &e);
+        struct journal *j = journal_open(dir, "arrivals", JOURNAL_BYTES_MAX, true, &e);
         assert_non_null(j);
         journal_restart(j, (uint32_t)round + 1);
         write_frame(j, record_of(f, at, STR("")), round == 0 ? STR("what follows") : STR(""));

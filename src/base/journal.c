@@ -1,4 +1,4 @@
-#include "mailbox/journal.h"
+#include "base/journal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -40,6 +40,7 @@ struct head {
 struct journal {
     int dir, fd;
     char name[NAME_SIZE];
+    size_t bytes_max;
     unsigned char key[crypto_shorthash_KEYBYTES];
     uint32_t generation, number; /* of the next frame */
     size_t at;                   /* where it goes */
@@ -163,8 +164,8 @@ static enum label_result read_label(struct journal *j, struct err *e)
         return LABEL_FAILED;
     }
     j->size = (size_t)st.st_size / JOURNAL_BLOCK * JOURNAL_BLOCK;
-    if (j->size > JOURNAL_BLOCK + JOURNAL_BYTES_MAX)
-        j->size = JOURNAL_BLOCK + JOURNAL_BYTES_MAX;
+    if (j->size > JOURNAL_BLOCK + j->bytes_max)
+        j->size = JOURNAL_BLOCK + j->bytes_max;
     if (j->size < JOURNAL_BLOCK)
         return LABEL_NONE;
     char *block = blocks_new(JOURNAL_BLOCK);
@@ -199,7 +200,7 @@ static bool move_aside(struct journal *j)
     char aside[NAME_SIZE + 32];
     snprintf(aside, sizeof aside, "%s.damaged-%lld", j->name, (long long)clock_wall());
     bool good = renameat(j->dir, j->name, j->dir, aside) == 0 && fsync(j->dir) == 0;
-    LOG_ERROR("mailbox.journal", F_C("file", j->name), F_C("set-aside-as", aside),
+    LOG_ERROR("journal.file", F_C("file", j->name), F_C("set-aside-as", aside),
               F_C("error", good ? "not all of it can be read" : strerror(errno)));
     close_file(j);
     return good;
@@ -223,15 +224,16 @@ static bool open_or_make(struct journal *j, bool makes, struct err *e)
     return makes && make_file(j, e);
 }
 
-struct journal *journal_open(int dir, const char *name, bool makes, struct err *e)
+struct journal *journal_open(int dir, const char *name, size_t bytes_max, bool makes, struct err *e)
 {
     struct journal *j = MEM_NEW(struct journal);
     j->dir = dir;
+    j->bytes_max = bytes_max;
     j->fd = -1;
     snprintf(j->name, sizeof j->name, "%s", name);
-    j->memory = mmap(NULL, JOURNAL_BYTES_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    j->memory = mmap(NULL, j->bytes_max, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (j->memory == MAP_FAILED)
-        log_die("memory", "no %zu bytes for a journal", JOURNAL_BYTES_MAX);
+        log_die("memory", "no %zu bytes for a journal", j->bytes_max);
     if (open_or_make(j, makes, e)) {
         journal_restart(j, 1);
         return j;
@@ -243,7 +245,7 @@ struct journal *journal_open(int dir, const char *name, bool makes, struct err *
 void journal_close(struct journal *j)
 {
     close_file(j);
-    munmap(j->memory, JOURNAL_BYTES_MAX);
+    munmap(j->memory, j->bytes_max);
     free(j);
 }
 
@@ -300,9 +302,9 @@ static bool find_frame(const struct journal *j, struct str rest, uint32_t after,
 bool journal_read(struct journal *j, uint32_t after, struct journal_found *found, struct err *e)
 {
     *found = (struct journal_found){0};
-    madvise(j->memory, JOURNAL_BYTES_MAX, MADV_DONTNEED); /* zeros stand for what the file does not have */
-    bool good = read_all(j, j->memory, JOURNAL_BLOCK, JOURNAL_BYTES_MAX) || fail(j, "reading", e);
-    struct str rest = good ? str_from(j->memory, JOURNAL_BYTES_MAX) : STR("");
+    madvise(j->memory, j->bytes_max, MADV_DONTNEED); /* zeros stand for what the file does not have */
+    bool good = read_all(j, j->memory, JOURNAL_BLOCK, j->bytes_max) || fail(j, "reading", e);
+    struct str rest = good ? str_from(j->memory, j->bytes_max) : STR("");
     for (uint32_t number = 0; rest.n > 0;) {
         struct str *payload = &found->payloads[found->n];
         bool fits = find_frame(j, rest, after, &number, &found->generation, payload);
@@ -328,7 +330,7 @@ void journal_restart(struct journal *j, uint32_t generation)
 
 bool journal_has_room(const struct journal *j, size_t n)
 {
-    return !j->is_closed && frame_bytes(n) <= JOURNAL_BLOCK + JOURNAL_BYTES_MAX - j->at;
+    return !j->is_closed && frame_bytes(n) <= JOURNAL_BLOCK + j->bytes_max - j->at;
 }
 
 static char *frame_here(const struct journal *j)
@@ -363,7 +365,7 @@ static void take_back(struct journal *j)
     if (ftruncate(j->fd, (off_t)j->at) == 0 && fsync(j->fd) == 0)
         j->size = j->at;
     else
-        LOG_ERROR("mailbox.journal", F_C("file", j->name), F_C("error", strerror(errno)));
+        LOG_ERROR("journal.file", F_C("file", j->name), F_C("error", strerror(errno)));
 }
 
 bool journal_write(struct journal *j, size_t n, struct err *e)

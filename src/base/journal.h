@@ -13,22 +13,23 @@
  * Whoever uses it keeps, in the database and in the transaction that takes up what stands here, the number of
  * the last generation that is there. So the file is emptied without being touched: the next generation begins
  * at the front. */
-#ifndef MAILBOX_JOURNAL_H
-#define MAILBOX_JOURNAL_H
+#ifndef BASE_JOURNAL_H
+#define BASE_JOURNAL_H
 #include "base/err.h"
 
 /* What the disk writes as a whole, and where O_DIRECT wants memory and places in the file to be a multiple
  * of. */
-#define JOURNAL_BLOCK ((size_t)4096)
-#define JOURNAL_BYTES_MAX \
-    ((size_t)512 * 1024) /* of all frames: what is read and committed in some milliseconds */
+#define JOURNAL_BLOCK      ((size_t)4096)
+/* Of all frames of a journal: what is read, and with commits in between written, in some milliseconds. */
+#define JOURNAL_BYTES_MAX  ((size_t)4 * 1024 * 1024)
 #define JOURNAL_FRAMES_MAX (JOURNAL_BYTES_MAX / JOURNAL_BLOCK)
 
 struct journal;
-/* The file `name` in the folder `dir` (a descriptor, lent for as long as the journal is open). NULL: it
- * cannot be opened; with `makes` false and no error in *e: there is none. One of a newer golub's format is
- * refused (ERR_PERMANENT) and left as it is; one that is no journal is set aside, with a line in the log. */
-struct journal *journal_open(int dir, const char *name, bool makes, struct err *e);
+/* The file `name` in the folder `dir` (a descriptor, lent for as long as the journal is open), for frames of
+ * `bytes_max` together, JOURNAL_BYTES_MAX at most. NULL: it cannot be opened; with `makes` false and no error
+ * in *e: there is none. One of a newer golub's format is refused (ERR_PERMANENT) and left as it is; one that
+ * is no journal is set aside, with a line in the log. */
+struct journal *journal_open(int dir, const char *name, size_t bytes_max, bool makes, struct err *e);
 void journal_close(struct journal *j);
 /* The same, and the file goes. What stands in it must be in the database. */
 void journal_remove(struct journal *j);
