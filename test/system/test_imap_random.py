@@ -294,8 +294,15 @@ class Watcher(threading.Thread):
         self.problem, self.rounds = None, 0
         self.name = f"{self.view.label} on {mailbox}"
 
+    def sees_what_is_there(self):
+        """News come when they come, above all to who asks for nothing; they must not be lost."""
+        try:
+            return dict(self.view.picture()) == dict(self.view.there(self.golub, self.address, self.mailbox))
+        except AssertionError:
+            return False
+
     def run(self):
-        client = None
+        client, end = None, None
         try:
             while True:
                 last = self.is_last_round.is_set()
@@ -306,8 +313,10 @@ class Watcher(threading.Thread):
                     self.view.watch(client, 0.3 if last else self.random.uniform(0.05, 0.6))
                     self.rounds += 1
                     if last:
-                        return
-                    if self.random.random() < 0.2:
+                        end = end or time.monotonic() + QUIET_SECONDS / 2
+                        if self.sees_what_is_there() or time.monotonic() > end:
+                            return
+                    elif self.random.random() < 0.2:
                         raise Lost
                 except Lost:
                     if client:
