@@ -283,15 +283,19 @@ static void relay_from_client(struct tunnel *t)
     }
 }
 
-static void relay_from_service(struct tunnel *t)
+/* `events`: what was said of it before anything was read. Who had hung up has sent all that there is. */
+static void relay_from_service(struct tunnel *t, uint32_t events)
 {
     if (t->service_done || t->to_client.p)
         return;
     ssize_t n = recv(t->service, t->all->scratch, SCRATCH_BYTES, MSG_DONTWAIT);
-    if (n > 0)
+    if (n > 0) {
+        t->service_done = events & EPOLLHUP && (size_t)n < SCRATCH_BYTES;
+        t->tls.says_end = t->service_done;
         pass(t, write_client, &t->to_client, t->all->scratch, (size_t)n);
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
         t->service_done = true;
+    }
 }
 
 /* After anything has moved: what to wait for now, or that this was the end. `t` may be gone afterwards. */
@@ -327,13 +331,12 @@ static void another_turn(void *tunnel)
 
 static void service_ready(void *tunnel, uint32_t events)
 {
-    (void)events;
     struct tunnel *t = tunnel;
     if (t->to_service.p) {
         pass_rest(t, write_service, &t->to_service);
         relay_from_client(t); /* what OpenSSL had read meanwhile */
     }
-    relay_from_service(t);
+    relay_from_service(t, events);
     settle(t);
 }
 
@@ -423,6 +426,7 @@ static struct tunnel *start(struct tunnels *all, SSL_CTX *context, int client, i
 void tunnel_accept(struct tunnels *all, SSL_CTX *context, const struct connection *c)
 {
     struct tunnel *t = start(all, context, c->fd, -1, c->peer);
+    t->tls.speaks_first = true; /* SMTP, IMAP and POP3 alike: the greeting */
     t->connection = MEM_NEW(struct connection);
     *t->connection = *c;
     wait_for_client(t, EPOLLIN); /* its first bytes are still on their way */

@@ -31,9 +31,18 @@ static atomic_int ended;
 
 /* --- the gate around it --- */
 
+/* What a service says that leaves at once; 0: it stays. */
+static size_t last_words;
+
 static bool deliver(void *context, const struct connection *c)
 {
     (void)context;
+    if (last_words > 0) {
+        char *words = calloc(1, last_words);
+        bool fits = send(c->fd, words, last_words, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)last_words;
+        free(words);
+        return fits;
+    }
     delivered = *c;
     delivered_fd = dup(c->fd);
     return true;
@@ -90,11 +99,34 @@ static int teardown(void **state)
     return 0;
 }
 
+/* --- what gate sends to a client --- */
+
+static atomic_int gate_end = -1;
+static struct {
+    char pieces[64]; /* each 'm', held back for what follows, or 'p', on its way at once */
+    size_t n;
+} gate_sent;
+
+/* In the place of libc's. */
+ssize_t send(int fd, const void *p, size_t n, int flags)
+{
+    if (fd == gate_end && gate_sent.n < sizeof gate_sent.pieces - 1)
+        gate_sent.pieces[gate_sent.n++] = flags & MSG_MORE ? 'm' : 'p';
+    return syscall(SYS_sendto, fd, p, n, flags, NULL, 0);
+}
+
+static void watch_gate_end(int fd)
+{
+    memset(&gate_sent, 0, sizeof gate_sent);
+    gate_end = fd;
+}
+
 /* A client's socket, whose other end the gate serves from now on. */
 static int connect_client(void)
 {
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    watch_gate_end(ends[1]);
     struct connection c = {
         .fd = ends[1], .service = SERVICE_IMAPS, .peer = "192.0.2.7", .local = "192.0.2.1"};
     assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
@@ -217,10 +249,10 @@ static void echo(int fd, size_t bytes)
         n += (size_t)got;
     }
     for (size_t at = 0; at < n;) {
-        ssize_t sent = send(fd, all + at, n - at, MSG_NOSIGNAL);
-        if (sent <= 0)
+        ssize_t gone = send(fd, all + at, n - at, MSG_NOSIGNAL);
+        if (gone <= 0)
             break;
-        at += (size_t)sent;
+        at += (size_t)gone;
     }
     ssize_t end = recv(fd, all, 1, 0);
     if (end == 0)
@@ -327,6 +359,64 @@ static void a_session_resumes_on_another_gate(void **state)
     }
 }
 
+/* --- pieces that travel together --- */
+
+/* The handshake, the ticket and the echo, "bye" and close_notify: who is quick closes before gate has read
+ * its "bye". */
+static void a_ticket_travels_with_the_first_word_and_goodbye_with_the_end(void **state)
+{
+    (void)state;
+    struct client c = {.bytes = 10, .max_version = TLS1_3_VERSION};
+    run_one(&c);
+    assert_true(c.ok && c.said_goodbye);
+    assert_true(strcmp(gate_sent.pieces, "pmppm") == 0 || strcmp(gate_sent.pieces, "pmpmm") == 0);
+}
+
+/* With TLS 1.2 the ticket is in the middle of the handshake. */
+static void no_piece_of_a_handshake_waits(void **state)
+{
+    (void)state;
+    struct client c = {.bytes = 10, .max_version = TLS1_2_VERSION};
+    run_one(&c);
+    assert_true(c.ok && c.said_goodbye);
+    assert_true(strcmp(gate_sent.pieces, "ppppm") == 0 || strcmp(gate_sent.pieces, "pppmm") == 0);
+}
+
+static void *listener_main(void *context)
+{
+    struct client *c = context;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(ctx);
+    static char words[1 << 14];
+    SSL_set_fd(ssl, c->fd);
+    int n = SSL_connect(ssl);
+    while (n > 0 && (n = SSL_read(ssl, words, sizeof words)) > 0)
+        c->bytes += (size_t)n;
+    c->said_goodbye = SSL_get_error(ssl, n) == SSL_ERROR_ZERO_RETURN;
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    close(c->fd);
+    return NULL;
+}
+
+/* The service has hung up before gate reads from it; 64 KiB are what gate reads at a time. */
+static void the_last_words_of_a_service_that_has_left_arrive(void **state)
+{
+    (void)state;
+    static const size_t SIZES[] = {1, (64 << 10) - 1, 64 << 10, (64 << 10) + 1, 100000};
+    for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; i++) {
+        struct client c = {.main = listener_main};
+        last_words = SIZES[i];
+        c.fd = connect_client();
+        client_start(&c);
+        loop_run(loop);
+        pthread_join(c.thread, NULL);
+        last_words = 0;
+        assert_int_equal(c.bytes, SIZES[i]);
+        assert_true(c.said_goodbye);
+    }
+}
+
 /* --- records in two pieces --- */
 
 static atomic_int acknowledged;
@@ -422,6 +512,7 @@ static void on_frame(void *context, struct loop_channel *channel, struct ipc_fra
     assert_int_equal(f->nfds, 2);
     int client = ipc_frame_take_fd(f, 0), service = ipc_frame_take_fd(f, 1);
     fcntl(client, F_SETFL, O_NONBLOCK);
+    watch_gate_end(client);
     tunnel_starttls(tunnels, server, client, service, "192.0.2.7");
 }
 
@@ -450,6 +541,7 @@ static void starttls_hands_a_socketpair_out(void **state)
     client_start(&c);
     struct starttls s = run_starttls(ends[1]);
     pthread_join(c.thread, NULL);
+    assert_memory_equal(gate_sent.pieces, "pp", 2); /* the client goes first: the ticket waits for nothing */
     assert_true(s.ok);
     assert_true(c.ok);
     assert_true(c.said_goodbye);
@@ -566,6 +658,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_impolite_client_ends_too, setup, teardown),
         cmocka_unit_test_setup_teardown(old_versions_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_session_resumes_on_another_gate, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_ticket_travels_with_the_first_word_and_goodbye_with_the_end, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(no_piece_of_a_handshake_waits, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_last_words_of_a_service_that_has_left_arrive, setup, teardown),
         cmocka_unit_test_setup_teardown(half_a_record_is_acknowledged, setup, teardown),
         cmocka_unit_test_setup_teardown(starttls_hands_a_socketpair_out, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_handshake_is_told, setup, teardown),
