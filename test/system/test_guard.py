@@ -231,10 +231,13 @@ def test_who_speaks_before_the_greeting_is_no_mail_server(golub):
         assert w.smtp("EHLO patient.test")[0] == 250
         w.start_data("ana@example.test")
         assert w.smtp(message("patient").encode() + b".\r\n")[0] == 250
-    with stranger(golub, "smtp", "203.0.113.1") as w:  # known by now
-        before = time.monotonic()
-        assert w.reply()[0] == 220
-        assert time.monotonic() - before < 0.5
+
+    def is_greeted_at_once():
+        with stranger(golub, "smtp", "203.0.113.1") as w:
+            before = time.monotonic()
+            assert w.reply()[0] == 220
+            return time.monotonic() - before < 0.5
+    wait_for("who is known by now is greeted at once", is_greeted_at_once)  # on a busy machine not each time
 
 
 @pytest.mark.parametrize("lines", [b"EHLO client.test\r\nMAIL FROM:<x@remote.test>\r\n",

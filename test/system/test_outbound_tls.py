@@ -223,8 +223,11 @@ def results(report):
 
 def test_reports_arrive_by_mail_and_https(scene):
     time.sleep(2.5)  # results reach the queue
-    days = scene.golub.command("tls-report", "list").stdout
-    assert re.search(r"\d+ +0  counting +good\.test", days) and re.search(r" 0 +[1-9]\d*  counting +stripped\.test", days), days
+
+    def are_listed():
+        days = scene.golub.command("tls-report", "list").stdout
+        return re.search(r"\d+ +0  counting +good\.test", days) and re.search(r" 0 +[1-9]\d*  counting +stripped\.test", days)
+    wait_for("they are listed", are_listed, pause=0.5)
     scene.golub.command("tls-report", "send")
     wait_for("reports by mail", lambda: {"good.test", "stripped.test", "wrong.test", "stale.test"} <= set(reports(scene)), 30)
     found = reports(scene)

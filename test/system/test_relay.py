@@ -184,11 +184,16 @@ def test_a_host_with_ipv6_alone(hosts):
 def test_what_is_dead_is_followed_by_what_is_not(hosts, domain):
     """half: its IPv6 address is dead. failover: its first MX is. shy: its first MX does not listen."""
     network, golub, exim, _ = hosts
-    began = time.monotonic()
-    submit(network, f"{USER}@{domain}.test", f"past the dead {domain}")
-    arrives(exim, f"past the dead {domain}")
+
+    def seconds_to(domain, subject):
+        began = time.monotonic()
+        submit(network, f"{USER}@{domain}.test", subject)
+        arrives(exim, subject)
+        return time.monotonic() - began
+    took = seconds_to(domain, f"past the dead {domain}")
     if domain == "half":
-        assert time.monotonic() - began < 2.5, "the other family has not waited for the kernel to give up"
+        usual = seconds_to("six", "what is not dead")  # on a machine as busy as this one
+        assert took < usual + 2.5, "the other family has not waited for the kernel to give up"
 
 
 def test_mail_is_sent_from_the_address_that_its_route_says(hosts):
