@@ -5,12 +5,20 @@
 #include "base/thread.h"
 #include "relay/nexthop.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <string.h>
 #include <time.h>
 
 #define IDLE_MS    5000 /* a connection is kept so long without a job */
 #define FAILURE_MS 3000 /* a destination that could not be reached is not tried again for so long */
+
+enum member_state {
+    MEMBER_BUSY,           /* or called, and about to be */
+    MEMBER_AWAITS_RECEIPT, /* its last result is not on disk yet: nothing may go out on its connection */
+    MEMBER_RESTS,
+};
 
 /* A thread. Its memory stays when it has ended, for the next one: whoever calls it does so without the lock,
  * or it would wake only to wait for that. */
@@ -19,9 +27,10 @@ struct member {
     struct crew *crew;
     struct nexthop *at;
     struct courier courier; /* the thread's own */
-    struct relay_job *job;  /* under way */
-    bool is_recorded;       /* its result is on disk */
-    pthread_cond_t wake;    /* there is a job; or that, or the job became an orphan */
+    enum member_state state;
+    struct relay_job *job; /* under way, or what it is called for */
+    uint64_t handed_in;    /* the job whose receipt it awaits */
+    sem_t called;
 };
 
 struct crew {
@@ -47,25 +56,21 @@ static unsigned share(const struct crew *c)
 
 /* --- resting; with the lock --- */
 
+static void rest(struct member *m)
+{
+    m->state = MEMBER_RESTS;
+    m->next_resting = m->at->resting;
+    m->at->resting = m;
+}
+
 static void stop_resting(struct member *m)
 {
     for (struct member **at = &m->at->resting; *at; at = &(*at)->next_resting)
         if (*at == m) {
             *at = m->next_resting;
-            return;
+            break;
         }
-}
-
-static void rest(struct member *m, struct deadline d)
-{
-    struct timespec until = {.tv_sec = d.at_ms / 1000, .tv_nsec = d.at_ms % 1000 * 1000000};
-    struct nexthop *n = m->at;
-    m->next_resting = n->resting;
-    n->resting = m;
-    n->idle++;
-    pthread_cond_timedwait(&m->wake, &m->crew->lock, &until);
-    n->idle--;
-    stop_resting(m);
+    m->state = MEMBER_BUSY;
 }
 
 /* Whom to call for a job at this nexthop, once the lock is given up; NULL: nobody rests. */
@@ -73,45 +78,107 @@ static struct member *take_resting(struct nexthop *n)
 {
     struct member *m = n->resting;
     if (m)
-        n->resting = m->next_resting;
+        stop_resting(m);
     return m;
 }
 
 static void call(struct member *m)
 {
     if (m)
-        pthread_cond_signal(&m->wake);
+        sem_post(&m->called);
+}
+
+static struct nexthop *find_starving(const struct crew *c)
+{
+    return c->threads >= CREW_THREADS_MAX ? nexthop_find_starving(c->nexthops, share(c)) : NULL;
+}
+
+/* It has nothing to do and nothing to wait for. Whoever finds that out decides what comes next, so that it is
+ * woken once for a job, not for the receipt of the one before as well. Returns whom to call; NULL: it rests.
+ */
+static struct member *settle(struct member *m)
+{
+    m->job = nexthop_take(m->at);
+    m->state = MEMBER_BUSY;
+    if (m->job || m->crew->is_stopping || find_starving(m->crew))
+        return m;
+    rest(m);
+    return NULL;
 }
 
 /* --- a thread --- */
 
-/* The next job for this thread, perhaps at another nexthop; NULL: it is not needed any more. With the lock.
- */
-static struct relay_job *next_job(struct member *m)
+/* False: the time is over. */
+static bool wait_for_call(struct member *m)
+{
+    int64_t at_ms = clock_wall_ms() + IDLE_MS; /* nobody minds if somebody sets that clock */
+    struct timespec until = {.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000};
+    int waited;
+    while ((waited = sem_timedwait(&m->called, &until)) != 0 && errno == EINTR)
+        continue;
+    return waited == 0;
+}
+
+/* With the lock: who takes it next must not count on a thread that ends. */
+static void leave_nexthop(struct member *m)
+{
+    m->at->threads--;
+    nexthop_drop_if_unused(&m->crew->nexthops, m->at);
+}
+
+/* False: nobody has called it for so long that it is not needed any more. */
+static bool await_call(struct member *m)
 {
     struct crew *c = m->crew;
-    struct deadline d = deadline_in(IDLE_MS);
-    for (;;) {
-        struct relay_job *j = nexthop_take(m->at);
-        if (j)
-            return j;
-        struct nexthop *starving =
-            c->threads >= CREW_THREADS_MAX ? nexthop_find_starving(c->nexthops, share(c)) : NULL;
-        if (starving) {
-            m->at->threads--;
-            starving->threads++;
-            nexthop_drop_if_unused(&c->nexthops, m->at);
-            m->at = starving;
-            j = nexthop_take(starving);
-            pthread_mutex_unlock(&c->lock);
-            courier_rest(&m->courier);
-            pthread_mutex_lock(&c->lock);
-            return j;
+    while (!wait_for_call(m)) {
+        pthread_mutex_lock(&c->lock);
+        bool is_over = m->state == MEMBER_RESTS; /* else a receipt is to come, or somebody is just calling */
+        if (is_over) {
+            stop_resting(m);
+            leave_nexthop(m);
         }
-        if (c->is_stopping || deadline_passed(d))
-            return NULL;
-        rest(m, d);
+        pthread_mutex_unlock(&c->lock);
+        if (is_over)
+            return false;
     }
+    return true;
+}
+
+/* To another nexthop, where jobs only want for a thread. With the lock. */
+static void move(struct member *m, struct nexthop *to)
+{
+    leave_nexthop(m);
+    to->threads++;
+    m->at = to;
+    m->job = nexthop_take(to);
+}
+
+/* Waits for m->job, perhaps at another nexthop. False: the thread is not needed any more, and has left its
+ * nexthop. */
+static bool next_job(struct member *m)
+{
+    struct crew *c = m->crew;
+    while (await_call(m)) {
+        if (m->job)
+            return true;
+        pthread_mutex_lock(&c->lock);
+        struct nexthop *starving = find_starving(c);
+        bool is_over = c->is_stopping;
+        if (is_over)
+            leave_nexthop(m);
+        else if (starving)
+            move(m, starving);
+        else
+            call(settle(m));
+        pthread_mutex_unlock(&c->lock);
+        if (is_over)
+            return false;
+        if (starving) {
+            courier_rest(&m->courier);
+            return true;
+        }
+    }
+    return false;
 }
 
 static void remember_failure(struct nexthop *n, const struct courier *courier)
@@ -121,33 +188,49 @@ static void remember_failure(struct nexthop *n, const struct courier *courier)
     n->failing_until = deadline_in(FAILURE_MS);
 }
 
-/* With the lock, which it gives up meanwhile. */
-static void carry(struct member *m, struct relay_job *j)
+/* Whether its nexthop could not be reached a moment ago: then everybody has that answer. */
+static bool is_failing(struct member *m, struct relay_job *j)
 {
-    struct crew *c = m->crew;
-    if (!deadline_passed(m->at->failing_until)) {
-        struct str reply = arena_copy(&j->arena, str_from_c(m->at->failing_reply));
-        courier_decline(&m->courier, j, m->at->failing_fate, reply);
-        return;
-    }
-    m->courier.config = c->settings.config;
-    pthread_mutex_unlock(&c->lock);
-    bool reached = courier_carry(&m->courier, j);
-    pthread_mutex_lock(&c->lock);
-    if (!reached)
-        remember_failure(m->at, &m->courier);
+    struct nexthop *n = m->at;
+    if (deadline_passed(n->failing_until))
+        return false;
+    courier_decline(&m->courier, j, n->failing_fate, arena_copy(&j->arena, str_from_c(n->failing_reply)));
+    return true;
 }
 
-/* Tells the queue, and waits until it has written it down: a crash then repeats at most the message that is
- * under way. With the lock, which it gives up meanwhile. */
-static void hand_in(struct member *m, struct relay_job *j)
+static void carry(struct member *m)
 {
     struct crew *c = m->crew;
+    pthread_mutex_lock(&c->lock);
+    m->courier.config = c->settings.config;
+    bool fails = is_failing(m, m->job);
+    pthread_mutex_unlock(&c->lock);
+    if (fails || courier_carry(&m->courier, m->job))
+        return;
+    pthread_mutex_lock(&c->lock);
+    remember_failure(m->at, &m->courier);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* Tells the queue. Nothing goes out on this connection until the queue has written it down: a crash then
+ * repeats at most the message that is under way. */
+static void hand_in(struct member *m)
+{
+    struct crew *c = m->crew;
+    struct relay_job *j = m->job;
+    pthread_mutex_lock(&c->lock);
+    m->job = NULL;
+    m->handed_in = j->id;
+    m->state = MEMBER_AWAITS_RECEIPT;
     pthread_mutex_unlock(&c->lock);
     bool taken = c->settings.result(c->settings.context, j);
+    relay_job_free(j);
+    if (taken)
+        return;
     pthread_mutex_lock(&c->lock);
-    while (taken && !m->is_recorded && !atomic_load(&j->is_orphan))
-        pthread_cond_wait(&m->wake, &c->lock);
+    if (m->state == MEMBER_AWAITS_RECEIPT) /* else the queue is known to be gone */
+        call(settle(m));
+    pthread_mutex_unlock(&c->lock);
 }
 
 static void enter(struct crew *c, struct member *m)
@@ -171,19 +254,10 @@ static void serve(void *context)
 {
     struct member *m = context;
     struct crew *c = m->crew;
-    pthread_mutex_lock(&c->lock);
-    enter(c, m);
-    for (struct relay_job *j; (j = next_job(m));) {
-        m->is_recorded = false;
-        m->job = j;
-        carry(m, j);
-        hand_in(m, j);
-        m->job = NULL;
-        relay_job_free(j);
-    }
-    m->at->threads--;
-    nexthop_drop_if_unused(&c->nexthops, m->at);
-    pthread_mutex_unlock(&c->lock);
+    do {
+        carry(m);
+        hand_in(m);
+    } while (next_job(m));
     courier_rest(&m->courier);
     pthread_mutex_lock(&c->lock);
     leave(c, m);
@@ -220,28 +294,29 @@ static struct member *new_member(struct crew *c)
     }
     m = MEM_NEW(struct member);
     m->crew = c;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* as struct deadline */
-    pthread_cond_init(&m->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    sem_init(&m->called, 0, 0);
     return m;
 }
 
+/* For the first job that waits there. */
 static void start_thread(struct crew *c, struct nexthop *n)
 {
     struct member *m = new_member(c);
     m->at = n;
+    m->state = MEMBER_BUSY;
+    m->job = nexthop_take(n);
     m->courier = (struct courier){
         .dns = c->settings.dns, .memory = c->memory, .tls = c->settings.tls, .sockets = c->settings.sockets};
     n->threads++;
     c->threads++;
+    enter(c, m);
     if (thread_start(serve, m))
         return;
+    leave(c, m);
     n->threads--;
     c->threads--;
-    m->next = c->spares;
-    c->spares = m;
+    nexthop_add(n, m->job);
+    m->job = NULL;
     if (c->threads == 0)
         log_die("relay.thread", "cannot start a single thread");
 }
@@ -250,7 +325,7 @@ static void start_thread(struct crew *c, struct nexthop *n)
 static struct member *find_idle_thread(struct crew *c)
 {
     for (struct nexthop *n = c->nexthops; n; n = n->next)
-        if (n->resting && n->waiting == 0)
+        if (n->resting)
             return take_resting(n);
     return NULL;
 }
@@ -271,27 +346,30 @@ void crew_add(struct crew *c, struct relay_job *j)
     }
     j->key = route_key(&j->way, j->domain, &j->arena);
     struct nexthop *n = nexthop_find(&c->nexthops, j->key);
-    nexthop_add(n, j);
-    struct member *here = take_resting(n), *elsewhere = NULL;
-    if (nexthop_may_grow(n, share(c))) {
-        if (c->threads < CREW_THREADS_MAX)
-            start_thread(c, n);
-        else
-            elsewhere = find_idle_thread(c);
+    struct member *m = take_resting(n);
+    if (m) {
+        m->job = j;
+    } else {
+        nexthop_add(n, j);
+        if (nexthop_may_grow(n, share(c))) {
+            if (c->threads < CREW_THREADS_MAX)
+                start_thread(c, n);
+            else
+                m = find_idle_thread(c);
+        }
     }
     pthread_mutex_unlock(&c->lock);
-    call(here);
-    call(elsewhere);
+    call(m);
 }
 
 void crew_recorded(struct crew *c, uint64_t job)
 {
     pthread_mutex_lock(&c->lock);
     struct member *m = c->members;
-    while (m && !(m->job && m->job->id == job))
+    while (m && !(m->state == MEMBER_AWAITS_RECEIPT && m->handed_in == job))
         m = m->next;
     if (m)
-        m->is_recorded = true;
+        m = settle(m);
     pthread_mutex_unlock(&c->lock);
     call(m);
 }
@@ -318,10 +396,10 @@ void crew_orphan(struct crew *c)
     pthread_mutex_lock(&c->lock);
     empty(c, forget);
     for (struct member *m = c->members; m; m = m->next)
-        if (m->job) {
+        if (m->job)
             atomic_store(&m->job->is_orphan, true);
-            call(m);
-        }
+        else if (m->state == MEMBER_AWAITS_RECEIPT)
+            call(settle(m));
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -330,8 +408,9 @@ void crew_stop(struct crew *c)
     pthread_mutex_lock(&c->lock);
     c->is_stopping = true;
     empty(c, give_back);
-    for (struct member *m = c->members; m; m = m->next)
-        call(m);
+    for (struct nexthop *n = c->nexthops; n; n = n->next)
+        while (n->resting)
+            call(take_resting(n));
     bool has_ended = c->threads == 0;
     pthread_mutex_unlock(&c->lock);
     if (has_ended)

@@ -15,7 +15,7 @@ struct crew_settings {
     struct reach_sockets sockets;
     /* Called from any thread: the result of a job is there. The job stays the crew's. False: nobody took it,
      * so nobody will record it. */
-    bool (*result)(void *context, const struct relay_job *j);
+    bool (*result)(void *context, struct relay_job *j);
     /* Called from any thread, after crew_stop: the last thread has ended. */
     void (*ended)(void *context);
     void *context;

@@ -60,7 +60,7 @@ void relay_job_decline(struct relay_job *j, struct str reply)
     j->contact = QUEUE_CONTACT_NONE;
 }
 
-void relay_job_result(const struct relay_job *j, struct ipc_frame *f)
+void relay_job_result(struct relay_job *j, struct ipc_frame *f)
 {
     uint32_t answered = 0;
     for (size_t i = 0; i < j->count; i++)

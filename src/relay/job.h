@@ -44,6 +44,6 @@ void relay_job_free(struct relay_job *j);
 /* Everybody is to be tried again: it is not the destination's fault. */
 void relay_job_decline(struct relay_job *j, struct str reply);
 /* Fills an initialised frame: the fates of those who have an answer. */
-void relay_job_result(const struct relay_job *j, struct ipc_frame *f);
+void relay_job_result(struct relay_job *j, struct ipc_frame *f);
 
 #endif

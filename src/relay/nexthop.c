@@ -50,7 +50,7 @@ struct relay_job *nexthop_take(struct nexthop *n)
 
 bool nexthop_may_grow(const struct nexthop *n, unsigned most)
 {
-    return n->waiting > n->idle && n->threads < most;
+    return n->waiting > 0 && n->threads < most;
 }
 
 struct nexthop *nexthop_find_starving(struct nexthop *all, unsigned most)

@@ -12,9 +12,9 @@ struct nexthop {
     struct nexthop *next;
     struct str key; /* owned */
     struct relay_job *first, **last;
-    unsigned waiting;       /* jobs */
-    unsigned threads, idle; /* that are here; of them those without a job */
-    struct member *resting; /* of the idle ones those that nobody has called yet, the last one first */
+    unsigned waiting;       /* jobs; while there are any, nobody rests */
+    unsigned threads;       /* that are here */
+    struct member *resting; /* those of them that have nothing to do, the last one first */
     struct deadline failing_until;
     enum queue_fate failing_fate;
     char failing_reply[QUEUE_REPLY_MAX + 1];

@@ -162,6 +162,8 @@ enum peer_result peer_open(struct peer *p, int fd, const struct peer_target *t, 
         result = PEER_NOT_OPEN;
     if (result != PEER_OPEN)
         peer_shut(p);
+    else if (!p->tls) /* OpenSSL's socket stays as it is */
+        stream_wait_in_reads(&p->stream);
     return result;
 }
 

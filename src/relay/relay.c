@@ -36,24 +36,26 @@ struct relay {
     pthread_mutex_t door;
     struct tls_results *results;
     struct reporter *reporter;
-    pthread_mutex_t lock; /* over send_fd: threads send results */
-    int send_fd;          /* the channel once more, so that it is not closed under a thread that sends; -1 */
+    /* Over send_fd, the channel once more (-1: there is none): threads send results, each in one packet, at
+     * the same time, and it is not closed under them. */
+    pthread_rwlock_t lock;
+    int send_fd;
     bool is_stopping;
 };
 
 /* --- from the crew's threads --- */
 
-static bool send_result(void *context, const struct relay_job *j)
+static bool send_result(void *context, struct relay_job *j)
 {
     struct relay *r = context;
     CLEAN_FRAME struct ipc_frame f;
     ipc_frame_init(&f, QUEUE_FRAME_RESULT);
     relay_job_result(j, &f);
-    pthread_mutex_lock(&r->lock);
+    pthread_rwlock_rdlock(&r->lock);
     /* An orphan's number means nothing to the queue that is there now. */
     bool sent = r->send_fd >= 0 && !atomic_load(&j->is_orphan) && j->queue == r->queues &&
                 ipc_send(r->send_fd, &f, deadline_in(SEND_MS)) == IPC_OK;
-    pthread_mutex_unlock(&r->lock);
+    pthread_rwlock_unlock(&r->lock);
     return sent;
 }
 
@@ -143,10 +145,10 @@ static void queue_closed(void *context, struct loop_channel *c)
     pthread_mutex_lock(&r->door);
     r->queues++;
     pthread_mutex_unlock(&r->door);
-    pthread_mutex_lock(&r->lock);
+    pthread_rwlock_wrlock(&r->lock);
     close(r->send_fd);
     r->send_fd = -1;
-    pthread_mutex_unlock(&r->lock);
+    pthread_rwlock_unlock(&r->lock);
     r->queue = NULL;
     crew_orphan(r->crew);
     if (!r->is_stopping)
@@ -183,10 +185,10 @@ static bool open_channel(struct relay *r)
         return false;
     r->queue = loop_channel(r->loop, channel, take_frame, queue_closed, r);
     channel = -1;
-    pthread_mutex_lock(&r->lock);
+    pthread_rwlock_wrlock(&r->lock);
     r->send_fd = again;
     again = -1;
-    pthread_mutex_unlock(&r->lock);
+    pthread_rwlock_unlock(&r->lock);
     return true;
 }
 
@@ -245,7 +247,7 @@ int relay_main(struct role *role)
     if (!tls_start(role->config, &e) || !https_start(&e) || !role_drop_user(role, &e) ||
         !sandbox_enter(&profile, NULL, &e))
         log_die("relay.start", "%s", e.text);
-    pthread_mutex_init(&r.lock, NULL);
+    pthread_rwlock_init(&r.lock, NULL);
     pthread_mutex_init(&r.door, NULL);
     r.loop = loop_new();
     struct route_resolver dns = {.lookup = look_up, .context = dns_client(role)};
