@@ -20,6 +20,9 @@ static atomic_uint trace_lost;
 
 static const char *const LEVEL_NAMES[] = {"debug", "info", "warning", "error"};
 
+/* Not filled with zeros first, which would take longer than to write a line into it. */
+#define AS_IT_IS __attribute__((uninitialized))
+
 /* A line being made: like struct buf, but it may never allocate (log_die is called without memory). */
 struct line {
     char *p;
@@ -56,24 +59,37 @@ static bool is_bare(struct str s)
     return s.n > 0 && !odd;
 }
 
+static void add_escape(struct line *l, unsigned char c)
+{
+    static const char HEX[] = "0123456789abcdef";
+    if (c == '"' || c == '\\') {
+        add_byte(l, '\\');
+        add_byte(l, (char)c);
+    } else {
+        add_c(l, "\\u00");
+        add_byte(l, HEX[c >> 4]);
+        add_byte(l, HEX[c & 15]);
+    }
+}
+
+static bool needs_escape(char c)
+{
+    return (unsigned char)c < ' ' || c == '"' || c == '\\' || c == 127;
+}
+
 /* JSON's escapes serve both formats. Bytes of 128 and over go through: the lines are UTF-8 if the value is.
  */
 static void add_quoted(struct line *l, struct str s)
 {
-    static const char HEX[] = "0123456789abcdef";
+    const size_t closing = 12; /* room for one escape more and the end */
     add_byte(l, '"');
-    for (size_t i = 0; i < s.n && l->n < l->max - 12; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '"' || c == '\\') {
-            add_byte(l, '\\');
-            add_byte(l, (char)c);
-        } else if (c < ' ' || c == 127) {
-            add_c(l, "\\u00");
-            add_byte(l, HEX[c >> 4]);
-            add_byte(l, HEX[c & 15]);
-        } else {
-            add_byte(l, (char)c);
-        }
+    for (size_t i = 0; i < s.n && l->n < l->max - closing;) {
+        size_t from = i, most = l->max - closing - l->n;
+        while (i < s.n && i - from < most && !needs_escape(s.p[i]))
+            i++;
+        add_bytes(l, s.p + from, i - from);
+        if (i < s.n && i - from < most)
+            add_escape(l, (unsigned char)s.p[i++]);
     }
     l->p[l->n++] = '"';
 }
@@ -213,30 +229,45 @@ int log_trace_fd(void)
     return trace_fd;
 }
 
-void log_event(enum log_level level, const char *event, const struct log_field *fields, size_t n)
+/* `more` (NULL: nothing) goes to the trace alone, where there is `room` for it. */
+static void say(const struct event *e, const struct log_field *more, char *bytes, size_t room)
 {
-    const struct event e = {level, event, fields, n};
-    bool is_logged = level >= least_level, traced = is_traced(event);
+    bool is_logged = e->level >= least_level, traced = is_traced(e->name);
     bool json = line_format == LOG_FORMAT_JSON;
-    char bytes[LOG_LINE_MAX];
-    struct line l = {.p = bytes, .max = sizeof bytes};
+    struct line l = {.p = bytes, .max = LOG_LINE_MAX};
     if (is_logged && json) {
-        make_json(&l, &e);
+        make_json(&l, e);
         write_line(&l);
         l.n = 0;
     }
     if (traced || (is_logged && !json))
-        make_text(&l, &e);
+        make_text(&l, e);
     if (is_logged && !json)
         write_line(&l);
+    l.max = room;
+    if (traced && more)
+        add_fields(&l, false, more, 1);
     if (traced)
         trace_line(&l);
+}
+
+void log_event(enum log_level level, const char *event, const struct log_field *fields, size_t n)
+{
+    char bytes[LOG_LINE_MAX];
+    say(&(struct event){level, event, fields, n}, NULL, bytes, sizeof bytes);
+}
+
+void log_event_and_more(const char *event, const struct log_field *fields, size_t n,
+                        const struct log_field *more)
+{
+    char bytes[LOG_TRACE_MAX] AS_IT_IS;
+    say(&(struct event){LOG_LEVEL_INFO, event, fields, n}, more, bytes, sizeof bytes);
 }
 
 void log_trace_event(const char *event, const struct log_field *fields, size_t n)
 {
     const struct event e = {LOG_LEVEL_INFO, event, fields, n};
-    char bytes[LOG_TRACE_MAX];
+    char bytes[LOG_TRACE_MAX] AS_IT_IS;
     struct line l = {.p = bytes, .max = sizeof bytes};
     if (!is_traced(event))
         return;

@@ -52,6 +52,10 @@ void log_trace_event(const char *event, const struct log_field *fields, size_t n
                     sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 #define LOG_TRACE_MAX ((size_t)24 * 1024) /* of its line: QUEUE_TRANSCRIPT_MAX, every line end escaped */
 int log_trace_fd(void);
+/* As LOG_INFO; the trace's line has one field more (NULL: it has not), as long as one of log_trace_event's.
+ */
+void log_event_and_more(const char *event, const struct log_field *fields, size_t n,
+                        const struct log_field *more);
 #define LOG_TRACE_LOST "trace_lost"
 
 /* Says it and ends the process with _exit(70), EX_SOFTWARE. */

@@ -23,10 +23,9 @@ static void print_line(const struct trace_said *said, struct arena *a)
     if (!trace_line_read(said->text, a, &l))
         return;
     struct str talk = trace_line_get(&l, STR("transcript"));
-    if (talk.n > 0) {
-        command_print_transcript(talk);
+    command_print_transcript(talk);
+    if (str_eq(l.event, STR("queue.attempt"))) /* a line with nothing else, until November 2026 */
         return;
-    }
     printf("  ");
     command_print_moment(said->at, true);
     struct str words = trace_words(&l, a);

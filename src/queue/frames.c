@@ -122,9 +122,6 @@ static void take_result(struct server *s, struct loop_channel *c, struct ipc_fra
     o->id = id;
     o->contact = (enum queue_contact)contact;
     o->transcript = arena_copy(&o->arena, str_slice(transcript, 0, QUEUE_TRANSCRIPT_MAX));
-    if (transcript.n > 0)
-        LOG_TRACE("queue.attempt", F_C("id", j->letter->name), F_INT("queue", j->letter->id),
-                  F_STR("transcript", o->transcript));
     round_add_outcome(s, o);
 }
 

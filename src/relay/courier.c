@@ -30,14 +30,33 @@ void courier_rest(struct courier *c)
 
 /* --- the job --- */
 
-static void log_recipient(const struct courier *c, const struct relay_job *j, const struct relay_recipient *r)
+static bool is_last_answer(const struct relay_job *j)
+{
+    for (size_t i = 0; i < j->count; i++)
+        if (!j->recipients[i].answered)
+            return false;
+    return true;
+}
+
+/* To the trace goes with the last one of a job what was said: then it is complete. */
+static void log_recipient(const struct courier *c, struct relay_job *j, const struct relay_recipient *r)
 {
     static const char *const EVENTS[] = {"relay.sent", "relay.deferred", "relay.failed"};
     bool was_there = r->host.n > 0;
-    LOG_INFO(EVENTS[r->fate], F_C("id", j->delivery), F_INT("queue", j->message), F_STR("from", j->sender),
-             F_STR("to", r->address), F_STR("host", r->host),
-             F_C("address", was_there ? c->peer.address : ""),
-             F_STR("tls", c->peer.tls ? tls_description(c->peer.tls) : STR("no")), F_STR("reply", r->reply));
+    struct str said = is_last_answer(j) ? transcript_text(&j->log, &j->arena) : STR("");
+    const struct log_field transcript = F_STR("transcript", said),
+                           fields[] = {
+                               F_C("id", j->delivery),
+                               F_INT("queue", j->message),
+                               F_STR("from", j->sender),
+                               F_STR("to", r->address),
+                               F_STR("host", r->host),
+                               F_C("address", was_there ? c->peer.address : ""),
+                               F_STR("tls", c->peer.tls ? tls_description(c->peer.tls) : STR("no")),
+                               F_STR("reply", r->reply),
+                           };
+    log_event_and_more(EVENTS[r->fate], fields, sizeof fields / sizeof *fields,
+                       said.n > 0 ? &transcript : NULL);
 }
 
 /* Whose words a reply is: a server's begins with its code. */

@@ -67,10 +67,7 @@ void relay_job_result(struct relay_job *j, struct ipc_frame *f)
         answered += j->recipients[i].answered;
     ipc_put_u64(f, j->id);
     ipc_put_u8(f, (uint8_t)j->contact);
-    CLEAN_BUF struct buf transcript;
-    buf_init(&transcript, BUF_MAX_DEFAULT);
-    transcript_write(&j->log, &transcript);
-    ipc_put_str(f, buf_str(&transcript));
+    ipc_put_str(f, transcript_text(&j->log, &j->arena));
     ipc_put_u32(f, answered);
     for (size_t i = 0; i < j->count; i++) {
         const struct relay_recipient *r = &j->recipients[i];

@@ -1,12 +1,14 @@
 #include "relay/transcript.h"
 
 #include "base/clock.h"
+#include "base/format.h"
+#include "message/control.h"
 #include "message/utf8.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define HEAD_BYTES_MAX (TRANSCRIPT_BYTES_MAX / 2)
+#define USUAL_BYTES    ((size_t)1024) /* of a message over a connection that is open */
 
 void transcript_begin(struct transcript *t)
 {
@@ -23,6 +25,10 @@ void transcript_free(struct transcript *t)
 static void add_printable(struct buf *out, struct str s)
 {
     size_t plain = 0;
+    if (utf8_is_ascii(s) && !control_is_in(s)) { /* nearly every line */
+        buf_add(out, s);
+        return;
+    }
     for (size_t at = 0; at < s.n;) {
         size_t from = at;
         uint32_t c = utf8_next(s, &at);
@@ -52,6 +58,8 @@ void transcript_add(struct transcript *t, enum transcript_mark mark, struct str 
     if (!t)
         return;
     size_t from = t->text.n;
+    if (from == 0)
+        buf_room(&t->text, USUAL_BYTES);
     buf_add_u64(&t->text, (uint64_t)clock_wall_ms());
     buf_add_byte(&t->text, ' ');
     buf_add_byte(&t->text, (char)mark);
@@ -71,17 +79,17 @@ void transcript_addf(struct transcript *t, enum transcript_mark mark, const char
         return;
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(line, sizeof line, format, args);
+    size_t n = format_text(line, sizeof line, format, args);
     va_end(args);
-    if (n > 0)
-        transcript_add(t, mark, str_from_c(line));
+    transcript_add(t, mark, str_from(line, n < sizeof line ? n : sizeof line - 1));
 }
 
-void transcript_write(const struct transcript *t, struct buf *out)
+struct str transcript_text(const struct transcript *t, struct arena *a)
 {
-    struct str tail = str_from_offset(buf_str(&t->text), t->head), rest = tail, when;
-    buf_add(out, str_slice(buf_str(&t->text), 0, t->head));
-    if (t->left_out > 0 && str_cut(&rest, ' ', &when))
-        buf_addf(out, "%.*s * %zu lines are left out here\n", STR_ARGS(when), t->left_out);
-    buf_add(out, tail);
+    struct str all = buf_str(&t->text), head = str_slice(all, 0, t->head);
+    struct str tail = str_from_offset(all, t->head), rest = tail, when;
+    if (t->left_out == 0 || !str_cut(&rest, ' ', &when))
+        return all;
+    return arena_printf(a, "%.*s%.*s * %zu lines are left out here\n%.*s", STR_ARGS(head), STR_ARGS(when),
+                        t->left_out, STR_ARGS(tail));
 }

@@ -26,7 +26,7 @@ void transcript_free(struct transcript *t);
 void transcript_add(struct transcript *t, enum transcript_mark mark, struct str line);
 void transcript_addf(struct transcript *t, enum transcript_mark mark, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* All of it; where lines were left out, one says how many. */
-void transcript_write(const struct transcript *t, struct buf *out);
+/* All of it; where lines were left out, one says how many. In the transcript itself or in the arena. */
+struct str transcript_text(const struct transcript *t, struct arena *a);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include "message/hex.h"
 
+#include <string.h>
+
 #define TIME_BYTES 24 /* 2026-11-24T12:00:00.123Z */
 
 /* --- time --- */
@@ -60,28 +62,43 @@ static size_t read_escape(struct str in, char *out)
 
 static struct str unescape(struct str raw, struct arena *a)
 {
-    if (str_find_byte(raw, '\\') == STR_NONE)
+    size_t plain = str_find_byte(raw, '\\'), n = 0;
+    if (plain == STR_NONE)
         return raw;
     char *to = arena_new(a, raw.n + 1, 1);
-    size_t n = 0;
-    for (size_t i = 0; i < raw.n;) {
-        if (raw.p[i] == '\\')
-            i += read_escape(str_from_offset(raw, i), &to[n++]);
-        else
-            to[n++] = raw.p[i++];
+    for (; raw.n > 0; plain = str_find_byte(raw, '\\')) {
+        struct str run = str_slice(raw, 0, plain);
+        memcpy(to + n, run.p, run.n);
+        n += run.n;
+        raw = str_from_offset(raw, run.n);
+        if (raw.n > 0)
+            raw = str_from_offset(raw, read_escape(raw, &to[n++]));
     }
     return str_from(to, n);
+}
+
+/* Where the value ends that begins `s`: at the first quote that is not escaped. */
+static size_t find_quote(struct str s)
+{
+    for (size_t at = 0; at < s.n; at++) {
+        size_t quote = str_find_byte(str_from_offset(s, at), '"'), from;
+        if (quote == STR_NONE)
+            break;
+        at += quote;
+        for (from = at; from > 0 && s.p[from - 1] == '\\'; from--)
+            continue;
+        if ((at - from) % 2 == 0)
+            return at;
+    }
+    return s.n;
 }
 
 /* The value at the front of *rest, which begins behind its opening quote; the end of the line closes it too.
  */
 static struct str take_quoted(struct str *rest, struct arena *a)
 {
-    size_t i = 0;
-    while (i < rest->n && rest->p[i] != '"')
-        i += rest->p[i] == '\\' ? 2 : 1;
-    struct str raw = str_slice(*rest, 0, i);
-    *rest = str_from_offset(*rest, i + 1);
+    struct str raw = str_slice(*rest, 0, find_quote(*rest));
+    *rest = str_from_offset(*rest, raw.n + 1);
     return unescape(raw, a);
 }
 

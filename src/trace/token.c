@@ -92,11 +92,17 @@ static const struct {
     {STR_INIT("rcpt"), add_addresses},     {STR_INIT("msgid"), add_message_id},
 };
 
+/* Most fields of a line are others, which nearly always differ in length or first letter. */
+static bool is_key(struct str field, struct str key)
+{
+    return field.n == key.n && field.p[0] == key.p[0] && str_eq(field, key);
+}
+
 void trace_tokens(const struct trace_line *l, trace_token_fn *each, void *context)
 {
     for (size_t i = 0; i < l->count; i++)
         for (size_t k = 0; k < sizeof KEYS / sizeof *KEYS; k++)
-            if (str_eq(l->fields[i].key, KEYS[k].key)) {
+            if (is_key(l->fields[i].key, KEYS[k].key)) {
                 KEYS[k].add(l->fields[i].value, each, context);
                 break;
             }

@@ -1,6 +1,7 @@
 #include "trace/writer.h"
 
 #include "base/mem.h"
+#include "message/control.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -185,17 +186,9 @@ static bool write_block(struct trace_writer *w, int64_t now, struct err *e)
     return good;
 }
 
-static bool is_clean(struct str line)
-{
-    for (size_t i = 0; i < line.n; i++)
-        if ((unsigned char)line.p[i] < ' ')
-            return false;
-    return line.n > 0 && line.n < TRACE_LINE_MAX;
-}
-
 bool trace_writer_add(struct trace_writer *w, struct str line, int64_t now, struct err *e)
 {
-    if (!is_clean(line))
+    if (line.n == 0 || line.n >= TRACE_LINE_MAX || control_is_in(line))
         return true;
     buf_add(&w->lines, line);
     buf_add_byte(&w->lines, '\n');

@@ -259,14 +259,12 @@ static void lines_of_a_transcript(void **state)
 {
     (void)state;
     struct transcript t;
-    CLEAN_BUF struct buf out;
-    buf_init(&out, BUF_MAX_DEFAULT);
+    CLEAN_ARENA struct arena a = ARENA_INIT;
     transcript_begin(&t);
     transcript_add(&t, TRANSCRIPT_GOT, STR("220 mail.example \x1b[31m\xff \u010da"));
     transcript_addf(&t, TRANSCRIPT_SENT, "EHLO %s", "me");
-    transcript_write(&t, &out);
     transcript_add(NULL, TRANSCRIPT_SENT, STR("to nobody"));
-    struct str rest = buf_str(&out), line, time;
+    struct str rest = transcript_text(&t, &a), line, time;
     assert_true(str_cut(&rest, '\n', &line) && str_cut(&line, ' ', &time));
     assert_true(str_eq(line, STR("< 220 mail.example ?[31m? \u010da")));
     assert_true(str_cut(&rest, '\n', &line) && str_cut(&line, ' ', &time));
@@ -278,21 +276,20 @@ static void a_long_one_keeps_its_beginning_and_its_end(void **state)
 {
     (void)state;
     struct transcript t;
-    CLEAN_BUF struct buf out;
+    CLEAN_ARENA struct arena a = ARENA_INIT;
     char long_line[3000];
     memset(long_line, 'x', sizeof long_line);
-    buf_init(&out, BUF_MAX_DEFAULT);
     transcript_begin(&t);
     for (int i = 0; i < 2000; i++)
         transcript_addf(&t, TRANSCRIPT_SENT, "line %d.", i);
     transcript_add(&t, TRANSCRIPT_GOT, str_from(long_line, sizeof long_line));
-    transcript_write(&t, &out);
+    struct str out = transcript_text(&t, &a);
     assert_true(out.n <= QUEUE_TRANSCRIPT_MAX);
-    assert_true(str_find(buf_str(&out), STR("line 0.")) != STR_NONE);
-    assert_true(str_find(buf_str(&out), STR("line 1000.")) == STR_NONE);
-    assert_true(str_find(buf_str(&out), STR(" lines are left out here\n")) != STR_NONE);
-    assert_true(str_find(buf_str(&out), STR("line 1999.")) != STR_NONE);
-    assert_true(str_ends(buf_str(&out), STR("xxx\n")));
+    assert_true(str_find(out, STR("line 0.")) != STR_NONE);
+    assert_true(str_find(out, STR("line 1000.")) == STR_NONE);
+    assert_true(str_find(out, STR(" lines are left out here\n")) != STR_NONE);
+    assert_true(str_find(out, STR("line 1999.")) != STR_NONE);
+    assert_true(str_ends(out, STR("xxx\n")));
     transcript_free(&t);
 }
 

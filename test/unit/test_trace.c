@@ -66,6 +66,9 @@ static void reads_what_log_writes(void **state)
     LOG_DEBUG("message.odd", F_C("k", "tab\t \"quoted\" = \x7f \\"), F_INT("n", -5), F_STR("e", STR("")));
     LOG_INFO("mailbox.full", F_C("not", "about a message on its way"));
     LOG_TRACE("relay.talk", F_C("transcript", "1 > QUIT\n2 < 221\n"));
+    const struct log_field more = F_C("transcript", "3 > .\n"), to = F_C("to", "a@b.test");
+    log_event_and_more("relay.sent", &to, 1, &more);
+    log_event_and_more("relay.sent", &to, 1, NULL);
     log_trace(-1);
     LOG_INFO("message.unheard", F_C("nobody", "listens"));
     ssize_t n = recv(ends[0], bytes, sizeof bytes, MSG_DONTWAIT);
@@ -79,6 +82,13 @@ static void reads_what_log_writes(void **state)
     assert_true(n > 0 && trace_line_read(str_from(bytes, (size_t)n), &a, &l));
     assert_str(l.event, "relay.talk");
     assert_str(trace_line_get(&l, STR("transcript")), "1 > QUIT\n2 < 221\n");
+    n = recv(ends[0], bytes, sizeof bytes, MSG_DONTWAIT);
+    assert_true(n > 0 && trace_line_read(str_from(bytes, (size_t)n), &a, &l));
+    assert_str(trace_line_get(&l, STR("to")), "a@b.test");
+    assert_str(trace_line_get(&l, STR("transcript")), "3 > .\n");
+    n = recv(ends[0], bytes, sizeof bytes, MSG_DONTWAIT);
+    assert_true(n > 0 && trace_line_read(str_from(bytes, (size_t)n), &a, &l));
+    assert_int_equal(l.count, 1);
     assert_true(recv(ends[0], bytes, sizeof bytes, MSG_DONTWAIT) < 0);
     close(ends[0]);
     close(ends[1]);
@@ -475,6 +485,15 @@ static void takes_no_forged_lines(void **state)
     say(&r, w, START,
         "message.refused from=a@x.test\n2026-11-26T13:33:20.007Z info smtp[1] message.x from=a@x.test");
     assert_false(trace_writer_has_unsaved(w));
+    char line[] = "message.x from=\xc4\x8d@x.test to=y";
+    for (size_t at = 0; at < sizeof line - 1; at++) {
+        char was = line[at];
+        line[at] = at % 2 ? '\x1f' : '\x7f';
+        assert_true(trace_writer_save(w, START, &r.e) && trace_writer_add(w, str_from_c(line), START, &r.e));
+        assert_false(trace_writer_has_unsaved(w));
+        line[at] = was;
+    }
+    assert_true(trace_writer_add(w, str_from_c(line), START, &r.e) && trace_writer_has_unsaved(w));
     trace_writer_close(w);
     leave_room(&r);
 }
