@@ -344,7 +344,6 @@ void crew_add(struct crew *c, struct relay_job *j)
         pthread_mutex_unlock(&c->lock);
         return;
     }
-    j->key = route_key(&j->way, j->domain, &j->arena);
     struct nexthop *n = nexthop_find(&c->nexthops, j->key);
     struct member *m = take_resting(n);
     if (m) {

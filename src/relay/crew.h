@@ -23,7 +23,7 @@ struct crew_settings {
 struct crew *crew_new(const struct crew_settings *s);
 
 void crew_reconfigure(struct crew *c, const struct config *config);
-void crew_add(struct crew *c, struct relay_job *j); /* with its way; takes it over */
+void crew_add(struct crew *c, struct relay_job *j); /* with its way and key; takes it over */
 /* The queue has the result on disk: the thread that carried it may go on. */
 void crew_recorded(struct crew *c, uint64_t job);
 /* Whoever gave the jobs is gone: those that wait are dropped, those under way are not ended. */

@@ -2,6 +2,9 @@
 
 #include "base/mem.h"
 
+/* Bytes of a result for each recipient: the frame's memory is taken once. */
+#define USUAL_ANSWER ((size_t)256)
+
 static bool read_job(struct ipc_frame *f, struct relay_job *j, struct err *e)
 {
     struct ipc_reader in = ipc_read(f);
@@ -65,9 +68,11 @@ void relay_job_result(struct relay_job *j, struct ipc_frame *f)
     uint32_t answered = 0;
     for (size_t i = 0; i < j->count; i++)
         answered += j->recipients[i].answered;
+    struct str transcript = transcript_text(&j->log, &j->arena);
+    buf_room(&f->payload, transcript.n + answered * USUAL_ANSWER);
     ipc_put_u64(f, j->id);
     ipc_put_u8(f, (uint8_t)j->contact);
-    ipc_put_str(f, transcript_text(&j->log, &j->arena));
+    ipc_put_str(f, transcript);
     ipc_put_u32(f, answered);
     for (size_t i = 0; i < j->count; i++) {
         const struct relay_recipient *r = &j->recipients[i];

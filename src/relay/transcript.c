@@ -53,17 +53,30 @@ static void drop_line(struct transcript *t)
     t->left_out++;
 }
 
+static void add_moment(struct transcript *t)
+{
+    int64_t now_ms = clock_wall_ms();
+    if (now_ms == t->moment_ms) {
+        buf_add(&t->text, str_from(t->moment, t->moment_n));
+        return;
+    }
+    size_t from = t->text.n;
+    buf_add_u64(&t->text, (uint64_t)now_ms);
+    t->moment_ms = now_ms;
+    t->moment_n = t->text.n - from;
+    memcpy(t->moment, t->text.p + from, t->moment_n);
+}
+
 void transcript_add(struct transcript *t, enum transcript_mark mark, struct str line)
 {
     if (!t)
         return;
+    const char before[] = {' ', (char)mark, ' '};
     size_t from = t->text.n;
     if (from == 0)
         buf_room(&t->text, USUAL_BYTES);
-    buf_add_u64(&t->text, (uint64_t)clock_wall_ms());
-    buf_add_byte(&t->text, ' ');
-    buf_add_byte(&t->text, (char)mark);
-    buf_add_byte(&t->text, ' ');
+    add_moment(t);
+    buf_add(&t->text, str_from(before, sizeof before));
     add_printable(&t->text, str_slice(line, 0, TRANSCRIPT_LINE_MAX));
     buf_add_byte(&t->text, '\n');
     if (t->head == from && t->text.n <= HEAD_BYTES_MAX)

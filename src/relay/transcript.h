@@ -15,7 +15,10 @@ enum transcript_mark {
 };
 
 struct transcript {
-    struct buf text; /* as queue/queue.h says */
+    struct buf text;   /* as queue/queue.h says */
+    int64_t moment_ms; /* of the last line, and as it is written: most lines of an attempt have the same */
+    char moment[24];
+    size_t moment_n;
     size_t head;     /* bytes of the beginning, which stay */
     size_t left_out; /* lines that were dropped behind them */
 };

@@ -4,11 +4,12 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "relay/name_hash.h"
+#include "relay/route.h"
 
 #include <pthread.h>
 
 struct place {
-    struct str sender, domain;
+    struct str sender, domain, key;
     struct directory_route way;
     struct deadline until;
     struct arena arena; /* of the strings here */
@@ -44,6 +45,7 @@ static bool recall(struct ways *w, struct relay_job *j)
     if (deadline_passed(p->until) || !str_eq(p->sender, j->sender) || !str_eq(p->domain, j->domain))
         return false;
     copy_way(&j->way, &p->way, &j->arena);
+    j->key = arena_copy(&j->arena, p->key);
     return true;
 }
 
@@ -53,6 +55,7 @@ static void remember(struct ways *w, const struct relay_job *j)
     arena_reset(&p->arena);
     p->sender = arena_copy(&p->arena, j->sender);
     p->domain = arena_copy(&p->arena, j->domain);
+    p->key = arena_copy(&p->arena, j->key);
     copy_way(&p->way, &j->way, &p->arena);
     p->until = deadline_in(WAYS_MEMORY_MS);
 }
@@ -61,6 +64,7 @@ static void ask(struct ways *w, struct relay_job *j)
 {
     struct err e = ERR_INIT;
     if (w->settings.ask(w->settings.directory, j->sender, j->domain, &j->arena, &j->way, &e)) {
+        j->key = route_key(&j->way, j->domain, &j->arena);
         pthread_mutex_lock(&w->lock);
         remember(w, j);
         pthread_mutex_unlock(&w->lock);

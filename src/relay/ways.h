@@ -13,7 +13,7 @@ struct ways_settings {
     bool (*ask)(void *context, struct str sender, struct str domain, struct arena *a,
                 struct directory_route *out, struct err *e);
     void *directory;
-    /* Called from the caller's thread or from ours, with j->way filled, or j->way_failure. */
+    /* Called from the caller's thread or from ours, with j->way and j->key filled, or j->way_failure. */
     void (*found)(void *context, struct relay_job *j);
     void *context;
 };

@@ -87,6 +87,7 @@ static void add(struct scene *s, uint64_t id)
         .source_ipv4 = STR_INIT(""),
         .source_ipv6 = STR_INIT(""),
     };
+    j->key = route_key(&j->way, j->domain, &j->arena);
     j->count = 1;
     j->recipients = ARENA_ARRAY(&j->arena, struct relay_recipient, 1);
     j->recipients[0] = (struct relay_recipient){

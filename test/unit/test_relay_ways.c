@@ -97,6 +97,8 @@ static void it_is_asked_once_for_many(void **state)
     assert_int_equal(scene.asked, 3);
     for (size_t i = 0; i < scene.count; i++)
         assert_true(str_eq(scene.jobs[i]->way.host, scene.jobs[i]->sender));
+    assert_true(scene.jobs[0]->key.n > 0 && str_eq(scene.jobs[0]->key, scene.jobs[10]->key));
+    assert_false(str_eq(scene.jobs[0]->key, scene.jobs[11]->key)); /* bob's leads to another host */
     scene_reset();
 }
 
