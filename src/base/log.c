@@ -51,11 +51,11 @@ static void add_c(struct line *l, const char *s)
 
 static bool is_bare(struct str s)
 {
-    unsigned odd = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        odd |= c <= ' ' || c == '"' || c == '=' || c == '\\' || c == 127;
-    }
+    static const bool ODD[256] = {
+        [0 ... ' '] = true, ['"'] = true, ['='] = true, ['\\'] = true, [127] = true};
+    bool odd = false;
+    for (size_t i = 0; i < s.n; i++)
+        odd |= ODD[(unsigned char)s.p[i]];
     return s.n > 0 && !odd;
 }
 

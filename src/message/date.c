@@ -279,11 +279,25 @@ static struct fields fields_at(int64_t at, int zone, int64_t *day)
     return f;
 }
 
+/* The last n digits; returns where they end. */
+static char *put_digits(char *to, int value, size_t n)
+{
+    for (size_t i = n; i-- > 0; value /= 10)
+        to[i] = (char)('0' + value % 10);
+    return to + n;
+}
+
+/* "12:00:00 +0100" */
 static void add_time_and_zone(struct buf *out, const struct fields *f)
 {
     int zone = f->zone < 0 ? -f->zone : f->zone;
-    buf_addf(out, "%02d:%02d:%02d %c%02d%02d", f->hour, f->minute, f->second, f->zone < 0 ? '-' : '+',
-             zone / 60, zone % 60);
+    char text[] = "hh:mm:ss +zone";
+    put_digits(text, f->hour, 2);
+    put_digits(text + 3, f->minute, 2);
+    put_digits(text + 6, f->second, 2);
+    text[9] = f->zone < 0 ? '-' : '+';
+    put_digits(put_digits(text + 10, zone / 60, 2), zone % 60, 2);
+    buf_add(out, str_from(text, sizeof text - 1));
 }
 
 void date_add_rfc5322(struct buf *out, int64_t at, int zone)
@@ -291,7 +305,15 @@ void date_add_rfc5322(struct buf *out, int64_t at, int zone)
     int64_t day;
     struct fields f = fields_at(at, zone, &day);
     int64_t weekday = (day + 4) - floor_div(day + 4, 7) * 7; /* 1970 began on a Thursday */
-    buf_addf(out, "%s, %d %s %04d ", DAYS[weekday], f.day, MONTHS[f.month - 1], f.year);
+    char text[] = "Day, dd Mon year ";
+    memcpy(text, DAYS[weekday], 3);
+    char *to = put_digits(text + 5, f.day, f.day < 10 ? 1 : 2);
+    *to++ = ' ';
+    memcpy(to, MONTHS[f.month - 1], 3);
+    to[3] = ' ';
+    to = put_digits(to + 4, f.year, 4);
+    *to++ = ' ';
+    buf_add(out, str_from(text, (size_t)(to - text)));
     add_time_and_zone(out, &f);
 }
 

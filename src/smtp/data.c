@@ -8,28 +8,28 @@ static void set_fault(struct data_scanner *s, enum data_fault fault)
         s->fault = fault;
 }
 
-/* One line, or the piece of one that the block holds, from a line start or from inside. Returns its bytes,
- * with CRLF. */
-static size_t scan_line(struct data_scanner *s, struct str in)
+/* Lines, from a line start or from inside one: all that the block holds, or with `to_dot` those before one
+ * that begins with a dot. Returns their bytes. Every byte of a message passes here, so it is libc that looks
+ * at them. */
+static size_t scan_lines(struct data_scanner *s, struct str in, bool to_dot)
 {
-    size_t lf = str_find_byte(in, '\n');
-    struct str line = str_slice(in, 0, lf);
-    size_t cr = str_find_byte(line, '\r');
-    bool ends_in_cr = cr != STR_NONE && cr == line.n - 1;
-    if (cr != STR_NONE && !ends_in_cr)
-        set_fault(s, DATA_BARE_CR);
-    if (lf == STR_NONE) {
-        bool maybe_crlf = line.n > 0 && line.p[line.n - 1] == '\r';
-        s->state = maybe_crlf ? DATA_CR : DATA_TEXT;
-        return line.n;
-    }
-    if (line.n == 0 || line.p[line.n - 1] != '\r') {
-        set_fault(s, DATA_BARE_LF);
-        s->state = DATA_TEXT; /* not a line end: a dot behind it is text */
-    } else {
-        s->state = DATA_LINE_START;
-    }
-    return lf + 1;
+    size_t at = 0;
+    do {
+        const char *line = in.p + at, *lf = memchr(line, '\n', in.n - at);
+        size_t n = lf ? (size_t)(lf - line) : in.n - at;
+        bool ends_in_cr = n > 0 && line[n - 1] == '\r';
+        if (memchr(line, '\r', n - ends_in_cr))
+            set_fault(s, DATA_BARE_CR);
+        if (!lf) {
+            s->state = ends_in_cr ? DATA_CR : DATA_TEXT;
+            return in.n;
+        }
+        if (!ends_in_cr)
+            set_fault(s, DATA_BARE_LF);
+        s->state = ends_in_cr ? DATA_LINE_START : DATA_TEXT; /* a dot behind what is no line end is text */
+        at += n + 1;
+    } while (at < in.n && !(to_dot && s->state == DATA_LINE_START && in.p[at] == '.'));
+    return at;
 }
 
 /* The states that hang on a single byte. Returns whether that byte is content and has been taken. */
@@ -77,9 +77,9 @@ size_t data_scan(struct data_scanner *s, struct str in, struct str *content)
             if (!in_content)
                 from = at;
             in_content = true;
-            bool per_line = s->state == DATA_LINE_START || s->state == DATA_TEXT;
-            if (per_line)
-                at += scan_line(s, str_from_offset(in, at));
+            bool in_lines = s->state == DATA_LINE_START || s->state == DATA_TEXT;
+            if (in_lines)
+                at += scan_lines(s, str_from_offset(in, at), true);
             else if (step(s, c))
                 at++;
         }
@@ -94,7 +94,7 @@ void data_check(struct data_scanner *s, struct str in)
     size_t at = 0;
     while (at < in.n) {
         if (s->state != DATA_CR)
-            at += scan_line(s, str_from_offset(in, at));
+            at += scan_lines(s, str_from_offset(in, at), false);
         else if (step(s, in.p[at]))
             at++;
     }

@@ -55,7 +55,8 @@ static bool refuses_advertising(const struct session *s)
 
 static void size_words(const struct session *s, struct buf *line)
 {
-    buf_addf(line, " %llu", (unsigned long long)s->config->message_size_max);
+    buf_add_byte(line, ' ');
+    buf_add_u64(line, s->config->message_size_max);
 }
 
 static void auth_words(const struct session *s, struct buf *line)
@@ -87,7 +88,8 @@ static void solicit_words(const struct session *s, struct buf *line)
 
 static void limits_words(const struct session *s, struct buf *line)
 {
-    buf_addf(line, " RCPTMAX=%u", s->config->recipients_max);
+    buf_add(line, STR(" RCPTMAX="));
+    buf_add_u64(line, s->config->recipients_max);
 }
 
 static void xclient_words(const struct session *s, struct buf *line)
@@ -131,20 +133,29 @@ unsigned extension_offered(const struct session *s)
     return offered;
 }
 
+/* "-" behind the code says that others follow: RFC 5321 section 4.2.1. */
+static void begin_line(struct buf *line, bool is_last)
+{
+    buf_reset(line);
+    buf_add(line, is_last ? STR("250 ") : STR("250-"));
+}
+
 void extension_answer(struct session *s)
 {
     unsigned left = extension_offered(s);
     CLEAN_BUF struct buf line;
     buf_init(&line, SMTP_REPLY_MAX);
-    session_reply(s, "250%c%.*s", left ? '-' : ' ', STR_ARGS(s->config->hostname));
+    begin_line(&line, left == 0);
+    buf_add(&line, s->config->hostname);
+    session_reply_text(s, buf_str(&line));
     for (unsigned i = 0; i < EXTENSION_COUNT; i++) {
         if (!(left & EXTENSION_BIT(i)))
             continue;
         left &= ~EXTENSION_BIT(i);
-        buf_reset(&line);
+        begin_line(&line, left == 0);
         buf_add_c(&line, EXTENSIONS[i].keyword);
         if (EXTENSIONS[i].add_words)
             EXTENSIONS[i].add_words(s, &line);
-        session_reply(s, "250%c%.*s", left ? '-' : ' ', STR_ARGS(buf_str(&line)));
+        session_reply_text(s, buf_str(&line));
     }
 }

@@ -8,7 +8,9 @@
 /* In a list with commas. What has no room is left out. */
 static void add(struct buf *list, struct str one)
 {
-    buf_addf(list, "%s%.*s", list->n > 0 ? "," : "", STR_ARGS(one));
+    size_t before = list->n;
+    if (!(before == 0 || buf_add_byte(list, ',')) || !buf_add(list, one))
+        buf_truncate(list, before);
 }
 
 static void list_recipients(const struct fates *f, struct buf *list)

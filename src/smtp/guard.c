@@ -88,7 +88,7 @@ bool guard_hears_smtp(struct session *s)
     struct str first = STR("");
     bool has_spoken = s->stream.received > stream_buffered(&s->stream).n; /* before what is there now */
     if (has_spoken || s->connection.tls.on ||
-        stream_peek(&s->stream, deadline_in(guard_patience_ms(s)), &first) != STREAM_OK || first.p[0] != 0x16)
+        stream_peek(&s->stream, guard_patience(s), &first) != STREAM_OK || first.p[0] != 0x16)
         return true; /* what else went wrong, the next read tells */
     LOG_INFO("smtp.tls_unasked", F_C("peer", s->connection.peer));
     session_goodbye(s, "554 5.5.1 This port begins without TLS: say EHLO, then STARTTLS");
@@ -123,13 +123,11 @@ bool guard_is_in_step(struct session *s, bool must_be_last)
 
 /* --- time --- */
 
-int64_t guard_patience_ms(const struct session *s)
+struct deadline guard_patience(const struct session *s)
 {
-    int64_t left = s->guard.progress_ms + GUARD_PROGRESS_MS - clock_ms();
-    int64_t patience = is_short(s) && is_stranger(s) ? GUARD_SHORT_MS : SMTP_COMMAND_MS;
-    if (s->guard.is_trusted || s->is_authenticated || left > patience)
-        return patience;
-    return left > 0 ? left : 0;
+    struct deadline for_one = deadline_in(is_short(s) && is_stranger(s) ? GUARD_SHORT_MS : SMTP_COMMAND_MS);
+    struct deadline for_mail = {s->guard.progress_ms + GUARD_PROGRESS_MS};
+    return s->guard.is_trusted || s->is_authenticated ? for_one : deadline_sooner(for_one, for_mail);
 }
 
 void guard_progressed(struct session *s)

@@ -39,8 +39,8 @@ void guard_end(struct session *s);
  * is over. */
 bool guard_awaits_greeting(struct session *s);
 
-/* How long the next command may take; 0: it has taken too long already. */
-int64_t guard_patience_ms(const struct session *s);
+/* By when the next command must have come; passed: it has taken too long already. */
+struct deadline guard_patience(const struct session *s);
 
 /* The bytes before the first command. False: no SMTP (a TLS handshake), it was told, and the session is over.
  */

@@ -11,6 +11,9 @@
 /* This much is gathered before it is written: ordinary messages take one write. */
 #define GATHER_BYTES ((size_t)64 * 1024)
 
+#define USUAL_BYTES ((size_t)6 * 1024) /* of a message without attachments: room that is taken at once */
+#define ADDED_BYTES 256                /* to a submission's header: Date, Message-ID, Sender */
+
 static const char TOO_LARGE[] =
     "552 5.3.4 Message is larger than this server takes (SIZE in the answer to EHLO)";
 static const char HEADER_TOO_LARGE[] = "552 5.3.4 The header of the message is larger than 1 MiB";
@@ -34,28 +37,37 @@ static void refuse(struct incoming *m, const char *reply)
     buf_free(&m->gathered);
 }
 
+/* What has come so far, before the header is done: behind our trace line. */
+static struct str gathered_content(const struct incoming *m)
+{
+    return str_from_offset(buf_str(&m->gathered), m->wish.trace.n);
+}
+
 /* Is the empty line that ends the header here? Every line ends in CRLF, or the message is refused anyway. */
 static bool header_is_whole(struct incoming *m)
 {
     static const struct str END = STR_INIT("\r\n\r\n");
-    struct str there = buf_str(&m->gathered);
+    struct str there = gathered_content(m);
     size_t from = m->searched > END.n ? m->searched - END.n : 0;
     m->searched = there.n;
     return str_starts(there, STR("\r\n")) || str_find(str_from_offset(there, from), END) != STR_NONE;
 }
 
-/* What is asked of the header before anything is added to it. */
-static void note_fields(struct incoming *m)
+/* What is asked of the header before anything is added to it. Returns its Received lines. */
+static unsigned note_fields(struct incoming *m, struct str rest)
 {
     struct header_field f;
-    struct str rest = buf_str(&m->gathered);
+    unsigned hops = 0;
     while (header_next(&rest, &f)) {
-        if (m->message_id.n == 0 && str_eq_nocase(f.name, STR("Message-ID")))
+        if (str_eq_nocase(f.name, STR("Received")))
+            hops++;
+        else if (m->message_id.n == 0 && str_eq_nocase(f.name, STR("Message-ID")))
             m->message_id =
                 arena_copy(m->arena, str_slice(header_unfold(f.value, m->arena), 0, INCOMING_MESSAGE_ID_MAX));
         else if (m->wish.is_ours && str_eq_nocase(f.name, STR("From")) && m->froms++ == 0)
             m->from = arena_copy(m->arena, f.value);
     }
+    return hops;
 }
 
 static bool is_advertising(struct incoming *m, struct str header)
@@ -65,8 +77,8 @@ static bool is_advertising(struct incoming *m, struct str header)
            solicit_unwanted(header_unfold(f.value, m->arena), m->wish.unwanted).n > 0;
 }
 
-/* What the header must be, however the body may look. */
-static bool is_good_header(struct incoming *m, struct str there)
+/* What the bytes of the header must be. */
+static void check_bytes(struct incoming *m, struct str there)
 {
     struct data_scanner lines = DATA_SCANNER_INIT;
     size_t end = str_starts(there, STR("\r\n")) ? 0 : str_find(there, STR("\r\n\r\n"));
@@ -79,37 +91,45 @@ static bool is_good_header(struct incoming *m, struct str there)
     }
     if (m->header_is_8bit && m->wish.utf8_only_when_asked && !m->wish.is_utf8)
         refuse(m, UTF8_HEADER);
-    if (!m->refusal && is_advertising(m, header))
+}
+
+/* What the header must be, however the body may look. */
+static bool is_good_header(struct incoming *m, struct str there)
+{
+    if (m->is_8bit || m->wish.is_binary) /* of others nothing is asked */
+        check_bytes(m, there);
+    if (!m->refusal && is_advertising(m, there))
         refuse(m, ADVERTISING);
-    if (!m->refusal && header_count_received(there) > m->wish.hops_max)
+    if (!m->refusal && note_fields(m, there) > m->wish.hops_max)
         refuse(m, LOOPS);
     return !m->refusal;
 }
 
-/* Puts the trace line in front of the header, and lets a submission's header be completed. */
-static void finish_header(struct incoming *m)
+/* A submission's header gets what it lacks, and loses what is nobody's business. */
+static void complete_header(struct incoming *m, struct str there)
 {
-    struct str there = buf_str(&m->gathered);
     struct buf whole;
-    size_t replaced = 0;
-    if (!is_good_header(m, there))
-        return;
-    note_fields(m);
+    struct submission_fix *fix = &m->wish.fix;
     buf_init(&whole, BUF_MAX_DEFAULT);
-    buf_room(&whole, m->wish.trace.n + there.n);
+    buf_room(&whole, m->gathered.n + ADDED_BYTES);
     buf_add(&whole, m->wish.trace);
-    if (m->wish.is_ours) {
-        struct submission_fix *fix = &m->wish.fix;
-        if (m->wish.look)
-            m->wish.look(m->wish.context, there, fix);
-        replaced = submission_fix_header(there, fix, &whole);
-        if (m->message_id.n == 0) /* then it has just got one */
-            m->message_id =
-                arena_printf(m->arena, "<%.*s@%.*s>", STR_ARGS(fix->unique), STR_ARGS(fix->hostname));
-    }
+    if (m->wish.look)
+        m->wish.look(m->wish.context, there, fix);
+    size_t replaced = submission_fix_header(there, fix, &whole);
+    if (m->message_id.n == 0) /* then it has just got one */
+        m->message_id = arena_printf(m->arena, "<%.*s@%.*s>", STR_ARGS(fix->unique), STR_ARGS(fix->hostname));
     buf_add(&whole, str_from_offset(there, replaced));
     buf_free(&m->gathered);
     m->gathered = whole;
+}
+
+static void finish_header(struct incoming *m)
+{
+    struct str there = gathered_content(m);
+    if (!is_good_header(m, there))
+        return;
+    if (m->wish.is_ours)
+        complete_header(m, there);
     m->header_done = true;
 }
 
@@ -142,7 +162,7 @@ static void take_content(struct incoming *m, struct str content)
         finish_header(m);
     if (m->header_done)
         write_gathered(m);
-    else if (m->gathered.n > INCOMING_HEADER_MAX)
+    else if (gathered_content(m).n > INCOMING_HEADER_MAX)
         refuse(m, HEADER_TOO_LARGE);
 }
 
@@ -158,6 +178,8 @@ void incoming_begin(struct incoming *m, const struct incoming_wish *wish, struct
         .began_ms = clock_ms(),
     };
     buf_init(&m->gathered, BUF_MAX_DEFAULT); /* bounded by INCOMING_HEADER_MAX and one block */
+    buf_room(&m->gathered, wish->trace.n + USUAL_BYTES);
+    buf_add(&m->gathered, wish->trace); /* in its place at once: most messages are copied once */
 }
 
 struct deadline incoming_due(int64_t began_ms, uint64_t bytes)

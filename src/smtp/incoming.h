@@ -54,8 +54,9 @@ struct incoming {
     struct arena *arena;
     struct data_scanner scanner;
     int64_t began_ms;    /* see incoming_due */
-    struct buf gathered; /* content that is not yet in the memfd; begins with the header until header_done */
-    size_t searched;     /* bytes of it that hold no end of the header */
+    struct buf gathered; /* what is not yet in the memfd; begins with the trace line and the header until
+                            header_done */
+    size_t searched;     /* bytes of content in it that hold no end of the header */
     bool header_done;
 };
 

@@ -11,6 +11,16 @@
 
 /* --- replies --- */
 
+static void make_harmless(const struct session *s, char *line, size_t n)
+{
+    bool may_be_utf8 = s->transaction.asked.is_utf8 && decode_is_utf8(str_from(line, n));
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)line[i];
+        if (c < ' ' || c == 127 || (c > 127 && !may_be_utf8))
+            line[i] = '?';
+    }
+}
+
 /* Formats into `line` and returns the length: without CRLF, for which there is room. */
 static size_t format_reply(const struct session *s, char line[SMTP_REPLY_MAX], const char *format,
                            va_list args) __attribute__((format(printf, 3, 0)));
@@ -19,12 +29,7 @@ static size_t format_reply(const struct session *s, char line[SMTP_REPLY_MAX], c
 {
     size_t room = SMTP_REPLY_MAX - 2;
     size_t length = format_text(line, room, format, args), n = length < room ? length : room - 1;
-    bool may_be_utf8 = s->transaction.asked.is_utf8 && decode_is_utf8(str_from(line, n));
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)line[i];
-        if (c < ' ' || c == 127 || (c > 127 && !may_be_utf8))
-            line[i] = '?';
-    }
+    make_harmless(s, line, n);
     return n;
 }
 
@@ -48,6 +53,15 @@ void session_reply(struct session *s, const char *format, ...)
     size_t n;
     FORMAT_REPLY(s, line, n, format);
     send_reply(s, line, n);
+}
+
+void session_reply_text(struct session *s, struct str text)
+{
+    char line[SMTP_REPLY_MAX];
+    text = str_slice(text, 0, SMTP_REPLY_MAX - 2);
+    memcpy(line, text.p, text.n);
+    make_harmless(s, line, text.n);
+    send_reply(s, line, text.n);
 }
 
 void session_error(struct session *s, const char *format, ...)
@@ -356,7 +370,7 @@ static bool await_command(struct session *s)
     if (may_stop && atomic_load_explicit(&s->server->is_stopping, memory_order_relaxed))
         r = STREAM_WOKEN;
     else if (stream_buffered(&s->stream).n == 0)
-        r = stream_wait(&s->stream, may_stop ? s->server->stop_fd : -1, deadline_in(guard_patience_ms(s)));
+        r = stream_wait(&s->stream, may_stop ? s->server->stop_fd : -1, guard_patience(s));
     switch (r) {
     case STREAM_OK: return true;
     case STREAM_WOKEN: session_goodbye(s, STOPPING); break;

@@ -114,7 +114,9 @@ void session_run(struct smtp_server *server, const struct config *config, const 
  * process) become '?', and what passes SMTP_REPLY_MAX is cut. UTF-8 belongs there when the transaction has
  * SMTPUTF8 (RFC 6531 section 3.7.4). */
 void session_reply(struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same, and one of SMTP_ERRORS_MAX is used up. */
+/* The same of a text that is there. */
+void session_reply_text(struct session *s, struct str text);
+/* The same as session_reply, and one of SMTP_ERRORS_MAX is used up. */
 void session_error(struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same as session_reply, and the log says that a message or recipient was refused, and why. `recipient`
  * may be "". */

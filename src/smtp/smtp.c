@@ -214,7 +214,8 @@ static void take_channel(void *context, int channel, enum role_kind client, uint
     g->channel = fcntl(channel, F_DUPFD_CLOEXEC, 0);
     if (g->channel < 0)
         log_die("smtp.no_descriptors", "a channel to gate: %s", strerror(errno));
-    loop_channel(p->loop, channel, take_frame, gate_closed, g);
+    /* Another connection is seldom there at once: a look for it would cost each one a system call. */
+    loop_channel_asks(loop_channel(p->loop, channel, take_frame, gate_closed, g));
 }
 
 /* --- the role --- */

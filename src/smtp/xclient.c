@@ -59,8 +59,10 @@ static const struct attribute {
 
 void xclient_add_names(struct buf *out)
 {
-    for (size_t i = 0; i < XCLIENT_ATTRIBUTES; i++)
-        buf_addf(out, " %.*s", STR_ARGS(ATTRIBUTES[i].name));
+    for (size_t i = 0; i < XCLIENT_ATTRIBUTES; i++) {
+        buf_add_byte(out, ' ');
+        buf_add(out, ATTRIBUTES[i].name);
+    }
 }
 
 /* --- the command --- */
