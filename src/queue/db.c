@@ -28,13 +28,12 @@
 QUEUE_INSERT(MESSAGE_ADD, "INSERT INTO message (" MESSAGE_COLUMNS ", bytes) VALUES (" MESSAGE_VALUES ")");
 QUEUE_STATEMENT(MESSAGE_PUT,
                 "INSERT INTO message (" MESSAGE_COLUMNS ", bytes, id) VALUES (" MESSAGE_VALUES ", $20)");
-/* Of SQLite's own: there is no journal beside PostgreSQL. */
-static const struct sql_statement JOURNAL = {
-    .text =
-        "SELECT j.generation, s.seq FROM journal j, sqlite_sequence s WHERE j.id = 1 AND s.name = 'message'"};
-static const struct sql_statement JOURNAL_SET = {.text = "UPDATE journal SET generation = $1 WHERE id = 1"};
-static const struct sql_statement SEQUENCE_SET = {
-    .text = "UPDATE sqlite_sequence SET seq = $1 WHERE name = 'message' AND seq < $1"};
+/* Of SQLite's own: there is no journal beside PostgreSQL, and so nobody who would name them by a number. */
+#define SQLITE_STATEMENT(name, words) static const struct sql_statement name = {.text = (words)}
+SQLITE_STATEMENT(JOURNAL, "SELECT j.generation, s.seq FROM journal j, sqlite_sequence s"
+                          " WHERE j.id = 1 AND s.name = 'message'");
+SQLITE_STATEMENT(JOURNAL_SET, "UPDATE journal SET generation = $1 WHERE id = 1");
+SQLITE_STATEMENT(SEQUENCE_SET, "UPDATE sqlite_sequence SET seq = $1 WHERE name = 'message' AND seq < $1");
 QUEUE_STATEMENT(CHUNK_ADD, "INSERT INTO chunk (id, bytes) VALUES ($1, $2)");
 QUEUE_STATEMENT(RECIPIENT_ADD,
                 "INSERT INTO recipient (id, message, address, account, original, detail, domain, flow, state,"
