@@ -203,9 +203,10 @@ static void carry(struct member *m)
     struct crew *c = m->crew;
     pthread_mutex_lock(&c->lock);
     m->courier.config = c->settings.config;
-    bool fails = is_failing(m, m->job);
+    /* An orphan will come again, from the next queue. */
+    bool is_over = atomic_load(&m->job->is_orphan) || is_failing(m, m->job);
     pthread_mutex_unlock(&c->lock);
-    if (fails || courier_carry(&m->courier, m->job))
+    if (is_over || courier_carry(&m->courier, m->job))
         return;
     pthread_mutex_lock(&c->lock);
     remember_failure(m->at, &m->courier);
