@@ -63,10 +63,10 @@ static struct str one_line(const char *text)
 
 bool pgsql_fail(struct pgsql *db, PGresult *result, struct err *e)
 {
-    const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-    const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-    struct str words = one_line(primary ? primary : PQerrorMessage(db->conn));
-    bool is_lost = !db->conn || PQstatus(db->conn) != CONNECTION_OK;
+    const char *state = result ? pq.resultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    const char *primary = result ? pq.resultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    struct str words = one_line(primary ? primary : pq.errorMessage(db->conn));
+    bool is_lost = !db->conn || pq.status(db->conn) != CONNECTION_OK;
     if (is_class(state, "55P03"))
         err_set(e, ERR_TEMPORARY, "%s: another process has kept it locked for too long", db->place);
     else if (is_class(state, "53100"))
@@ -75,7 +75,7 @@ bool pgsql_fail(struct pgsql *db, PGresult *result, struct err *e)
     else
         err_set(e, is_lost || is_temporary(state) ? ERR_TEMPORARY : ERR_INTERNAL, "%s: %.*s%s%s%s", db->place,
                 STR_ARGS(words), state ? " (" : "", state ? state : "", state ? ")" : "");
-    PQclear(result);
+    pq.clear(result);
     if (is_lost)
         pgsql_drop(db);
     return false;
@@ -84,7 +84,7 @@ bool pgsql_fail(struct pgsql *db, PGresult *result, struct err *e)
 void pgsql_drop(struct pgsql *db)
 {
     pgsql_forget_statements(db);
-    PQfinish(db->conn);
+    pq.finish(db->conn);
     db->conn = NULL;
     db->is_lost |= db->in_transaction;
     db->in_transaction = db->is_writing = false;
@@ -92,11 +92,11 @@ void pgsql_drop(struct pgsql *db)
 
 bool pgsql_run(struct pgsql *db, const char *text, struct err *e)
 {
-    PGresult *r = PQexec(db->conn, text);
-    ExecStatusType status = PQresultStatus(r);
+    PGresult *r = pq.exec(db->conn, text);
+    ExecStatusType status = pq.resultStatus(r);
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
         return pgsql_fail(db, r, e);
-    PQclear(r);
+    pq.clear(r);
     return true;
 }
 
@@ -171,9 +171,9 @@ static bool send_prepare(struct pgsql *db, struct pgsql_prepared *p, size_t n, s
     for (size_t i = 0; i < n; i++) /* text and bytes take the type that the place wants */
         types[i] = p->integers >> i & 1 ? INT8_OID : 0;
     snprintf(p->name, sizeof p->name, "golub%u", ++db->names);
-    PGresult *r = PQprepare(db->conn, p->name, pgsql_text(db, p->statement, &text), (int)n, types);
-    if (PQresultStatus(r) == PGRES_COMMAND_OK) {
-        PQclear(r);
+    PGresult *r = pq.prepare(db->conn, p->name, pgsql_text(db, p->statement, &text), (int)n, types);
+    if (pq.resultStatus(r) == PGRES_COMMAND_OK) {
+        pq.clear(r);
         return true;
     }
     p->name[0] = '\0';
@@ -184,7 +184,7 @@ static void forget_one(struct pgsql *db, struct pgsql_prepared *p)
 {
     char text[NAME_BYTES + sizeof "DEALLOCATE "];
     snprintf(text, sizeof text, "DEALLOCATE %s", p->name);
-    PQclear(PQexec(db->conn, text)); /* in a failed transaction it stays, which costs nothing but memory */
+    pq.clear(pq.exec(db->conn, text)); /* in a failed transaction it stays, which costs nothing but memory */
     p->name[0] = '\0';
 }
 
@@ -239,7 +239,7 @@ static PGresult *run_prepared(struct pgsql *db, const struct pgsql_prepared *p, 
         lengths[i] = v->type == SQL_INT ? (int)sizeof *integers : (int)v->s.n;
         formats[i] = 1;
     }
-    return PQexecPrepared(db->conn, p->name, (int)params.n, values, lengths, formats, 1);
+    return pq.execPrepared(db->conn, p->name, (int)params.n, values, lengths, formats, 1);
 }
 
 static bool fits(const struct pgsql *db, struct sql_params params, struct err *e)
@@ -257,7 +257,8 @@ static bool be_connected(struct pgsql *db, struct err *e)
 {
     if (db->is_lost)
         return err_set(e, ERR_TEMPORARY, "%s: the connection was lost in the transaction", db->place);
-    if (db->conn && !db->in_transaction && (!PQconsumeInput(db->conn) || PQstatus(db->conn) != CONNECTION_OK))
+    if (db->conn && !db->in_transaction &&
+        (!pq.consumeInput(db->conn) || pq.status(db->conn) != CONNECTION_OK))
         pgsql_drop(db);
     return db->conn || pgsql_connect(db, e);
 }
@@ -271,7 +272,7 @@ static PGresult *run_once(struct pgsql *db, const struct sql_statement *s, struc
     if ((*p)->name[0] == '\0' && !send_prepare(db, *p, params.n, e))
         return NULL;
     PGresult *r = run_prepared(db, *p, params);
-    ExecStatusType status = PQresultStatus(r);
+    ExecStatusType status = pq.resultStatus(r);
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
         return r;
     pgsql_fail(db, r, e);
@@ -304,14 +305,14 @@ static bool exec(struct sql *sql, const struct sql_statement *s, struct sql_para
     if (!r)
         return false;
     uint64_t n = 0, id;
-    str_to_u64(str_from_c(PQcmdTuples(r)), &n);
+    str_to_u64(str_from_c(pq.cmdTuples(r)), &n);
     if (changed)
         *changed = (int64_t)n;
-    if (s->makes_id && PQntuples(r) > 0 && PQgetlength(r, 0, 0) == sizeof id) {
-        memcpy(&id, PQgetvalue(r, 0, 0), sizeof id);
+    if (s->makes_id && pq.ntuples(r) > 0 && pq.getlength(r, 0, 0) == sizeof id) {
+        memcpy(&id, pq.getvalue(r, 0, 0), sizeof id);
         db->last_id = (int64_t)be64toh(id);
     }
-    PQclear(r);
+    pq.clear(r);
     return true;
 }
 
@@ -335,14 +336,14 @@ static void *query(struct sql *sql, const struct sql_statement *s, struct sql_pa
 static bool next(struct sql_rows *rows)
 {
     struct pgsql_prepared *p = rows->handle;
-    return ++p->row < PQntuples(p->rows);
+    return ++p->row < pq.ntuples(p->rows);
 }
 
 static bool end(struct sql_rows *rows, struct err *e)
 {
     (void)e;
     struct pgsql_prepared *p = rows->handle;
-    PQclear(p->rows);
+    pq.clear(p->rows);
     p->rows = NULL;
     p->is_open = false;
     return true;
@@ -376,12 +377,12 @@ static int64_t read_numeric(const char *p, int n)
 static int64_t get_int(const struct sql_rows *rows, int column)
 {
     const struct pgsql_prepared *p = rows->handle;
-    const char *at = PQgetvalue(p->rows, p->row, column);
-    int n = PQgetlength(p->rows, p->row, column);
+    const char *at = pq.getvalue(p->rows, p->row, column);
+    int n = pq.getlength(p->rows, p->row, column);
     uint64_t wide;
     uint32_t narrow;
     uint64_t text = 0;
-    switch (PQftype(p->rows, column)) {
+    switch (pq.ftype(p->rows, column)) {
     case INT8_OID:
         if (n != sizeof wide)
             return 0; /* NULL */
@@ -402,19 +403,19 @@ static int64_t get_int(const struct sql_rows *rows, int column)
 static struct str get_str(const struct sql_rows *rows, int column)
 {
     const struct pgsql_prepared *p = rows->handle;
-    return str_from(PQgetvalue(p->rows, p->row, column), (size_t)PQgetlength(p->rows, p->row, column));
+    return str_from(pq.getvalue(p->rows, p->row, column), (size_t)pq.getlength(p->rows, p->row, column));
 }
 
 static bool get_null(const struct sql_rows *rows, int column)
 {
     const struct pgsql_prepared *p = rows->handle;
-    return PQgetisnull(p->rows, p->row, column);
+    return pq.getisnull(p->rows, p->row, column);
 }
 
 static int columns(const struct sql_rows *rows)
 {
     const struct pgsql_prepared *p = rows->handle;
-    return PQnfields(p->rows);
+    return pq.nfields(p->rows);
 }
 
 static struct sql_value get_value(const struct sql_rows *rows, int column)
@@ -422,7 +423,7 @@ static struct sql_value get_value(const struct sql_rows *rows, int column)
     const struct pgsql_prepared *p = rows->handle;
     if (get_null(rows, column))
         return sql_null();
-    switch (PQftype(p->rows, column)) {
+    switch (pq.ftype(p->rows, column)) {
     case INT8_OID:
     case INT4_OID:
     case INT2_OID:
@@ -456,7 +457,7 @@ static bool begin_once(struct pgsql *db, bool write, struct err *e)
              (long long)pgsql_lock_key(db->schema, db->owner));
     if (pgsql_run(db, write ? text : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", e))
         return true;
-    if (db->conn && PQtransactionStatus(db->conn) != PQTRANS_IDLE && !pgsql_run(db, "ROLLBACK", NULL) &&
+    if (db->conn && pq.transactionStatus(db->conn) != PQTRANS_IDLE && !pgsql_run(db, "ROLLBACK", NULL) &&
         db->conn)
         pgsql_drop(db);
     return false;
@@ -508,16 +509,16 @@ static bool commit(struct sql *sql, struct err *e)
         err_set(e, db->is_lost ? ERR_TEMPORARY : ERR_INTERNAL, "%s: %s", db->place,
                 db->is_lost ? "the connection was lost in the transaction" : "there is no transaction");
     if (good) {
-        PGresult *r = PQexec(db->conn, "COMMIT");
-        good = PQresultStatus(r) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(r), "COMMIT") == 0;
-        if (!good && PQresultStatus(r) == PGRES_COMMAND_OK) {
+        PGresult *r = pq.exec(db->conn, "COMMIT");
+        good = pq.resultStatus(r) == PGRES_COMMAND_OK && strcmp(pq.cmdStatus(r), "COMMIT") == 0;
+        if (!good && pq.resultStatus(r) == PGRES_COMMAND_OK) {
             err_set(e, ERR_INTERNAL,
                     "%s: a transaction was to be committed after one of its statements failed", db->place);
-            PQclear(r);
+            pq.clear(r);
         } else if (!good) {
             pgsql_fail(db, r, e);
         } else {
-            PQclear(r);
+            pq.clear(r);
             db->in_transaction = db->is_writing = false;
             return true;
         }

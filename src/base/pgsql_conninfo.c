@@ -19,12 +19,14 @@ static const char *value_of(const PQconninfoOption *options, const char *keyword
 static PQconninfoOption *parse(const char *conninfo, struct err *e)
 {
     char *why = NULL;
-    PQconninfoOption *options = PQconninfoParse(conninfo, &why);
+    if (!libpq_open(e))
+        return NULL;
+    PQconninfoOption *options = pq.conninfoParse(conninfo, &why);
     if (!options) {
         struct str words = str_trim(str_from_c(why));
         err_set(e, ERR_PERMANENT, "where PostgreSQL is: %.*s", STR_ARGS(words));
     }
-    PQfreemem(why);
+    pq.freemem(why);
     return options;
 }
 
@@ -59,7 +61,7 @@ bool pgsql_uses(const char *conninfo, struct pgsql_uses *uses, struct err *e)
     if (!options)
         return false;
     note_uses(options, uses);
-    PQconninfoFree(options);
+    pq.conninfoFree(options);
     return true;
 }
 
@@ -141,13 +143,13 @@ char *pgsql_resolve(const char *conninfo, struct err *e)
     CLEAN_BUF struct buf out;
     buf_init(&out, BUF_MAX_DEFAULT);
     PGconn *conn = pgsql_dial(conninfo); /* reads what has to be read of files, for all that follow */
-    bool good = PQstatus(conn) == CONNECTION_OK;
-    struct str words = str_trim(str_from_c(PQerrorMessage(conn)));
+    bool good = pq.status(conn) == CONNECTION_OK;
+    struct str words = str_trim(str_from_c(pq.errorMessage(conn)));
     if (!good)
         err_set(e, ERR_TEMPORARY, "PostgreSQL: %.*s",
                 STR_ARGS(str_slice(words, 0, str_find_byte(words, '\n'))));
-    good = good && complete(options, PQpass(conn), &out, e);
-    PQfinish(conn);
-    PQconninfoFree(options);
+    good = good && complete(options, pq.pass(conn), &out, e);
+    pq.finish(conn);
+    pq.conninfoFree(options);
     return good ? mem_copy_c(out.p, out.n) : NULL;
 }

@@ -48,10 +48,10 @@ static bool configure(struct pgsql *db, struct err *e)
     snprintf(path, sizeof path, "%s%s%s, public", db->schema->owner ? name : "",
              db->schema->owner ? "_own, " : "", name);
     const char *values[] = {path, db->owner};
-    PGresult *r = PQexecParams(db->conn, SETTINGS, 2, NULL, values, NULL, NULL, 0);
-    if (PQresultStatus(r) != PGRES_TUPLES_OK)
+    PGresult *r = pq.execParams(db->conn, SETTINGS, 2, NULL, values, NULL, NULL, 0);
+    if (pq.resultStatus(r) != PGRES_TUPLES_OK)
         return pgsql_fail(db, r, e);
-    PQclear(r);
+    pq.clear(r);
     return true;
 }
 
@@ -61,15 +61,15 @@ PGconn *pgsql_dial(const char *conninfo)
     const char *const keywords[] = {"connect_timeout",           "gssencmode",      "dbname",
                                     "fallback_application_name", "client_encoding", NULL};
     const char *const values[] = {CONNECT_TIMEOUT_S, "disable", conninfo, "golub", "UTF8", NULL};
-    return PQconnectdbParams(keywords, values, 1);
+    return pq.connectdbParams(keywords, values, 1);
 }
 
 static bool is_suitable(struct pgsql *db, struct err *e)
 {
-    const char *encoding = PQparameterStatus(db->conn, "server_encoding");
-    if (PQserverVersion(db->conn) < VERSION_LEAST)
+    const char *encoding = pq.parameterStatus(db->conn, "server_encoding");
+    if (pq.serverVersion(db->conn) < VERSION_LEAST)
         return err_set(e, ERR_PERMANENT, "%s: this is PostgreSQL %d; golub needs 13 or newer", db->place,
-                       PQserverVersion(db->conn) / 10000);
+                       pq.serverVersion(db->conn) / 10000);
     if (!encoding || strcmp(encoding, "UTF8") != 0)
         return err_set(e, ERR_PERMANENT, "%s: the database's encoding is %s; make one with UTF8", db->place,
                        encoding ? encoding : "unknown");
@@ -80,7 +80,7 @@ static char *name_place(PGconn *conn)
 {
     CLEAN_BUF struct buf text;
     buf_init(&text, BUF_MAX_DEFAULT);
-    const char *host = PQhost(conn), *name = PQdb(conn);
+    const char *host = pq.host(conn), *name = pq.db(conn);
     buf_addf(&text, "PostgreSQL database %s at %s", name ? name : "", host ? host : "");
     return mem_copy_c(text.p, text.n);
 }
@@ -88,9 +88,9 @@ static char *name_place(PGconn *conn)
 bool pgsql_connect(struct pgsql *db, struct err *e)
 {
     db->conn = pgsql_dial(db->conninfo);
-    if (PQstatus(db->conn) != CONNECTION_OK)
+    if (pq.status(db->conn) != CONNECTION_OK)
         return pgsql_fail(db, NULL, e);
-    PQsetNoticeReceiver(db->conn, ignore_notice, NULL);
+    pq.setNoticeReceiver(db->conn, ignore_notice, NULL);
     free(db->place);
     db->place = name_place(db->conn);
     if (is_suitable(db, e) && configure(db, e))
@@ -122,21 +122,21 @@ static bool version_of(struct pgsql *db, size_t *version, struct err *e)
     *version = 0;
     snprintf(text, sizeof text, "SELECT to_regclass('golub_%s.schema_version') IS NOT NULL",
              db->schema->name);
-    PGresult *r = PQexec(db->conn, text);
-    if (PQresultStatus(r) != PGRES_TUPLES_OK)
+    PGresult *r = pq.exec(db->conn, text);
+    if (pq.resultStatus(r) != PGRES_TUPLES_OK)
         return pgsql_fail(db, r, e);
-    bool is_there = PQgetvalue(r, 0, 0)[0] == 't';
-    PQclear(r);
+    bool is_there = pq.getvalue(r, 0, 0)[0] == 't';
+    pq.clear(r);
     if (!is_there)
         return true;
     snprintf(text, sizeof text, "SELECT number FROM golub_%s.schema_version", db->schema->name);
-    r = PQexec(db->conn, text);
+    r = pq.exec(db->conn, text);
     uint64_t number = 0;
-    if (PQresultStatus(r) != PGRES_TUPLES_OK)
+    if (pq.resultStatus(r) != PGRES_TUPLES_OK)
         return pgsql_fail(db, r, e);
-    if (PQntuples(r) == 1)
-        str_to_u64(str_from_c(PQgetvalue(r, 0, 0)), &number);
-    PQclear(r);
+    if (pq.ntuples(r) == 1)
+        str_to_u64(str_from_c(pq.getvalue(r, 0, 0)), &number);
+    pq.clear(r);
     *version = (size_t)number;
     return true;
 }
@@ -239,6 +239,8 @@ bool pgsql_forget_owner(struct sql *sql, struct err *e)
 struct sql *pgsql_open(const struct sql_source *source, const struct sql_schema *schema, bool is_up_to_date,
                        struct err *e)
 {
+    if (!libpq_open(e))
+        return NULL;
     struct pgsql *db = MEM_NEW(struct pgsql);
     const char *owner = source->owner ? source->owner : "";
     *db = (struct pgsql){.sql.engine = &PGSQL_ENGINE,
@@ -261,7 +263,7 @@ void pgsql_shut(struct sql *sql)
     for (size_t i = 0; i < PGSQL_BUCKETS; i++)
         if (db->buckets[i])
             log_die("sql.close", "%s: closed in the middle of a query", db->place);
-    PQfinish(db->conn);
+    pq.finish(db->conn);
     free(db->buckets);
     free(db->conninfo);
     free(db->place);

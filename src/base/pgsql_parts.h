@@ -1,9 +1,8 @@
 /* What pgsql.c (statements and transactions) and pgsql_open.c (connections and schemas) share. */
 #ifndef BASE_PGSQL_PARTS_H
 #define BASE_PGSQL_PARTS_H
+#include "base/libpq.h"
 #include "base/sql_engine.h"
-
-#include <libpq-fe.h>
 
 struct pgsql_prepared;
 struct pgsql {

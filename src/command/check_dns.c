@@ -6,8 +6,8 @@
 #include "dns/dns.h"
 #include "dns/resolver.h"
 
+#include "dns/libunbound.h"
 #include <string.h>
-#include <unbound.h>
 
 /* A TXT record that begins so. Its strings stand one after another, each behind its length. */
 static bool has_text(const struct question *q, struct str start)
@@ -112,6 +112,6 @@ void check_dns(const struct config *c, const struct directory_domain *domains, s
         say_text(&of[ASK_DMARC], STR("v=DMARC1"), "a DMARC policy", of[ASK_MX].name);
     }
     for (size_t i = 0; i < 2 + n * ASKS_A_DOMAIN; i++)
-        ub_resolve_free(q[i].result);
-    ub_ctx_delete(ctx);
+        unbound.resolve_free(q[i].result);
+    unbound.ctx_delete(ctx);
 }

@@ -6,8 +6,8 @@
 #include "dns/rdata.h"
 #include "dns/resolver.h"
 
+#include "dns/libunbound.h"
 #include <stdio.h>
-#include <unbound.h>
 
 #define RDATA_TEXT_MAX 70000
 
@@ -122,9 +122,9 @@ static int check(const struct config *c, const struct records_of *of, struct err
     questions_ask(ctx, q, n);
     for (size_t i = 0; i < n; i++) {
         good &= say(&records[i], &q[i], &a);
-        ub_resolve_free(q[i].result);
+        unbound.resolve_free(q[i].result);
     }
-    ub_ctx_delete(ctx);
+    unbound.ctx_delete(ctx);
     return good;
 }
 

@@ -8,8 +8,8 @@
 #include "mailbox/store.h"
 #include "relay/route.h"
 
+#include "dns/libunbound.h"
 #include <stdio.h>
-#include <unbound.h>
 
 #define RDATA_TEXT_MAX 70000 /* of one record */
 
@@ -45,7 +45,7 @@ static void look_up(void *context, const struct dns_question *questions, size_t 
             take_records(&q[i], questions[i].type, a, &out[i]);
             out[i].status = out[i].count > 0 ? DNS_FOUND : q[i].result->nxdomain ? DNS_NO_NAME : DNS_NO_DATA;
         }
-        ub_resolve_free(q[i].result);
+        unbound.resolve_free(q[i].result);
     }
 }
 
@@ -221,6 +221,6 @@ int run_route(struct command_run *r)
         return command_fail(&e);
     bool good = explain(&x, command_address(r->argv[0], &a), &e);
     if (x.dns)
-        ub_ctx_delete(x.dns);
+        unbound.ctx_delete(x.dns);
     return good ? COMMAND_DONE : command_fail(&e);
 }

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 
+#include "dns/libunbound.h"
 #include <poll.h>
-#include <unbound.h>
 
 #define PATIENCE_MS (10 * 1000)
 #define CLASS_IN    1
@@ -18,19 +18,19 @@ static void answered(void *context, int error, struct ub_result *result)
 void questions_ask(struct ub_ctx *ctx, struct question *q, size_t n)
 {
     struct deadline d = deadline_in(PATIENCE_MS);
-    struct pollfd p = {.fd = ub_fd(ctx), .events = POLLIN};
+    struct pollfd p = {.fd = unbound.fd(ctx), .events = POLLIN};
     for (size_t i = 0; i < n; i++)
-        if (ub_resolve_async(ctx, q[i].name, q[i].type, CLASS_IN, &q[i], answered, &q[i].id) != 0)
+        if (unbound.resolve_async(ctx, q[i].name, q[i].type, CLASS_IN, &q[i], answered, &q[i].id) != 0)
             q[i].is_done = true;
     for (size_t done = 0; done < n && !deadline_passed(d);) {
         if (poll(&p, 1, deadline_left_ms(d)) > 0)
-            ub_process(ctx);
+            unbound.process(ctx);
         for (done = 0; done < n && q[done].is_done;)
             done++;
     }
     for (size_t i = 0; i < n; i++)
         if (!q[i].is_done)
-            ub_cancel(ctx, q[i].id);
+            unbound.cancel(ctx, q[i].id);
 }
 
 bool question_answered(const struct question *q)

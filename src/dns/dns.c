@@ -8,8 +8,8 @@
 #include "dns/resolver.h"
 #include "role/role.h"
 
+#include "dns/libunbound.h"
 #include <sys/epoll.h>
-#include <unbound.h>
 
 /* libunbound works in a thread of its own; this one only carries questions and answers. */
 
@@ -132,10 +132,10 @@ static void resolved(void *context, int error, struct ub_result *result)
     if (error == 0 && result) {
         answer_result(l, result);
     } else {
-        LOG_WARNING("dns.error", F_C("name", l->name), F_C("reason", ub_strerror(error)));
+        LOG_WARNING("dns.error", F_C("name", l->name), F_C("reason", unbound.strerror(error)));
         answer_status(l->server, l->channel, l->id, DNS_TEMPORARY, false);
     }
-    ub_resolve_free(result);
+    unbound.resolve_free(result);
     lookup_free(l);
 }
 
@@ -143,7 +143,8 @@ static void took_too_long(void *context)
 {
     struct lookup *l = context;
     LOG_INFO("dns.timeout", F_C("name", l->name), F_INT("type", l->type));
-    ub_cancel(l->server->unbound, l->handle); /* "not found" would mean that `resolved` was called already */
+    unbound.cancel(l->server->unbound,
+                   l->handle); /* "not found" would mean that `resolved` was called already */
     answer_status(l->server, l->channel, l->id, DNS_TEMPORARY, false);
     lookup_free(l);
 }
@@ -178,12 +179,12 @@ static void start_lookup(struct server *s, uint64_t channel, uint32_t id, enum d
     *l = (struct lookup){.server = s, .channel = channel, .id = id, .type = type};
     l->name = mem_copy_c(name.p, name.n);
     s->running++;
-    int error = ub_resolve_async(s->unbound, l->name, (int)type, CLASS_IN, l, resolved, &l->handle);
+    int error = unbound.resolve_async(s->unbound, l->name, (int)type, CLASS_IN, l, resolved, &l->handle);
     if (error == 0) {
         l->timer = loop_timer(s->loop, LOOKUP_MS, took_too_long, l);
         return;
     }
-    LOG_WARNING("dns.error", F_C("name", l->name), F_C("reason", ub_strerror(error)));
+    LOG_WARNING("dns.error", F_C("name", l->name), F_C("reason", unbound.strerror(error)));
     answer_status(s, channel, id, DNS_TEMPORARY, false);
     lookup_free(l);
 }
@@ -213,9 +214,9 @@ static void unbound_ready(void *context, uint32_t events)
 {
     struct server *s = context;
     (void)events;
-    int error = ub_process(s->unbound);
+    int error = unbound.process(s->unbound);
     if (error != 0)
-        log_die("dns.broken", "libunbound: %s", ub_strerror(error));
+        log_die("dns.broken", "libunbound: %s", unbound.strerror(error));
 }
 
 int dns_main(struct role *r)
@@ -232,7 +233,7 @@ int dns_main(struct role *r)
     if (!s.unbound || !role_drop_user(r, &e) || !sandbox_enter(&profile, NULL, &e))
         log_die("dns.start", "%s", e.text);
     s.loop = loop_new();
-    loop_watch(s.loop, ub_fd(s.unbound), EPOLLIN, unbound_ready, &s);
+    loop_watch(s.loop, unbound.fd(s.unbound), EPOLLIN, unbound_ready, &s);
     struct role_handlers handlers = {.channel = take_channel};
     role_attach(r, s.loop, &handlers, &s);
     loop_run(s.loop);

@@ -3,10 +3,10 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
+#include "dns/libunbound.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <unbound.h>
 
 #define SYSTEM_RESOLVER    "/etc/resolv.conf"
 #define SYSTEM_HOSTS       "/etc/hosts"
@@ -33,13 +33,13 @@ static const char *const PRIVATE_ZONES[] = {"test.", "invalid.", "home.arpa."};
 
 static bool check(int result, const char *what, struct err *e)
 {
-    return result == 0 || err_set(e, ERR_INTERNAL, "%s: %s", what, ub_strerror(result));
+    return result == 0 || err_set(e, ERR_INTERNAL, "%s: %s", what, unbound.strerror(result));
 }
 
 static bool set_options(struct ub_ctx *ctx, const char *const (*options)[2], size_t n, struct err *e)
 {
     for (size_t i = 0; i < n; i++)
-        if (!check(ub_ctx_set_option(ctx, options[i][0], options[i][1]), options[i][0], e))
+        if (!check(unbound.ctx_set_option(ctx, options[i][0], options[i][1]), options[i][0], e))
             return false;
     return true;
 }
@@ -79,7 +79,7 @@ static bool add_anchors(struct ub_ctx *ctx, const char *path, struct err *e)
         if (line.n == 0)
             continue;
         CLEAN_FREE char *c = mem_copy_c(line.p, line.n);
-        if (!check(ub_ctx_add_ta(ctx, c), path, e))
+        if (!check(unbound.ctx_add_ta(ctx, c), path, e))
             return false;
         found++;
     }
@@ -91,13 +91,13 @@ static bool use_private_server(struct ub_ctx *ctx, const struct config *c, struc
     if (c->dns_server.n > SERVER_ADDRESS_MAX)
         return err_set(e, ERR_PERMANENT, "dns server: not an address");
     CLEAN_FREE char *server = mem_copy_c(c->dns_server.p, c->dns_server.n);
-    if (!check(ub_ctx_set_fwd(ctx, server), server, e) ||
+    if (!check(unbound.ctx_set_fwd(ctx, server), server, e) ||
         !set_options(ctx, PRIVATE_OPTIONS, sizeof PRIVATE_OPTIONS / sizeof *PRIVATE_OPTIONS, e))
         return false;
     /* Without an anchor there is nothing to validate against, and a server without the root zone would make
      * everything look forged. */
     if (c->dns_trust_anchor.n == 0)
-        return check(ub_ctx_set_option(ctx, "module-config:", "iterator"), "module-config", e);
+        return check(unbound.ctx_set_option(ctx, "module-config:", "iterator"), "module-config", e);
     CLEAN_FREE char *anchor = mem_copy_c(c->dns_trust_anchor.p, c->dns_trust_anchor.n);
     return add_anchors(ctx, anchor, e);
 }
@@ -107,10 +107,10 @@ static bool use_system_server(struct ub_ctx *ctx, const struct config *c, struct
     CLEAN_FREE char *anchor = c->dns_trust_anchor.n > 0
                                   ? mem_copy_c(c->dns_trust_anchor.p, c->dns_trust_anchor.n)
                                   : mem_copy_c(SYSTEM_ANCHOR, strlen(SYSTEM_ANCHOR));
-    int servers = ub_ctx_resolvconf(ctx, SYSTEM_RESOLVER);
+    int servers = unbound.ctx_resolvconf(ctx, SYSTEM_RESOLVER);
     if (servers != 0 && servers != UB_READFILE) /* without that file it asks the root servers itself */
         return check(servers, SYSTEM_RESOLVER, e);
-    int hosts = ub_ctx_hosts(ctx, SYSTEM_HOSTS);
+    int hosts = unbound.ctx_hosts(ctx, SYSTEM_HOSTS);
     if (hosts != 0 && hosts != UB_READFILE)
         return check(hosts, SYSTEM_HOSTS, e);
     return add_anchors(ctx, anchor, e);
@@ -124,7 +124,7 @@ static bool finalize(struct ub_ctx *ctx, bool is_private, struct err *e)
     const char *const *zones = is_private ? PRIVATE_ZONES : NO_ZONES;
     size_t n = is_private ? sizeof PRIVATE_ZONES / sizeof *PRIVATE_ZONES : 1;
     for (size_t i = 0; i < n; i++)
-        if (ub_ctx_zone_remove(ctx, zones[i]) != 0)
+        if (unbound.ctx_zone_remove(ctx, zones[i]) != 0)
             return err_set(
                 e, ERR_PERMANENT,
                 "libunbound refuses the settings of [dns]: is the trust anchor a file of DS or DNSKEY "
@@ -134,17 +134,17 @@ static bool finalize(struct ub_ctx *ctx, bool is_private, struct err *e)
 
 struct ub_ctx *resolver_new(const struct config *c, struct err *e)
 {
-    struct ub_ctx *ctx = ub_ctx_create();
-    if (!ctx) {
+    struct ub_ctx *ctx = libunbound_open(e) ? unbound.ctx_create() : NULL;
+    if (!ctx && e->kind == ERR_NONE) {
         err_set(e, ERR_INTERNAL, "libunbound does not start");
         return NULL;
     }
     bool is_private = c->dns_server.n > 0;
-    ub_ctx_debugout(ctx, NULL); /* it speaks through why_bogus; stray lines would break our log */
+    unbound.ctx_debugout(ctx, NULL); /* it speaks through why_bogus; stray lines would break our log */
     if (set_options(ctx, OPTIONS, sizeof OPTIONS / sizeof *OPTIONS, e) &&
         (is_private ? use_private_server : use_system_server)(ctx, c, e) &&
-        check(ub_ctx_async(ctx, 1), "ub_ctx_async", e) && finalize(ctx, is_private, e))
+        check(unbound.ctx_async(ctx, 1), "ub_ctx_async", e) && finalize(ctx, is_private, e))
         return ctx;
-    ub_ctx_delete(ctx);
+    unbound.ctx_delete(ctx);
     return NULL;
 }

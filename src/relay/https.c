@@ -1,5 +1,6 @@
 #include "relay/https.h"
 
+#include "base/library.h"
 #include "base/mem.h"
 #include "relay/tls.h"
 
@@ -11,9 +12,38 @@
 #define CONNECT_MS    (20 * 1000)
 #define ADDRESSES_MAX 8
 
+/* The calls of libcurl that are made here, in a table that is filled at the start: base/library.h. */
+#define LIBCURL_CALLS(X) \
+    X(easy_cleanup)      \
+    X(easy_getinfo)      \
+    X(easy_init)         \
+    X(easy_perform)      \
+    X(easy_setopt)       \
+    X(easy_strerror)     \
+    X(global_init)       \
+    X(slist_append)      \
+    X(slist_free_all)
+
+static struct {
+#define LIBCURL_CALL(name) __typeof__ (&curl_##name)(name);
+    LIBCURL_CALLS(LIBCURL_CALL)
+#undef LIBCURL_CALL
+} curl;
+
+static bool open_library(struct err *e)
+{
+#define LIBCURL_NAME(name) "curl_" #name,
+    static const char *const CALLS[] = {LIBCURL_CALLS(LIBCURL_NAME)};
+#undef LIBCURL_NAME
+    static const struct library LIBCURL = {"libcurl.so.4", CALLS, sizeof CALLS / sizeof *CALLS, &curl};
+    return library_open(&LIBCURL, e);
+}
+
 bool https_start(struct err *e)
 {
-    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ||
+    if (!open_library(e))
+        return false;
+    return curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ||
            err_set(e, ERR_INTERNAL, "libcurl does not start");
 }
 
@@ -48,25 +78,25 @@ static void set_trust(CURL *c)
 {
     struct str pem = tls_authorities();
     struct curl_blob blob = {(char *)(uintptr_t)pem.p, pem.n, CURL_BLOB_NOCOPY};
-    curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &blob);
-    curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
-    curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
-    curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl.easy_setopt(c, CURLOPT_CAINFO_BLOB, &blob);
+    curl.easy_setopt(c, CURLOPT_CAPATH, NULL);
+    curl.easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl.easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl.easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 }
 
 static void set_bounds(CURL *c, const struct https_request *r)
 {
-    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
-    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L); /* RFC 8461 section 3.3 */
-    curl_easy_setopt(c, CURLOPT_PROXY, "");          /* whatever the environment says */
-    curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
-    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
-    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(c, CURLOPT_USERAGENT, "golub");
+    curl.easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
+    curl.easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L); /* RFC 8461 section 3.3 */
+    curl.easy_setopt(c, CURLOPT_PROXY, "");          /* whatever the environment says */
+    curl.easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    curl.easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl.easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
+    curl.easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    curl.easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
+    curl.easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl.easy_setopt(c, CURLOPT_USERAGENT, "golub");
 }
 
 /* A parameter of the type (charset) does not matter. */
@@ -74,7 +104,7 @@ static bool is_type(CURL *c, const char *expected)
 {
     const char *type = NULL;
     size_t n = strlen(expected);
-    curl_easy_getinfo(c, CURLINFO_CONTENT_TYPE, &type);
+    curl.easy_getinfo(c, CURLINFO_CONTENT_TYPE, &type);
     return type && strncasecmp(type, expected, n) == 0 && (!type[n] || strchr("; \t", type[n]));
 }
 
@@ -82,16 +112,16 @@ static enum https_result judge(CURL *c, const struct https_request *r, CURLcode 
                                const struct buf *out, struct err *e)
 {
     long status = 0;
-    curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+    curl.easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
-        err_set(e, ERR_TEMPORARY, "%s", words[0] ? words : curl_easy_strerror(code));
+        err_set(e, ERR_TEMPORARY, "%s", words[0] ? words : curl.easy_strerror(code));
         return HTTPS_NOT_TRUSTED;
     }
     bool is_post = r->body.n > 0;
     if (code == CURLE_WRITE_ERROR && out->overflow)
         err_set(e, ERR_TEMPORARY, "the answer has more than %zu bytes", out->max);
     else if (code != CURLE_OK)
-        err_set(e, ERR_TEMPORARY, "%s", words[0] ? words : curl_easy_strerror(code));
+        err_set(e, ERR_TEMPORARY, "%s", words[0] ? words : curl.easy_strerror(code));
     else if (is_post ? status < 200 || status > 299 : status != 200)
         err_set(e, ERR_TEMPORARY, "the web server answers with status %ld", status);
     else if (!is_post && !is_type(c, r->media_type))
@@ -105,30 +135,30 @@ enum https_result https_send(const struct https_request *r, struct buf *out, str
 {
     CLEAN_ARENA struct arena a = ARENA_INIT;
     char words[CURL_ERROR_SIZE] = "";
-    CURL *c = curl_easy_init();
+    CURL *c = curl.easy_init();
     if (!c)
         abort(); /* out of memory */
     struct curl_slist *resolve =
-        curl_slist_append(NULL, arena_printf(&a, "%s:%u:%s", r->host, r->port, r->addresses).p);
+        curl.slist_append(NULL, arena_printf(&a, "%s:%u:%s", r->host, r->port, r->addresses).p);
     struct curl_slist *headers = NULL;
     set_trust(c);
     set_bounds(c, r);
-    curl_easy_setopt(c, CURLOPT_URL, r->url);
-    curl_easy_setopt(c, CURLOPT_RESOLVE, resolve);
-    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, words);
-    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, r->body.n > 0 ? drop_bytes : take_bytes);
-    curl_easy_setopt(c, CURLOPT_WRITEDATA, out);
+    curl.easy_setopt(c, CURLOPT_URL, r->url);
+    curl.easy_setopt(c, CURLOPT_RESOLVE, resolve);
+    curl.easy_setopt(c, CURLOPT_ERRORBUFFER, words);
+    curl.easy_setopt(c, CURLOPT_WRITEFUNCTION, r->body.n > 0 ? drop_bytes : take_bytes);
+    curl.easy_setopt(c, CURLOPT_WRITEDATA, out);
     if (r->body.n > 0) {
-        headers = curl_slist_append(NULL, arena_printf(&a, "Content-Type: %s", r->media_type).p);
-        headers = curl_slist_append(headers, "Expect:"); /* no waiting for a "go on" */
-        curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
-        curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body.p);
-        curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
+        headers = curl.slist_append(NULL, arena_printf(&a, "Content-Type: %s", r->media_type).p);
+        headers = curl.slist_append(headers, "Expect:"); /* no waiting for a "go on" */
+        curl.easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+        curl.easy_setopt(c, CURLOPT_POSTFIELDS, r->body.p);
+        curl.easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
     }
-    CURLcode code = curl_easy_perform(c);
+    CURLcode code = curl.easy_perform(c);
     enum https_result result = judge(c, r, code, words, out, e);
-    curl_easy_cleanup(c);
-    curl_slist_free_all(resolve);
-    curl_slist_free_all(headers);
+    curl.easy_cleanup(c);
+    curl.slist_free_all(resolve);
+    curl.slist_free_all(headers);
     return result;
 }
