@@ -17,6 +17,12 @@ struct account_start {
 #define ACCOUNT_RIGHTS            SANDBOX_FILES
 #define ACCOUNT_RIGHTS_WITH_STORE 0u
 
+/* With nothing to do it asks keeper whether to leave, again and again, so often in [mailbox] stay_awake.
+ * keeper lets it go at the last, or at the first where there is no room for it (keeper/awake.c): that is long
+ * enough for a client that opens several sessions one after another, or a burst of mail, to meet a process
+ * that runs. */
+#define ACCOUNT_OFFERS 6
+
 /* Runs until keeper says leave, or is gone. Returns the exit code. Call in a fresh process with one thread.
  */
 int account_main(const struct account_start *start);

@@ -16,9 +16,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Long enough that a client which opens several sessions one after another, or a burst of mail, meets a
- * process that runs; short enough that sleeping accounts cost nothing. */
-#define ACCOUNT_LINGER_MS  (10 * (int64_t)1000)
 /* The same when the server stops: what is on its way from smtp comes at once. */
 #define ACCOUNT_LAST_MS    100
 /* After the store could not be opened, the next that asks within this time gets the same answer. */
@@ -40,6 +37,7 @@ struct account {
     struct intake *intake;
     struct sessions *sessions;
     struct loop_channel *control;
+    bool looks_around; /* the timer for it runs */
 };
 
 /* One more channel to the store role; it knows whose. */
@@ -96,9 +94,18 @@ struct store *host_store(struct host *h, struct err *e)
 static void look_around(void *context)
 {
     struct account *a = context;
-    if (a->host.store && sessions_count(a->sessions) > 0)
+    a->looks_around = sessions_count(a->sessions) > 0; /* else nobody is there to learn of it */
+    if (a->looks_around && a->host.store)
         store_look_around(a->host.store);
-    loop_timer(a->host.loop, LOOK_AROUND_MS, look_around, a);
+    if (a->looks_around)
+        loop_timer(a->host.loop, LOOK_AROUND_MS, look_around, a);
+}
+
+static void start_looking_around(struct account *a)
+{
+    if (!a->looks_around)
+        loop_timer(a->host.loop, LOOK_AROUND_MS, look_around, a);
+    a->looks_around = true;
 }
 
 /* --- leaving --- */
@@ -159,9 +166,10 @@ void host_touch(struct host *h)
 {
     struct account *a = (struct account *)h;
     /* With sessions it is they who say how long to wait. */
-    int64_t wait = h->stopping                       ? ACCOUNT_LAST_MS
-                   : sessions_count(a->sessions) > 0 ? PARK_LOOK_MS
-                                                     : ACCOUNT_LINGER_MS;
+    int64_t wait = h->stopping ? ACCOUNT_LAST_MS
+                   : sessions_count(a->sessions) > 0
+                       ? PARK_LOOK_MS
+                       : 1000 * (int64_t)h->start->config->stay_awake_s / ACCOUNT_OFFERS;
     int64_t at = clock_ms() + wait;
     if (h->linger && h->linger_ms <= at) {
         h->linger_ms = at; /* seen when it rings: a message needs no timer of its own */
@@ -203,6 +211,8 @@ static void control_frame(void *context, struct loop_channel *c, struct ipc_fram
     case ACCOUNT_FRAME_LEAVE: loop_stop(a->host.loop); return;
     default: LOG_ERROR("account.bad-frame", F_INT("type", f->type));
     }
+    if (sessions_count(a->sessions) > 0)
+        start_looking_around(a);
     host_touch(&a->host);
 }
 
@@ -247,7 +257,6 @@ int account_main(const struct account_start *start)
     a.sessions = sessions_new(&a.host);
     a.control = loop_channel(a.host.loop, start->control, control_frame, control_closed, &a);
     host_touch(&a.host);
-    loop_timer(a.host.loop, LOOK_AROUND_MS, look_around, &a);
     loop_run(a.host.loop);
     /* The process ends with its control channel still open: once that closes, keeper takes it for dead. Its
      * memory goes with it; the threads of sessions may use it to the last moment. */

@@ -51,6 +51,7 @@ static const struct setting SETTINGS[] = {
     {"imap", "park_after", config_take_seconds, IN_CONFIG(imap_park_after_s)},
     {"mailbox", "expunged_days", config_take_days, IN_CONFIG(expunged_days)},
     {"mailbox", "recently_deleted", config_take_yes, IN_CONFIG(keeps_deleted)},
+    {"mailbox", "stay_awake", config_take_hold, IN_CONFIG(stay_awake_s)},
     {"mailbox", "over_quota", config_take_over_quota, IN_CONFIG(over_quota_is_permanent)},
     {"dns", "server", config_take_dns_server, IN_CONFIG(dns_server)},
     {"dns", "trust_anchor", config_take_path, IN_CONFIG(dns_trust_anchor)},
@@ -245,6 +246,7 @@ const struct config *config_parse(struct str text, const char *where, struct err
         .failures_before_wait = 5,
         .imap_park_after_s = 5,
         .expunged_days = 14,
+        .stay_awake_s = 60,
         .data = r.folder,
         .imap_message_limit = 2000000,
         .message_size_max = (uint64_t)50 << 20, /* what Gmail and Outlook.com take, doubled for base64 */

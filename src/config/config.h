@@ -124,8 +124,10 @@ struct config {
     unsigned imap_park_after_s;  /* [imap] park_after (default 5s; 0 = never): a session that is quiet for so
                                     long needs no process */
 
-    unsigned expunged_days;       /* [mailbox] expunged_days: how long it can be brought back (default 14) */
-    bool keeps_deleted;           /* [mailbox] recently_deleted: mailbox/store.h (default no) */
+    unsigned expunged_days; /* [mailbox] expunged_days: how long it can be brought back (default 14) */
+    bool keeps_deleted;     /* [mailbox] recently_deleted: mailbox/store.h (default no) */
+    unsigned stay_awake_s;  /* [mailbox] stay_awake (default 60s): an account with nothing to do keeps its
+                               process  for so long, if there is room (keeper/awake.c) */
     bool over_quota_is_permanent; /* [mailbox] over_quota = temporary (default) or permanent */
     unsigned imap_message_limit; /* [imap] message_limit: messages that one command works on (default 2000000:
                                     what it keeps of each while it runs stays under 100 MiB) */

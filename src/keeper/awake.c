@@ -1,5 +1,6 @@
 #include "keeper/awake.h"
 
+#include "account/account.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "keeper/keeper.h"
@@ -23,8 +24,12 @@
 #define PAUSE_FIRST_MS 200
 #define PAUSE_MAX_MS   (30 * (int64_t)1000)
 #define STORE_MS       1000 /* for the supervisor's answer, and for room in store's channel */
-#define BEAR_TRIES     3    /* that a process that dies in between does not fail */
-#define BUCKETS        4096 /* with as many accounts asleep as PARKED_MAX chains stay short */
+/* Accounts with nothing to do stay awake for [mailbox] stay_awake where all that are awake take at most this
+ * part of the machine's memory. Sessions do not keep them: those sleep here. */
+#define ROOM_SHARE     16
+#define ROOM_EACH      ((size_t)2 << 20) /* bytes, see AWAKE_MAX */
+#define BEAR_TRIES     3                 /* that a process that dies in between does not fail */
+#define BUCKETS        4096              /* with as many accounts asleep as PARKED_MAX chains stay short */
 
 enum state { ASLEEP, AWAKE, LEAVING };
 
@@ -37,6 +42,7 @@ struct account {
     pid_t pid;
     struct loop_channel *control;
     uint64_t handed; /* things that its process was given */
+    unsigned offers; /* to leave, since it was given something */
     struct parked *parked;
     struct errand *first, **last;
     size_t waiting;
@@ -55,6 +61,7 @@ struct awake {
     bool stopping;
     int store;      /* a channel to the role of that name, if there is one; -1: not open */
     size_t count;   /* processes */
+    size_t room;    /* for so many of them: ROOM_SHARE */
     size_t errands; /* waiting, for all accounts */
     struct parking *parking;
     struct account *buckets[BUCKETS];
@@ -263,7 +270,7 @@ static bool wake(struct account *a, struct err *e)
     }
     a->state = AWAKE;
     a->address = address;
-    a->handed = 0;
+    a->handed = a->offers = 0;
     a->since_ms = clock_ms();
     a->all->count++;
     a->control = loop_channel(a->all->loop, control, control_frame, control_closed, a);
@@ -274,6 +281,11 @@ static bool wake(struct account *a, struct err *e)
 
 /* --- what it says --- */
 
+static bool may_stay(const struct account *a)
+{
+    return a->offers < ACCOUNT_OFFERS && !a->parked && !a->all->stopping && a->all->count <= a->all->room;
+}
+
 /* An idle account may go if it has seen all that was handed to it. If not, it will, and ask again; until then
  * the sessions that it has parked go on there. */
 static void let_go(struct account *a, struct ipc_frame *f)
@@ -282,7 +294,11 @@ static void let_go(struct account *a, struct ipc_frame *f)
     uint64_t seen = ipc_get_u64(&in);
     if (a->state != AWAKE)
         return;
-    if (ipc_done(&in) && seen == a->handed && !has_work(a) && tell(a, ACCOUNT_FRAME_LEAVE)) {
+    bool is_idle = ipc_done(&in) && seen == a->handed && !has_work(a);
+    a->offers++;
+    if (is_idle && may_stay(a))
+        return;
+    if (is_idle && tell(a, ACCOUNT_FRAME_LEAVE)) {
         a->state = LEAVING;
         a->since_ms = clock_ms();
     } else if (a->parked) {
@@ -391,6 +407,7 @@ static bool hand_all(struct account *a)
             return false;
         } else {
             a->handed++;
+            a->offers = 0;
             answer(a->all, take_first(a), NULL);
         }
     }
@@ -409,6 +426,7 @@ static bool thaw_all(struct account *a)
             return false;
         parked_given(s);
         a->handed++;
+        a->offers = 0;
     }
     return true;
 }
@@ -471,11 +489,23 @@ void awake_reconfigure(struct awake *all)
     nursery_reconfigure(all->nursery);
 }
 
+static size_t room_for_idle(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    size_t room = pages > 0 && page > 0 ? (size_t)pages / ROOM_SHARE * (size_t)page / ROOM_EACH : 0;
+    return room < AWAKE_MAX / 2 ? room : AWAKE_MAX / 2; /* the rest is for those who have something to do */
+}
+
 struct awake *awake_new(struct role *r, struct loop *l, const char *dir, const struct sandbox_filter *filter,
                         size_t parked_max, const struct awake_handlers *handlers, void *context)
 {
     struct awake *all = MEM_NEW(struct awake);
-    *all = (struct awake){.role = r, .loop = l, .handlers = *handlers, .context = context, .store = -1};
+    *all = (struct awake){.role = r,
+                          .loop = l,
+                          .handlers = *handlers,
+                          .context = context,
+                          .store = -1,
+                          .room = room_for_idle()};
     all->nursery = nursery_new(r, dir, filter, forget_errands, all);
     all->parking = parking_new(l, parked_max, roused);
     return all;

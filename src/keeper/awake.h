@@ -3,7 +3,8 @@
  * whoever asked; nothing gets lost between:
  *
  *   asleep  -> awake    something is to be handed over: the process is forked, and gets all parked sessions
- *   awake   -> leaving  it has parked its sessions, said that it is idle, and seen all that was handed to it
+ *   awake   -> leaving  it has parked its sessions, said that it is idle, and seen all that was handed to it;
+ *                       without any it may have stayed for a while, if there is room
  *   leaving -> asleep   it is gone; what came meanwhile wakes it again
  *   awake   -> asleep   it died; what it had not taken wakes it again, after a pause if it dies at once */
 #ifndef KEEPER_AWAKE_H

@@ -48,7 +48,7 @@ enum keeper_account_frame {
     ACCOUNT_FRAME_SESSION, /* u8 is_pop3, str tag, str buffered, str guest ("" is the owner), connection, fd
                             */
     ACCOUNT_FRAME_IDLE, /* account: nothing to do for a while; u64: how many things keeper has handed to it */
-    ACCOUNT_FRAME_LEAVE,           /* keeper: that number is right, exit */
+    ACCOUNT_FRAME_LEAVE,           /* keeper: that number is right, exit. Without this it asks again */
     ACCOUNT_FRAME_STOP,            /* keeper: the server is going down */
     ACCOUNT_FRAME_UNAUTHENTICATED, /* account: a connection that is nobody's again, for login: str tag, str
                                       buffered, connection, fd */

@@ -23,7 +23,7 @@ def send(golub, subject, to="ana@example.test"):
 
 @pytest.fixture
 def one(server):
-    golub = server()
+    golub = server(config="[mailbox]\nstay_awake = 2s\n")
     golub.account("ana")
     return golub.start()
 

@@ -32,7 +32,7 @@ static int make(void **state)
 {
     static struct here here; /* its clients live as long as the process */
     struct here *h = &here;
-    tree_init(&h->tree, "[imap]\npark_after = 1s\n");
+    tree_init(&h->tree, "[imap]\npark_after = 1s\n[mailbox]\nstay_awake = 3s\n");
     struct role *queue = tree_client(&h->tree, ROLE_QUEUE), *login = tree_client(&h->tree, ROLE_LOGIN);
     tree_fork(&h->tree, ROLE_KEEPER, keeper_main);
     tree_run(&h->tree);
@@ -520,6 +520,10 @@ static void idle_accounts_leave(void **state)
     int fd = hand_over(h, 300, true, "QUIT\r\n"); /* and wake again */
     hear(fd, "goodbye\r\n");
     close(fd);
+    pid_t pids[65];
+    usleep(1000000); /* there is room: it has offered to leave meanwhile, and stays */
+    assert_int_equal(accounts_of(h, pids), 1);
+    wait_for_sleep(h);
 }
 
 static int clear(void **state)
