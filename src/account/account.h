@@ -23,6 +23,9 @@ struct account_start {
  * that runs. */
 #define ACCOUNT_OFFERS 6
 
+/* Once, in the process that forks accounts: what would be the same work in each of them. */
+void account_prepare(void);
+
 /* Runs until keeper says leave, or is gone. Returns the exit code. Call in a fresh process with one thread.
  */
 int account_main(const struct account_start *start);

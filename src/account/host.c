@@ -8,13 +8,16 @@
 #include "account/upkeep.h"
 #include "base/log.h"
 #include "base/sql_remote.h"
+#include "base/sqlite_prepare.h"
 #include "keeper/keeper.h"
 #include "role/role.h"
 
 #include <errno.h>
 #include <malloc.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* The same when the server stops: what is on its way from smtp comes at once. */
 #define ACCOUNT_LAST_MS    100
@@ -24,8 +27,16 @@
 #define ACCOUNT_MEMORY_MAX ((size_t)8 << 30)
 /* Sessions have two descriptors, database connections three, deliveries one and a memfd. */
 #define ACCOUNT_FILES_MAX  1024
-/* Heaps that threads share: each costs memory that stays, and sessions wait on clients, not for malloc. */
-#define ACCOUNT_HEAPS      2
+/* Heaps that threads share: each costs memory that stays, and pages that are touched anew when the account
+ * wakes; sessions wait on clients, not for malloc. */
+#define ACCOUNT_HEAPS      1
+/* What a heap keeps of memory that was given back, and from what size on a block has pages of its own.
+ * Without a word malloc changes both as it goes. */
+#define HEAP_KEPT          (1 << 20)
+/* What a delivery or a session takes of the heap in its first milliseconds, in pieces that fit into the holes
+ * that it has. */
+#define HEAP_PIECE         ((size_t)64 * 1024)
+#define HEAP_PIECES        6
 
 /* From the last thing that happened to the first look whether all sessions are quiet. */
 #define PARK_LOOK_MS 1000
@@ -238,12 +249,37 @@ static bool enter(const struct account_start *start, struct err *e)
     return sandbox_enter(&profile, start->filter, e);
 }
 
+void account_prepare(void)
+{
+    mallopt(M_ARENA_MAX, ACCOUNT_HEAPS);
+    mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+    mallopt(M_MMAP_THRESHOLD, HEAP_KEPT);
+    sqlite_prepare();
+    malloc_trim(0);
+}
+
+/* Pages that will be needed: the kernel makes all of them in the time that it takes for a dozen which are
+ * touched one by one. */
+static void make_heap_ready(void)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    void *pieces[HEAP_PIECES];
+    for (size_t i = 0; i < HEAP_PIECES; i++) {
+        pieces[i] = malloc(HEAP_PIECE);
+        uintptr_t from = ((uintptr_t)pieces[i] + page - 1) & ~(page - 1);
+        if (pieces[i]) /* a kernel before 5.14 refuses, and they are made one by one */
+            madvise((void *)from, HEAP_PIECE - page, MADV_POPULATE_WRITE);
+    }
+    for (size_t i = 0; i < HEAP_PIECES; i++)
+        free(pieces[i]);
+}
+
 int account_main(const struct account_start *start)
 {
     struct err e = ERR_INIT;
     log_identify("account");
     role_title(ROLE_ACCOUNT, start->address);
-    mallopt(M_ARENA_MAX, ACCOUNT_HEAPS);
+    make_heap_ready();
     if (!enter(start, &e))
         log_die("account.start", "%s", e.text);
     role_try_escape(ROLE_ACCOUNT);

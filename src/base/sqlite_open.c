@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sqlite.h"
+#include "base/sqlite_prepare.h"
 #include "base/sqlite_wal.h"
 
 #include <errno.h>
@@ -170,10 +171,15 @@ static bool set_up(struct sqlite *db, const struct sql_schema *schema, struct er
     return run(db, SETTINGS, e) && (!schema || bring_up_to_date(db, schema, e));
 }
 
-struct sql *sql_open(const char *path, const struct sql_schema *schema, struct err *e)
+static void configure_once(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, configure_sqlite);
+}
+
+struct sql *sql_open(const char *path, const struct sql_schema *schema, struct err *e)
+{
+    configure_once();
     if (schema && !make_private(path, e))
         return NULL;
     struct sqlite *db = MEM_NEW(struct sqlite);
@@ -183,6 +189,13 @@ struct sql *sql_open(const char *path, const struct sql_schema *schema, struct e
         return &db->sql;
     sql_close(&db->sql);
     return NULL;
+}
+
+void sqlite_prepare(void)
+{
+    configure_once();
+    sqlite3_initialize(); /* should it fail, so does each that opens one */
+    sqlite_wal_vfs();
 }
 
 void sqlite_shut(struct sql *sql)

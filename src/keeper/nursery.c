@@ -173,6 +173,7 @@ static _Noreturn void run(struct nursery *n, int channel, bool is_first)
     if (!is_first)
         n->forget(n->context);
     role_title(ROLE_KEEPER, "nursery");
+    account_prepare();
     while (serve(n)) {
     }
     _exit(0);
