@@ -94,6 +94,34 @@ static void reads_what_log_writes(void **state)
     close(ends[1]);
 }
 
+/* What is too long is cut, never within an escape. */
+static void long_values_are_cut(void **state)
+{
+    (void)state;
+    static const char *const PIECES[] = {"x y", "\"", "\n", "a line of many words\n", "\x01 and \\"};
+    static char bytes[LOG_TRACE_MAX + 1];
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    log_trace(ends[1]);
+    for (size_t i = 0; i < sizeof PIECES / sizeof *PIECES; i++) {
+        CLEAN_ARENA struct arena a = ARENA_INIT;
+        CLEAN_BUF struct buf value;
+        struct trace_line l;
+        buf_init(&value, BUF_MAX_DEFAULT);
+        while (value.n <= LOG_TRACE_MAX)
+            buf_add_c(&value, PIECES[i]);
+        LOG_TRACE("relay.talk", F_STR("transcript", buf_str(&value)));
+        ssize_t n = recv(ends[0], bytes, sizeof bytes, MSG_DONTWAIT);
+        assert_in_range(n, LOG_TRACE_MAX - 20, LOG_TRACE_MAX);
+        assert_true(bytes[n - 1] == '"' && trace_line_read(str_from(bytes, (size_t)n), &a, &l));
+        struct str got = trace_line_get(&l, STR("transcript"));
+        assert_true(got.n > LOG_TRACE_MAX / 7 && str_starts(buf_str(&value), got));
+    }
+    log_trace(-1);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 /* Whoever logs never waits; what found no room is counted by the next line that does. */
 static void counts_what_found_no_room(void **state)
 {
@@ -569,21 +597,14 @@ static void the_newest_are_shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_a_line),
-        cmocka_unit_test(reads_what_log_writes),
-        cmocka_unit_test(counts_what_found_no_room),
-        cmocka_unit_test(refuses_other_lines),
-        cmocka_unit_test(finds_by_what_people_know),
-        cmocka_unit_test(blocks_come_back),
-        cmocka_unit_test(the_filter_spares_blocks),
-        cmocka_unit_test(saved_is_kept),
-        cmocka_unit_test(readers_see_every_saved_line),
-        cmocka_unit_test(torn_tails_are_skipped),
-        cmocka_unit_test(old_files_go),
-        cmocka_unit_test(too_much_goes),
-        cmocka_unit_test(takes_no_forged_lines),
-        cmocka_unit_test(a_life_is_put_together),
-        cmocka_unit_test(the_newest_are_shown),
+        cmocka_unit_test(reads_a_line),           cmocka_unit_test(reads_what_log_writes),
+        cmocka_unit_test(long_values_are_cut),    cmocka_unit_test(counts_what_found_no_room),
+        cmocka_unit_test(refuses_other_lines),    cmocka_unit_test(finds_by_what_people_know),
+        cmocka_unit_test(blocks_come_back),       cmocka_unit_test(the_filter_spares_blocks),
+        cmocka_unit_test(saved_is_kept),          cmocka_unit_test(readers_see_every_saved_line),
+        cmocka_unit_test(torn_tails_are_skipped), cmocka_unit_test(old_files_go),
+        cmocka_unit_test(too_much_goes),          cmocka_unit_test(takes_no_forged_lines),
+        cmocka_unit_test(a_life_is_put_together), cmocka_unit_test(the_newest_are_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
