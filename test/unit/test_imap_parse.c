@@ -296,6 +296,7 @@ static void fetch_requests(void **state)
         {"BODY[4.2.2.1.MIME]<0.10>", true, 0, true, "BODY[4.2.2.1.MIME]<0>"},
         {"BODY[1]", true, 0, true, "BODY[1]"},
         {"BODY[1.TEXT]<5.1>", true, 0, true, "BODY[1.TEXT]<5>"},
+        {"BODY[]<7>", true, 0, true, "BODY[]<7>"}, /* Dovecot's */
         {"(RFC822 RFC822.HEADER RFC822.TEXT RFC822.SIZE)", true, FETCH_SIZE, true,
          "RFC822 RFC822.HEADER RFC822.TEXT"},
         {"RFC822.HEADER", true, 0, false, "RFC822.HEADER"},
@@ -316,7 +317,9 @@ static void fetch_requests(void **state)
         {"BODY[HEADER.FIELDS ()]", false, 0, false, ""},
         {"BODY[HEADER.FIELDS (a:b)]", false, 0, false, ""},
         {"BODY[HEADER.FIELDS (\"\")]", false, 0, false, ""},
-        {"BODY[]<0>", false, 0, false, ""},
+        {"BODY[]<>", false, 0, false, ""},
+        {"BODY[]<0.>", false, 0, false, ""},
+        {"BODY[]<0", false, 0, false, ""},
         {"BODY[]<0.0>", false, 0, false, ""},
         {"BODY[]<.5>", false, 0, false, ""},
         {"BODY[4294967296]", false, 0, false, ""},
