@@ -115,6 +115,7 @@ static void session_over(void *context)
 static void keep_connection(struct session *s)
 {
     struct str rest = stream_buffered(&s->s.stream);
+    stream_wait_in_polls(&s->s.stream);
     free((void *)(uintptr_t)s->already.p);
     s->already = str_from(mem_copy_c(rest.p, rest.n), rest.n);
     s->s.stream.fd = -1;
@@ -136,6 +137,7 @@ static void run(void *context)
         imap_session_run(&s->s);
     }
     if (s->s.frozen.is_frozen) {
+        stream_wait_in_polls(&s->s.stream);
         s->s.stream.fd = -1; /* it stays open */
         stream_close(&s->s.stream);
         loop_post(all->host->loop, sessions_frozen, s);

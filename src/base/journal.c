@@ -13,16 +13,22 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-#define FILE_MODE 0600
+#define FILE_MODE  0600
 /* The file grows by so much, in the write that needs it: a file that does not grow needs nothing written but
  * its bytes. */
-#define GROW_STEP ((size_t)128 * 1024)
-#define NAME_SIZE 64
+#define GROW_STEP  ((size_t)128 * 1024)
+#define NAME_SIZE  64
+/* Memory is asked for in one call for so much: a page by itself takes the kernel twice as long. */
+#define TOUCH_STEP ((size_t)64 * 1024)
 
-static const char FORMAT[16] = "golub journal 1";
+static const char FORMAT[16] = "golub journal 2";
 #define FORMAT_NAME 14 /* bytes of it before the number */
+/* The same, of a golub that may look no further than the first 512 KiB: nothing is put behind them. */
+static const char FORMER_FORMAT[16] = "golub journal 1";
+#define FORMER_BYTES_MAX ((size_t)512 * 1024)
 
 /* Block 0. */
 struct label {
@@ -41,18 +47,25 @@ struct journal {
     int dir, fd;
     char name[NAME_SIZE];
     size_t bytes_max;
+    size_t room; /* of that, for new frames */
     unsigned char key[crypto_shorthash_KEYBYTES];
     uint32_t generation, number; /* of the next frame */
     size_t at;                   /* where it goes */
     char *memory;                /* the file as it is from block 1 on, as far as this generation goes */
+    size_t touched;              /* of it */
     size_t size;                 /* of the file */
     bool is_closed;              /* nothing more in this generation: a write failed, or it was read */
 };
 
+static size_t whole_blocks(size_t n)
+{
+    return (n + JOURNAL_BLOCK - 1) / JOURNAL_BLOCK * JOURNAL_BLOCK;
+}
+
 /* Of one with a payload of `n` bytes. */
 static size_t frame_bytes(size_t n)
 {
-    return (sizeof(struct head) + n + JOURNAL_BLOCK - 1) / JOURNAL_BLOCK * JOURNAL_BLOCK;
+    return whole_blocks(sizeof(struct head) + n);
 }
 
 static char *blocks_new(size_t n)
@@ -65,6 +78,28 @@ static void hash_frame(const struct journal *j, const char *block, size_t payloa
 {
     const unsigned char *from = (const unsigned char *)block + crypto_shorthash_BYTES;
     crypto_shorthash(hash, from, sizeof(struct head) - crypto_shorthash_BYTES + payload, j->key);
+}
+
+/* --- its memory --- */
+
+static void give_back(struct journal *j)
+{
+    if (j->touched > 0)
+        madvise(j->memory, j->touched, MADV_DONTNEED);
+    j->touched = 0;
+}
+
+/* From where the next frame goes on. A kernel that does not know the call (before 5.14) does it page by page.
+ */
+static void touch(struct journal *j)
+{
+    size_t at = j->at - JOURNAL_BLOCK;
+    if (at < j->touched)
+        return;
+    size_t target = (at / TOUCH_STEP + 1) * TOUCH_STEP;
+    target = target < j->bytes_max ? target : j->bytes_max;
+    madvise(j->memory + j->touched, target - j->touched, MADV_POPULATE_WRITE);
+    j->touched = target;
 }
 
 /* --- the file --- */
@@ -122,17 +157,16 @@ static bool make_file(struct journal *j, struct err *e)
     return good || fail(j, "making", e);
 }
 
-/* What there is of the `n` bytes from `from` on; the rest of `to` is left as it is. */
-static bool read_all(const struct journal *j, char *to, size_t from, size_t n)
+/* What there is of the `n` bytes from `from` on, *there of them; the rest of `to` is left as it is. */
+static bool read_all(const struct journal *j, char *to, size_t from, size_t n, size_t *there)
 {
-    size_t at = 0;
-    while (at < n) {
-        ssize_t got = pread(j->fd, to + at, n - at, (off_t)(from + at));
+    for (*there = 0; *there < n;) {
+        ssize_t got = pread(j->fd, to + *there, n - *there, (off_t)(from + *there));
         if (got == 0)
             break;
         if (got < 0 && errno != EINTR)
             return false;
-        at += got > 0 ? (size_t)got : 0;
+        *there += got > 0 ? (size_t)got : 0;
     }
     return true;
 }
@@ -145,10 +179,13 @@ enum label_result {
     LABEL_FAILED, /* with the words */
 };
 
-static enum label_result judge(const struct journal *j, const struct label *l)
+static enum label_result judge(struct journal *j, const struct label *l)
 {
     static const struct label EMPTY = {0};
-    if (memcmp(l->format, FORMAT, sizeof FORMAT) == 0)
+    bool is_former = memcmp(l->format, FORMER_FORMAT, sizeof FORMER_FORMAT) == 0;
+    if (is_former && j->room > FORMER_BYTES_MAX)
+        j->room = FORMER_BYTES_MAX;
+    if (is_former || memcmp(l->format, FORMAT, sizeof FORMAT) == 0)
         return LABEL_OURS;
     if (memcmp(l->format, FORMAT, FORMAT_NAME) == 0)
         return LABEL_NEWER;
@@ -168,8 +205,9 @@ static enum label_result read_label(struct journal *j, struct err *e)
         j->size = JOURNAL_BLOCK + j->bytes_max;
     if (j->size < JOURNAL_BLOCK)
         return LABEL_NONE;
+    size_t there;
     char *block = blocks_new(JOURNAL_BLOCK);
-    bool good = read_all(j, block, 0, JOURNAL_BLOCK) || fail(j, "reading", e);
+    bool good = read_all(j, block, 0, JOURNAL_BLOCK, &there) || fail(j, "reading", e);
     memcpy(&label, block, sizeof label);
     free(block);
     memcpy(j->key, label.key, sizeof j->key);
@@ -228,7 +266,7 @@ struct journal *journal_open(int dir, const char *name, size_t bytes_max, bool m
 {
     struct journal *j = MEM_NEW(struct journal);
     j->dir = dir;
-    j->bytes_max = bytes_max;
+    j->bytes_max = j->room = bytes_max;
     j->fd = -1;
     snprintf(j->name, sizeof j->name, "%s", name);
     j->memory = mmap(NULL, j->bytes_max, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -301,10 +339,12 @@ static bool find_frame(const struct journal *j, struct str rest, uint32_t after,
 
 bool journal_read(struct journal *j, uint32_t after, struct journal_found *found, struct err *e)
 {
+    size_t there;
     *found = (struct journal_found){0};
-    madvise(j->memory, j->bytes_max, MADV_DONTNEED); /* zeros stand for what the file does not have */
-    bool good = read_all(j, j->memory, JOURNAL_BLOCK, j->bytes_max) || fail(j, "reading", e);
-    struct str rest = good ? str_from(j->memory, j->bytes_max) : STR("");
+    give_back(j); /* zeros stand for what a last block does not have */
+    bool good = read_all(j, j->memory, JOURNAL_BLOCK, j->bytes_max, &there) || fail(j, "reading", e);
+    j->touched = whole_blocks(there);
+    struct str rest = str_from(j->memory, good ? j->touched : 0);
     for (uint32_t number = 0; rest.n > 0;) {
         struct str *payload = &found->payloads[found->n];
         bool fits = find_frame(j, rest, after, &number, &found->generation, payload);
@@ -330,7 +370,7 @@ void journal_restart(struct journal *j, uint32_t generation)
 
 bool journal_has_room(const struct journal *j, size_t n)
 {
-    return !j->is_closed && frame_bytes(n) <= JOURNAL_BLOCK + j->bytes_max - j->at;
+    return !j->is_closed && frame_bytes(n) <= JOURNAL_BLOCK + j->room - j->at;
 }
 
 static char *frame_here(const struct journal *j)
@@ -338,9 +378,33 @@ static char *frame_here(const struct journal *j)
     return j->memory + j->at - JOURNAL_BLOCK;
 }
 
-char *journal_place(const struct journal *j)
+char *journal_place(struct journal *j)
 {
+    touch(j);
     return frame_here(j) + sizeof(struct head);
+}
+
+/* Zeros: one block of them, which is written as often as it takes. */
+static bool write_zeros(int fd, size_t n, size_t at)
+{
+    static _Alignas(JOURNAL_BLOCK) const char ZEROS[JOURNAL_BLOCK];
+    struct iovec blocks[GROW_STEP / JOURNAL_BLOCK];
+    while (n > 0) {
+        int count = 0;
+        for (size_t left = n; left > 0 && count < (int)(GROW_STEP / JOURNAL_BLOCK); count++) {
+            size_t part = left < JOURNAL_BLOCK ? left : JOURNAL_BLOCK;
+            blocks[count] = (struct iovec){(void *)(uintptr_t)ZEROS, part};
+            left -= part;
+        }
+        ssize_t written = pwritev(fd, blocks, count, (off_t)at);
+        if (written < 0 && (errno == EINTR || (errno == EINVAL && give_up_direct(fd))))
+            continue;
+        if (written <= 0)
+            return false;
+        n -= (size_t)written;
+        at += (size_t)written;
+    }
+    return true;
 }
 
 /* Zeros up to where the file is to end. Their write need not be apart from the frame's in time: a frame is
@@ -350,12 +414,10 @@ static bool grow(struct journal *j, size_t end)
     if (end <= j->size)
         return true;
     size_t target = (end - JOURNAL_BLOCK + GROW_STEP - 1) / GROW_STEP * GROW_STEP + JOURNAL_BLOCK;
-    char *zeros = blocks_new(target - j->size);
-    bool good = write_all(j->fd, zeros, target - j->size, j->size);
-    free(zeros);
-    if (good)
-        j->size = target;
-    return good;
+    if (!write_zeros(j->fd, target - j->size, j->size))
+        return false;
+    j->size = target;
+    return true;
 }
 
 /* Of what failed nothing shall be found after a crash: its message may be stored in another way by then. */
@@ -384,5 +446,7 @@ bool journal_write(struct journal *j, size_t n, struct err *e)
     }
     j->at += bytes;
     j->number++;
+    if (j->touched < j->at - JOURNAL_BLOCK)
+        j->touched = j->at - JOURNAL_BLOCK;
     return true;
 }

@@ -58,7 +58,7 @@ void journal_restart(struct journal *j, uint32_t generation);
 /* Whether a payload of `n` bytes fits behind what is there. */
 bool journal_has_room(const struct journal *j, size_t n);
 /* Where the next payload goes, if there is room for it: the caller puts it there. */
-char *journal_place(const struct journal *j);
+char *journal_place(struct journal *j);
 /* Writes the `n` bytes that stand there; on the disk when true, and there in memory until journal_restart or
  * the end. False: it will not be found after a crash, as far as the disk still does what it is told; only a
  * new generation may follow. */

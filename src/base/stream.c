@@ -36,6 +36,13 @@ void stream_wait_in_reads(struct stream *s)
                        fcntl(s->fd, F_SETFL, 0) == 0; /* of what can be set, O_NONBLOCK is all that was */
 }
 
+void stream_wait_in_polls(struct stream *s)
+{
+    if (s->waits_in_read)
+        fcntl(s->fd, F_SETFL, O_NONBLOCK); /* cannot fail where stream_wait_in_reads did not */
+    s->waits_in_read = false;
+}
+
 void stream_close(struct stream *s)
 {
     buf_free(&s->in);
@@ -359,7 +366,7 @@ static enum stream_result await_peer(struct stream *s, short wants, int other_fd
     return await(s, wants, other_fd, d);
 }
 
-enum stream_result stream_wait(struct stream *s, int other_fd, struct deadline d)
+static enum stream_result wait_for_more(struct stream *s, int other_fd, struct deadline d, bool may_read)
 {
     enum stream_result r = stream_flush(s, d);
     if (r != STREAM_OK)
@@ -373,7 +380,7 @@ enum stream_result stream_wait(struct stream *s, int other_fd, struct deadline d
             if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
                 return broke(s, errno);
         }
-        r = read_soon(s, d);
+        r = may_read ? read_soon(s, d) : STREAM_TIMEOUT;
         if (r != STREAM_TIMEOUT)
             return r;
         give_back_buffers(s);
@@ -385,6 +392,16 @@ enum stream_result stream_wait(struct stream *s, int other_fd, struct deadline d
             return STREAM_OK;
     }
     return STREAM_OK;
+}
+
+enum stream_result stream_wait(struct stream *s, int other_fd, struct deadline d)
+{
+    return wait_for_more(s, other_fd, d, true);
+}
+
+enum stream_result stream_wait_for_both(struct stream *s, int other_fd, struct deadline d)
+{
+    return wait_for_more(s, other_fd, d, false);
 }
 
 /* --- the end --- */

@@ -62,6 +62,8 @@ void stream_close(struct stream *s); /* frees, closes; does not flush */
  * descriptor so much later. */
 void stream_wait_in_reads(struct stream *s);
 #define STREAM_READ_WAIT_MS 200 /* most round trips */
+/* No longer: the descriptor is nonblocking again, for whoever gets it next. */
+void stream_wait_in_polls(struct stream *s);
 
 /* The end of a conversation: flushes, and closes so that the peer can read what was sent last. TCP resets a
  * connection that is closed with unread bytes in it, and the reset overtakes those words; so what the peer
@@ -99,5 +101,7 @@ enum stream_result stream_flush(struct stream *s, struct deadline d);
 /* Flushes, then waits until the peer sends something or closes (STREAM_OK, STREAM_EOF), `other_fd` (-1: none)
  * is readable (STREAM_WOKEN), or the deadline passes. Gives its buffers back while it waits. */
 enum stream_result stream_wait(struct stream *s, int other_fd, struct deadline d);
+/* The same for who wants to hear of `other_fd` at once, whatever stream_wait_in_reads says. */
+enum stream_result stream_wait_for_both(struct stream *s, int other_fd, struct deadline d);
 
 #endif

@@ -246,6 +246,7 @@ bool stream_is_deflated(const struct stream *s)
 void stream_deflate(struct stream *s)
 {
     struct deflate *d = MEM_NEW(struct deflate);
+    stream_wait_in_polls(s); /* what it reads ahead of the stream must not wait */
     d->fd = s->fd;
     d->under = s->transport;
     d->under_context = s->context;

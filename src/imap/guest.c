@@ -199,7 +199,7 @@ static bool pass_idle(struct imap_session *s, struct imap_guest *g, struct str g
             if (!read_line(g, &line) || str_starts_nocase(line, STR("* BYE")) ||
                 !imap_guest_pass(NULL, s, g, line))
                 return false;
-        switch (stream_wait(s->stream, g->stream.fd, deadline_in(IMAP_AUTOLOGOUT_MS))) {
+        switch (stream_wait_for_both(s->stream, g->stream.fd, deadline_in(IMAP_AUTOLOGOUT_MS))) {
         case STREAM_OK:
             if (stream_read_line(s->stream, IMAP_LINE_MAX, deadline_in(IMAP_COMMAND_MS), &line, NULL) !=
                 STREAM_OK)

@@ -33,7 +33,7 @@ static enum imap_status idle(struct imap_session *s, struct deadline logout)
             return IMAP_LOST;
         struct deadline next = deadline_sooner(logout, deadline_in(IMAP_STILL_HERE_MS));
         imap_park_waits(s);
-        enum stream_result r = stream_wait(s->stream, s->host->wake_fd, next);
+        enum stream_result r = stream_wait_for_both(s->stream, s->host->wake_fd, next);
         switch (r) {
         case STREAM_OK: imap_park_works(s); return take_done(s);
         case STREAM_WOKEN: break;

@@ -17,8 +17,8 @@
 #include "base/mem.h"
 #include "mailbox/arrivals_parts.h"
 
-/* So many wait at most: a transaction of them takes some milliseconds, for which a reader waits. */
-#define WAITING_MAX 64
+/* So many wait at most: a transaction of them takes some 10 milliseconds, for which a reader waits. */
+#define WAITING_MAX 256
 /* A larger message goes into the database at once, where its size costs more than the commit. */
 #define BYTES_MAX   ((size_t)64 * 1024)
 /* Of what comes alone, after so long without anything, a commit of its own is the least work. */
@@ -62,20 +62,34 @@ struct arrival arrivals_message(const struct arrival_batch *b, size_t i)
     return m;
 }
 
-void arrivals_add(struct arrivals *a, struct arrival_batch *b)
+/* They lie close together, lest each touch pages of its own. */
+void arrivals_add(struct arrivals *a, const struct arrival_batch *b)
 {
-    *a->end = b;
-    a->end = &b->next;
+    struct arrival_batch *kept = ARENA_NEW(&a->arena, struct arrival_batch);
+    *kept = (struct arrival_batch){.modseq = b->modseq, .n = b->n};
+    kept->items = ARENA_ARRAY(&a->arena, struct store_append, b->n);
+    kept->digests = ARENA_ARRAY(&a->arena, struct digest, b->n);
+    memcpy(kept->items, b->items, b->n * sizeof *b->items);
+    memcpy(kept->digests, b->digests, b->n * sizeof *b->digests);
+    for (size_t i = 0; i < b->n; i++) {
+        struct digest *d = &kept->digests[i];
+        d->envelope = arena_copy(&a->arena, d->envelope);
+        d->structure = arena_copy(&a->arena, d->structure);
+        d->preview = arena_copy(&a->arena, d->preview);
+        d->parts = arena_copy(&a->arena, d->parts);
+        d->keywords = arena_copy(&a->arena, d->keywords);
+    }
+    *a->end = kept;
+    a->end = &kept->next;
+    a->came += (uint32_t)b->n;
 }
 
 void arrivals_start_over(struct arrivals *a)
 {
-    while (a->first) {
-        struct arrival_batch *b = a->first;
-        a->first = b->next;
-        arrivals_batch_free(b);
-    }
+    arena_reset(&a->arena);
+    a->first = NULL;
     a->end = &a->first;
+    a->found = NULL;
     arrivals_forget_plan(a);
     atomic_store(&a->count, 0);
     if (a->has_folder)
@@ -113,6 +127,7 @@ static bool put_all(struct arrivals *a, struct change *ch, struct err *e)
                 return false;
     }
     ch->root.deleted = a->generation; /* see ROOT_MAILBOX */
+    ch->root.first_recent = a->came;
     ch->root.is_dirty = true;
     ch->has_bodies = false; /* that was told when they came */
     if (a->plan && a->plan->knows_limits) {
@@ -292,13 +307,20 @@ static bool stand(struct store *s, struct arrival_batch *b, size_t bytes_max)
     return false;
 }
 
+/* Where many came together while the account was awake the last time, the first is followed by others. */
+static bool comes_alone(struct store *s, int64_t now)
+{
+    int64_t before = s->arrivals.last_ms;
+    return now - before > BURST_MS && (before != 0 || arrivals_last_time(s) < WORTH_MIN);
+}
+
 static bool may_stand(struct store *s, const struct arrival_batch *b, size_t *bytes)
 {
     struct arrivals *a = &s->arrivals;
-    int64_t now = clock_ms(), before = a->last_ms;
+    int64_t now = clock_ms();
+    bool passes = a->pass > 0 && a->pass-- > 0, is_alone = a->is_kept && comes_alone(s, now);
     a->last_ms = now;
-    bool passes = a->pass > 0 && a->pass-- > 0;
-    if (!a->is_kept || passes || b->n > WAITING_MAX || now - before > BURST_MS || watch_has_any(&s->watch))
+    if (!a->is_kept || passes || is_alone || b->n > WAITING_MAX || watch_has_any(&s->watch))
         return false;
     for (size_t i = 0; i < b->n; i++) {
         if (b->items[i].again)
@@ -339,6 +361,7 @@ enum store_result store_arrive(struct store *s, struct store_append *items, size
         arrivals_batch_free(b);
         return r;
     }
+    arrivals_batch_free(b);
     if (s->on_append)
         s->on_append(s->on_append_context);
     if (watch_has_any(&s->watch)) /* since a moment ago: they are to be told, which the commit does */

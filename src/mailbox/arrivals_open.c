@@ -35,6 +35,7 @@ static bool load(struct arrivals *a, struct str payload)
         good = good && b->items[i].result == STORE_OK;
     }
     arrivals_add(a, b);
+    arrivals_batch_free(b);
     atomic_fetch_add(&a->count, (unsigned)n);
     return good;
 }
@@ -132,6 +133,7 @@ void arrivals_close(struct store *s)
         journal_close(a->journal);
     a->journal = NULL;
     arrivals_start_over(a);
+    arena_free(&a->arena);
     pool_close(&s->pool);
     if (a->folder >= 0)
         close(a->folder); /* and lets it go */

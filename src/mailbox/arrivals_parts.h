@@ -6,10 +6,11 @@
 #include "mailbox/internal.h"
 
 #define ARRIVALS_FILE  "arrivals"
-/* Of its frames: memory that an account keeps while it is awake. */
-#define ARRIVALS_BYTES ((size_t)512 * 1024)
+/* Of its frames: memory that an account keeps while it is awake, as far as it was used. */
+#define ARRIVALS_BYTES ((size_t)2 * 1024 * 1024)
 
-/* Messages that were written together: slices of a payload of the journal. It lies in its own arena. */
+/* Messages that are written together. It lies in its own arena; once it stands in the journal, in that of
+ * `arrivals`, and its messages are slices of the journal's payload. */
 struct arrival_batch {
     struct arrival_batch *next;
     struct arena arena;
@@ -30,8 +31,8 @@ static inline size_t arrivals_bytes(const struct arrival_batch *b, size_t i)
     struct arrival m = arrivals_message(b, i);
     return arrival_bytes(&m);
 }
-/* Puts `b` behind the batches that stand there. */
-void arrivals_add(struct arrivals *a, struct arrival_batch *b);
+/* Puts a copy of `b` behind the batches that stand there. */
+void arrivals_add(struct arrivals *a, const struct arrival_batch *b);
 /* Nothing stands there: it is in the database, or was never acknowledged. */
 void arrivals_start_over(struct arrivals *a);
 /* arrivals_settle, with a->lock. */
@@ -42,6 +43,8 @@ bool arrivals_settle_locked(struct store *s, struct err *e);
  * take. False: the database cannot be asked. */
 bool arrivals_plan(struct store *s, struct arrival_batch *b, size_t *bytes);
 void arrivals_forget_plan(struct arrivals *a);
+/* How many came into the journal of the process that had one last; 0 too when that cannot be asked. */
+uint32_t arrivals_last_time(struct store *s);
 /* What stood in the journal keeps its uid, whatever was lost before it. */
 void arrivals_keep_uid(struct change *ch, const struct store_append *item);
 

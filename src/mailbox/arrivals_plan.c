@@ -66,6 +66,18 @@ static bool make_plan(struct store *s, struct connection *c, struct err *e)
     return good;
 }
 
+uint32_t arrivals_last_time(struct store *s)
+{
+    struct err ignored = ERR_INIT;
+    struct change now = {.store = s, .connection = pool_take(&s->pool, &ignored)};
+    if (!now.connection)
+        return 0;
+    now.db = now.connection->db;
+    bool good = change_plan(&now, &ignored);
+    pool_give(&s->pool, now.connection);
+    return good ? now.root.first_recent : 0; /* see ROOT_MAILBOX */
+}
+
 bool arrivals_plan(struct store *s, struct arrival_batch *b, size_t *bytes)
 {
     struct arrivals *a = &s->arrivals;
@@ -111,6 +123,29 @@ uint64_t arrivals_modseq(struct store *s, int64_t mailbox)
             modseq = c->highestmodseq;
     pthread_mutex_unlock(&a->lock);
     return modseq;
+}
+
+bool arrivals_recall(struct store *s, struct str name, struct arena *a, struct mailbox *out)
+{
+    const struct mailbox *found = s->arrivals.found;
+    if (!found || !str_eq(found->name, name))
+        return false;
+    *out = *found;
+    out->name = arena_copy(a, name);
+    arrivals_count(s, out);
+    return true;
+}
+
+void arrivals_remember(struct store *s, const struct mailbox *m)
+{
+    struct arrivals *a = &s->arrivals;
+    if (atomic_load(&a->count) == 0)
+        return;
+    if (!a->found)
+        a->found = ARENA_NEW(&a->arena, struct mailbox);
+    struct str name = a->found->name;
+    *a->found = *m;
+    a->found->name = str_eq(name, m->name) ? name : arena_copy(&a->arena, m->name);
 }
 
 void arrivals_count(struct store *s, struct mailbox *m)

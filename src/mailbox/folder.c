@@ -57,12 +57,17 @@ enum store_result store_mailbox_list(struct store *s, struct arena *a, struct ma
     return good ? STORE_OK : STORE_FAILED;
 }
 
+/* `name`: what it is asked for by; NULL: by something else. */
 static enum store_result one(struct store *s, const struct sql_statement *by, struct sql_value key,
-                             struct arena *a, struct mailbox *out, struct err *e)
+                             const struct str *name, struct arena *a, struct mailbox *out, struct err *e)
 {
     struct connection *c = store_peek(s, e);
     if (!c)
         return STORE_FAILED;
+    if (name && arrivals_recall(s, *name, a, out)) {
+        store_peeked(s, c);
+        return STORE_OK;
+    }
     struct sql_rows rows;
     bool found = false, good = sql_query(c->db, by, SQL(key), &rows, e);
     if (good) {
@@ -71,6 +76,8 @@ static enum store_result one(struct store *s, const struct sql_statement *by, st
             *out = read_mailbox(s, &rows, a);
         good = sql_end(&rows, e);
     }
+    if (good && found)
+        arrivals_remember(s, out);
     store_peeked(s, c);
     return !good ? STORE_FAILED : found ? STORE_OK : STORE_NONE;
 }
@@ -81,7 +88,7 @@ enum store_result store_mailbox_find(struct store *s, struct str name, struct ar
     struct str normal;
     enum store_result r = name_normal(name, a, &normal, NULL);
     if (r == STORE_OK) /* a name that cannot be is not there */
-        r = one(s, &BY_NAME, sql_text(normal), a, out, e);
+        r = one(s, &BY_NAME, sql_text(normal), &normal, a, out, e);
     if (r == STORE_OK || r == STORE_FAILED)
         return r;
     err_set(e, ERR_PERMANENT, "there is no mailbox \"%.*s\"", STR_ARGS(name));
@@ -91,7 +98,7 @@ enum store_result store_mailbox_find(struct store *s, struct str name, struct ar
 enum store_result store_mailbox_by_id(struct store *s, int64_t id, struct arena *a, struct mailbox *out,
                                       struct err *e)
 {
-    enum store_result r = one(s, &BY_ID, sql_int(id), a, out, e);
+    enum store_result r = one(s, &BY_ID, sql_int(id), NULL, a, out, e);
     if (r == STORE_NONE)
         err_set(e, ERR_PERMANENT, "there is no such mailbox any more");
     return r;

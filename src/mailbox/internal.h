@@ -61,11 +61,14 @@ struct arrivals {
     bool is_damaged;         /* not all in it could be read: set aside when the rest is in the database */
     uint32_t generation;     /* of what stands in it, or will */
     struct change *plan;     /* what the database will be told, as far as its counters go; NULL: nothing */
-    struct arrival_batch *first, **end;
-    int64_t last_ms;   /* something came */
-    int64_t looked_ms; /* whether another process waits */
-    unsigned pass;     /* so many go into the database at once: the journal has not paid */
-    int64_t failed_ms; /* the last try to put it into the database failed, with `error`; 0: it did not */
+    struct arrival_batch *first, **end; /* what stands in it, in this: */
+    struct arena arena;
+    struct mailbox *found; /* the one that was asked for last, in `arena` too; NULL: none since it is empty */
+    uint32_t came;         /* into the journal of this process */
+    int64_t last_ms;       /* something came */
+    int64_t looked_ms;     /* whether another process waits */
+    unsigned pass;         /* so many go into the database at once: the journal has not paid */
+    int64_t failed_ms;     /* the last try to put it into the database failed, with `error`; 0: it did not */
     struct err error;
 };
 
@@ -90,6 +93,10 @@ uint64_t arrivals_modseq(struct store *s,
                          int64_t mailbox); /* of what stands there; 0: nothing of this mailbox */
 void arrivals_count(struct store *s,
                     struct mailbox *m); /* what stands in the journal counts as being in it */
+/* The mailbox of that name as it was read last. While something stands in the journal nobody changes the
+ * database, so it is the same still; else there is none. With a look at counters (store_peek). */
+bool arrivals_recall(struct store *s, struct str name, struct arena *a, struct mailbox *out);
+void arrivals_remember(struct store *s, const struct mailbox *m);
 
 /* --- seed.c --- an account of an engine that keeps many: its first rows, if they are not there. */
 bool seed_account(struct sql *db, struct err *e);

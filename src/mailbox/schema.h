@@ -15,9 +15,10 @@ extern const char MAIL_PGSQL_1[], MAIL_PGSQL_2[];
  * account's own counters where a mailbox keeps its own: uidnext is the id of the next mailbox, uidvalidity
  * the last one given, highestmodseq the last one given; messages and size are the account's, unseen is
  * how many mailboxes there are, deleted_size the last id that a body was given: none is given twice, since
- * EMAILID must not be (RFC 8474), and what is kept of a body elsewhere may outlive it; and deleted the last
- * generation of the journal that is in the tables (arrivals.c). (A row of its own table would be a page more
- * to write for every message.) */
+ * EMAILID must not be (RFC 8474), and what is kept of a body elsewhere may outlive it; deleted the last
+ * generation of the journal that is in the tables (arrivals.c), and first_recent how many messages came into
+ * the journal of the process that had one last. (A row of its own table would be a page more to write for
+ * every message.) */
 #define ROOT_MAILBOX 0
 
 /* A message's id is its mailbox and its uid, so that a mailbox is one range of the table, the primary key is

@@ -144,10 +144,13 @@ static void send_message(struct pop3 *p, const struct pop3_command *c, uint64_t 
     if (i == NO_MESSAGE)
         return;
     enum maildrop_sent sent = maildrop_send(&p->drop, i, lines, p->stream, &e);
-    if (sent == MAILDROP_SENT)
-        p->next = i + 1;
-    else
+    if (sent != MAILDROP_SENT) {
         explain(p, i, sent, &e);
+        return;
+    }
+    if (p->next == 0) /* more will be asked for, at once */
+        stream_wait_in_reads(p->stream);
+    p->next = i + 1;
 }
 
 static void do_retr(struct pop3 *p, const struct pop3_command *c)

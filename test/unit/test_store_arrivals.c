@@ -177,10 +177,10 @@ static void a_change_comes_after_what_arrived_before_it(void **state)
 static void many_are_put_there_at_once(void **state)
 {
     struct fixture *f = *state;
-    arrive_many(f, 1, 200);
+    arrive_many(f, 1, 400);
     int64_t there = in_database(f);
-    assert_true(there >= 200 - 64 && there < 200);
-    for (uint32_t uid = 1; uid <= 200; uid++)
+    assert_true(there >= 400 - 256 && there < 400);
+    for (uint32_t uid = 1; uid <= 400; uid++)
         check_letter(f, uid);
 }
 
@@ -252,6 +252,61 @@ static void who_waits_is_told_at_once(void **state)
     assert_int_equal(in_database(f), 4);
     store_unwatch(f->store, fd);
     close(fd);
+}
+
+/* A mailbox that was asked for is not asked of the database again while nothing can have changed. */
+static void a_mailbox_is_found_as_it_is(void **state)
+{
+    struct fixture *f = *state;
+    struct mailbox m;
+    arrive_many(f, 1, 3);
+    assert_int_equal(store_mailbox_find(f->store, STR("Work"), &f->arena, &m, &f->e), STORE_NONE);
+    assert_int_equal(store_mailbox_create(f->store, STR("Work"), MAILBOX_NO_ROLE, &f->e), STORE_OK);
+    arrive_many(f, 4, 20);
+    int64_t work = id_of(f, "Work");
+    for (uint32_t number = 21; number <= 23; number++) { /* by turns: each is another than the one before */
+        assert_int_equal(mailbox_named(f, "INBOX").messages, number - 1);
+        assert_int_equal(id_of(f, "Work"), work);
+        assert_int_equal(mailbox_named(f, "Work").messages, 0);
+        arrive_many(f, number, number);
+        assert_int_equal(mailbox_named(f, "INBOX").messages, number);
+        assert_int_equal(mailbox_named(f, "INBOX").uidnext, number + 1);
+    }
+    assert_true(in_database(f) < 23);
+    assert_false(mailbox_named(f, "Work").subscribed);
+    assert_int_equal(store_subscribe(f->store, STR("Work"), true, &f->e), STORE_OK);
+    arrive_many(f, 24, 40);
+    assert_true(mailbox_named(f, "Work").subscribed);
+    assert_true(mailbox_named(f, "Work").subscribed);
+    assert_int_equal(store_mailbox_rename(f->store, STR("Work"), STR("Play"), &f->e), STORE_OK);
+    arrive_many(f, 41, 60);
+    assert_int_equal(store_mailbox_find(f->store, STR("Work"), &f->arena, &m, &f->e), STORE_NONE);
+    assert_int_equal(id_of(f, "Play"), work);
+    assert_true(str_eq(mailbox_named(f, "Play").name, STR("Play")));
+    assert_int_equal(store_mailbox_delete(f->store, STR("Play"), &f->e), STORE_OK);
+    arrive_many(f, 61, 80);
+    assert_int_equal(store_mailbox_find(f->store, STR("Play"), &f->arena, &m, &f->e), STORE_NONE);
+    assert_int_equal(mailbox_named(f, "inbox").messages, 80);
+}
+
+/* An account that has had a burst expects the next one, and no longer when one came alone. */
+static void the_first_of_a_burst_is_not_alone(void **state)
+{
+    struct fixture *f = *state;
+    const struct {
+        uint32_t arrive, stored;
+    } STEPS[] = {{3, 1}, {1, 4}, {4, 5}, {6, 9}, {1, 14}, {1, 16}, {2, 17}};
+    uint32_t number = 1;
+    for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
+        arrive_many(f, number, number + STEPS[i].arrive - 1);
+        number += STEPS[i].arrive;
+        assert_int_equal(in_database(f), STEPS[i].stored);
+        store_close(f->store);
+        open_keeping(f);
+        check_letter(f, number - 1);
+        store_close(f->store);
+        open_keeping(f);
+    }
 }
 
 static void a_closed_account_is_one_file(void **state)
@@ -580,7 +635,7 @@ static void a_newer_golubs_journal_is_refused_and_kept(void **state)
     f->store = NULL;
     collect(f, &r);
     struct str newer = arena_copy(&f->arena, r.journal);
-    memcpy((char *)(uintptr_t)newer.p, "golub journal 2", 16);
+    memcpy((char *)(uintptr_t)newer.p, "golub journal 3", 16);
     write_file(r.journal_path, newer);
     assert_null(store_open(f->path, &f->e));
     assert_int_equal(f->e.kind, ERR_PERMANENT);
@@ -588,6 +643,32 @@ static void a_newer_golubs_journal_is_refused_and_kept(void **state)
     assert_true(str_eq(read_file(&f->arena, r.journal_path), newer));
     restore(f, &r, r.journal);
     check_first(f, 6);
+}
+
+/* What a golub left that looked no further than the first 512 KiB: it would not find what stands behind. */
+static void a_former_golubs_journal_is_taken_up(void **state)
+{
+    struct fixture *f = *state;
+    struct remains r;
+    struct stat st;
+    size_t ends[16];
+    die_after(f, 1, 6, ends);
+    f->store = NULL;
+    collect(f, &r);
+    struct str former = arena_copy(&f->arena, r.journal);
+    memcpy((char *)(uintptr_t)former.p, "golub journal 1", 16);
+    restore(f, &r, former);
+    check_first(f, 6);
+    arrive_many(f, 7, 200);
+    assert_int_equal(stat(r.journal_path, &st), 0);
+    assert_true(st.st_size <= 4096 + 512 * 1024);
+    check_first(f, 200);
+    store_close(f->store);
+    open_keeping(f);
+    arrive_many(f, 201, 340);
+    assert_int_equal(stat(r.journal_path, &st), 0);
+    assert_true(st.st_size > 4096 + 512 * 1024);
+    check_first(f, 340);
 }
 
 static void a_file_that_is_no_journal_is_set_aside(void **state)
@@ -935,6 +1016,8 @@ int main(void)
         ARRIVALS_TEST(a_quota_counts_what_stands_there),
         ARRIVALS_TEST(an_attempt_again_finds_the_first),
         ARRIVALS_TEST(who_waits_is_told_at_once),
+        ARRIVALS_TEST(a_mailbox_is_found_as_it_is),
+        ARRIVALS_TEST(the_first_of_a_burst_is_not_alone),
         ARRIVALS_TEST(a_closed_account_is_one_file),
         ARRIVALS_TEST(a_command_beside_the_server_waits),
         ARRIVALS_TEST(a_command_gets_its_turn),
@@ -944,6 +1027,7 @@ int main(void)
         ARRIVALS_TEST(every_prefix_of_the_file_holds_what_is_whole_in_it),
         ARRIVALS_TEST(a_frame_with_a_wrong_byte_is_lost_alone),
         ARRIVALS_TEST(a_newer_golubs_journal_is_refused_and_kept),
+        ARRIVALS_TEST(a_former_golubs_journal_is_taken_up),
         ARRIVALS_TEST(a_file_that_is_no_journal_is_set_aside),
         ARRIVALS_TEST(a_journal_that_starts_again_has_the_new_frames),
         ARRIVALS_TEST(what_cannot_be_read_is_set_aside),

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -418,6 +419,45 @@ static void who_waits_in_reads_is_woken_and_sees_the_end(void **state)
     pair_close(&p);
 }
 
+/* Not after the moment that a read would wait. */
+static void who_waits_for_both_is_woken_at_once(void **state)
+{
+    (void)state;
+    struct pair p = pair_open(STR(""));
+    int wake = eventfd(0, EFD_CLOEXEC);
+    int64_t least = INT64_MAX; /* of several: this machine may be busy with something else */
+    stream_wait_in_reads(&p.s);
+    assert_int_equal(eventfd_write(wake, 1), 0);
+    for (int i = 0; i < 5; i++) {
+        int64_t start = clock_ms(), took;
+        assert_int_equal(stream_wait_for_both(&p.s, wake, later()), STREAM_WOKEN);
+        took = clock_ms() - start;
+        least = took < least ? took : least;
+    }
+    assert_true(least < STREAM_READ_WAIT_MS / 2);
+    says(&p, "DONE\r\n");
+    assert_int_equal(stream_wait_for_both(&p.s, wake, later()), STREAM_OK);
+    expect_line(&p, "DONE", false);
+    close(wake);
+    pair_close(&p);
+}
+
+static void who_gets_the_descriptor_after_reads_that_waited_need_not_wait(void **state)
+{
+    (void)state;
+    struct pair p = pair_open(STR(""));
+    char got;
+    stream_wait_in_reads(&p.s);
+    stream_wait_in_polls(&p.s);
+    assert_false(p.s.waits_in_read);
+    assert_true(fcntl(p.s.fd, F_GETFL) & O_NONBLOCK);
+    assert_int_equal(read(p.s.fd, &got, 1), -1);
+    assert_int_equal(errno, EAGAIN);
+    says(&p, "on\r\n");
+    expect_line(&p, "on", false);
+    pair_close(&p);
+}
+
 static void a_write_never_blocks_though_reads_do(void **state)
 {
     (void)state;
@@ -508,6 +548,8 @@ int main(void)
         cmocka_unit_test(waits_for_either_side_without_buffers),
         cmocka_unit_test(a_read_waits_itself_for_a_moment),
         cmocka_unit_test(who_waits_in_reads_is_woken_and_sees_the_end),
+        cmocka_unit_test(who_waits_for_both_is_woken_at_once),
+        cmocka_unit_test(who_gets_the_descriptor_after_reads_that_waited_need_not_wait),
         cmocka_unit_test(a_write_never_blocks_though_reads_do),
         cmocka_unit_test(a_transport_is_asked_before_the_kernel),
     };
