@@ -74,9 +74,9 @@ static void write_end(struct sender *s, bool wrote_anything)
 
 /* --- what is read --- */
 
-/* Rows of this many messages are read at once: a client that fetches all of them asks for one after the
- * other. */
-#define ROWS_AT_ONCE 64
+/* So many messages are asked of the store at once: a client that fetches all of them asks for one after the
+ * other. Between two such requests a pack of bodies that both want is expanded again. */
+#define ROWS_AT_ONCE 1024
 
 void maildrop_rest(struct maildrop *m)
 {

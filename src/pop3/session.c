@@ -285,6 +285,7 @@ void pop3_session_run(struct account_session *s)
         stream_writef(p.stream, "-ERR [%s] The maildrop cannot be opened now\r\n", pop3_system_code(&e));
         return;
     }
+    stream_wait_in_reads(p.stream); /* closed at the end, so nobody gets it after this session */
     stream_writef(p.stream, "+OK Logged in, %zu messages (%llu octets)\r\n", p.drop.n,
                   (unsigned long long)p.drop.size);
     serve(&p);
