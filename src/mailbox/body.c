@@ -2,6 +2,7 @@
  * that bytes that rot on the disk are found when they are read. zstd itself stores what does not get smaller.
  */
 #include "base/mem.h"
+#include "mailbox/body_ahead.h"
 #include "mailbox/body_pack.h"
 
 #include <string.h>
@@ -13,7 +14,7 @@
 #define CODEC_MEMORY_MAX  ((size_t)512 * 1024)
 
 MAIL_STATEMENT(INSERT_CHUNK, "INSERT INTO body_chunk(id, data) VALUES($1, $2)");
-/* The chunk, or the pack that holds it. */
+/* The chunk, or the pack that holds it; the first row from there on. */
 MAIL_STATEMENT(CHUNK, "SELECT id, data FROM body_chunk WHERE id >= $1 ORDER BY id LIMIT 1");
 MAIL_STATEMENT(DELETE_CHUNKS, "DELETE FROM body_chunk WHERE id BETWEEN $1 AND $2");
 MAIL_STATEMENT(DELETE_BODY, "DELETE FROM body WHERE id = $1");
@@ -127,14 +128,15 @@ bool body_delete(struct sql *db, int64_t body, struct err *e)
            sql_exec(db, &DELETE_BODY, SQL(sql_int(body)), NULL, e);
 }
 
-void body_reader_init(struct body_reader *b)
+void body_reader_init(struct body_reader *b, atomic_uint *aheads)
 {
-    *b = (struct body_reader){0};
+    *b = (struct body_reader){.aheads = aheads};
     buf_init(&b->chunk, BODY_CHUNK);
 }
 
 void body_reader_free(struct body_reader *b)
 {
+    ahead_free(b->ahead);
     buf_free(&b->chunk);
 }
 
@@ -175,6 +177,34 @@ static bool take_pack(struct body_reader *b, struct connection *c, int64_t id, s
     return b->has_pack;
 }
 
+/* The reader has come to the pack of row `id`, for this chunk. If it came there from the one before, the next
+ * is what it will want then. That this fails is told when it is wanted. */
+static void look_ahead(struct body_reader *b, struct connection *c, int64_t chunk, int64_t id)
+{
+    struct sql_rows rows;
+    struct err ignored = ERR_INIT;
+    bool is_next = b->pack > 0 && chunk > b->pack && chunk - b->pack <= chunk_id(PACK_BODIES, 0);
+    b->pack = id;
+    if (!b->aheads || !is_next || (!b->ahead && !(b->ahead = ahead_new(b->aheads))) ||
+        !sql_query(c->db, &CHUNK, SQL(sql_int(id + 1)), &rows, &ignored))
+        return;
+    if (sql_next(&rows) && pack_is(sql_get_int(&rows, 0)))
+        ahead_begin(b->ahead, id, sql_get_int(&rows, 0), sql_get_str(&rows, 1));
+    sql_end(&rows, &ignored);
+}
+
+/* The chunk's pack, if it was read ahead. */
+static bool take_ahead(struct body_reader *b, struct connection *c, int64_t chunk)
+{
+    int64_t id = b->ahead ? ahead_take(b->ahead, chunk, &b->chunk) : 0;
+    if (id == 0)
+        return false;
+    b->chunk_id = 0;
+    b->has_pack = true;
+    look_ahead(b, c, chunk, id);
+    return true;
+}
+
 static struct buf *place(struct body_reader *b, struct buf *direct)
 {
     if (direct)
@@ -202,6 +232,8 @@ static bool read_chunk(struct body_reader *b, struct connection *c, int64_t id, 
     struct sql_rows rows;
     if (b->packed_id == id)
         return read_given(b, c, expected, direct, e);
+    if (take_ahead(b, c, id))
+        return true;
     if (!sql_query(c->db, &CHUNK, SQL(sql_int(id)), &rows, e))
         return false;
     int64_t row = sql_next(&rows) ? sql_get_int(&rows, 0) : 0;
@@ -217,6 +249,8 @@ static bool read_chunk(struct body_reader *b, struct connection *c, int64_t id, 
         return false;
     if (good && row == id && !direct)
         b->chunk_id = id;
+    if (good && is_pack)
+        look_ahead(b, c, id, row);
     return good || err_set(e, failure.kind, "%s", failure.text);
 }
 

@@ -60,6 +60,16 @@ bool pack_find(struct str raw, int64_t body, struct str *bytes)
     return false;
 }
 
+bool pack_expand(ZSTD_DCtx *z, struct str packed, struct buf *raw)
+{
+    unsigned long long size = ZSTD_getFrameContentSize(packed.p, packed.n);
+    char *room = z && size <= PACK_RAW_MAX ? buf_room(raw, size) : NULL;
+    if (!room || ZSTD_decompressDCtx(z, room, size, packed.p, packed.n) != size)
+        return false;
+    buf_grew(raw, size);
+    return true;
+}
+
 void pack_init(struct pack *p)
 {
     p->n = 0;
@@ -108,14 +118,12 @@ bool pack_make(const struct pack *p, struct buf *out, struct err *e)
 
 /* --- removing --- */
 
-static bool expand(struct str data, struct buf *raw)
+static bool expand(struct str packed, struct buf *raw)
 {
-    unsigned long long size = ZSTD_getFrameContentSize(data.p, data.n);
-    char *room = size <= PACK_RAW_MAX ? buf_room(raw, size) : NULL;
-    if (!room || ZSTD_decompress(room, size, data.p, data.n) != size)
-        return false;
-    buf_grew(raw, size);
-    return true;
+    ZSTD_DCtx *z = ZSTD_createDCtx();
+    bool good = pack_expand(z, packed, raw);
+    ZSTD_freeDCtx(z);
+    return good;
 }
 
 /* The other bodies of the pack. */

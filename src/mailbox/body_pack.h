@@ -29,6 +29,10 @@ static inline bool pack_is(int64_t id)
 /* The bytes of a body in an expanded pack. False: it is not in there. */
 bool pack_find(struct str raw, int64_t body, struct str *bytes);
 
+/* The pack, expanded into `raw`. False: it is damaged. `z` may be NULL: no memory. */
+struct ZSTD_DCtx_s;
+bool pack_expand(struct ZSTD_DCtx_s *z, struct str packed, struct buf *raw);
+
 /* A pack in the making. */
 struct pack {
     int64_t ids[PACK_BODIES];

@@ -154,7 +154,7 @@ static bool store(struct packing *p)
 bool pack_more(struct store *s, size_t bodies, bool *more, struct err *e)
 {
     struct packing p = {.store = s, .e = e};
-    body_reader_init(&p.reader);
+    body_reader_init(&p.reader, NULL);
     pack_init(&p.pack);
     bool good = prepare(&p, bodies) && (p.to == p.from || store(&p));
     *more = p.is_cut && p.to > p.from;

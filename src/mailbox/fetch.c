@@ -39,7 +39,7 @@ enum store_result store_fetch_open(struct store *s, int64_t mailbox, const uint3
     }
     reader_open(&f->reader, mailbox, f->uids, n,
                 want & (WANT_ENVELOPE | WANT_STRUCTURE | WANT_PARTS | WANT_PREVIEW | WANT_BODY));
-    body_reader_init(&f->body);
+    body_reader_init(&f->body, want & WANT_BODY ? &s->aheads : NULL);
     *out = f;
     return STORE_OK;
 }

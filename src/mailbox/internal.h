@@ -132,6 +132,7 @@ struct store {
      * sleep and try again. Taken before a connection, so that writers who wait hold none. */
     pthread_mutex_t writer;
     pthread_mutex_t catching_up; /* one at a time works behind delivery (catch_up.c); taken before `writer` */
+    atomic_uint aheads;          /* body_ahead.h */
     _Atomic uint64_t rights_version; /* rights.c */
     _Atomic int64_t last_modseq;     /* 0: not known yet */
     atomic_bool near_quota;          /* as of the last commit that asked (quota.c) */
@@ -310,12 +311,16 @@ bool body_delete(struct sql *db, int64_t body, struct err *e);
  * message are asked for one after the other. */
 struct body_reader {
     struct buf chunk;
-    int64_t chunk_id;  /* 0: none */
-    bool has_pack;     /* it is a pack of several bodies (body_pack.h) */
-    int64_t packed_id; /* of a chunk that need not be read: it is here as it is stored; 0: none */
+    int64_t chunk_id; /* 0: none */
+    bool has_pack;    /* it is a pack of several bodies (body_pack.h) */
+    int64_t pack;     /* row of the last one read; 0: none */
+    atomic_uint *aheads;
+    struct body_ahead *ahead; /* body_ahead.h; NULL: not needed yet, or there are enough */
+    int64_t packed_id;        /* of a chunk that need not be read: it is here as it is stored; 0: none */
     struct str packed;
 };
-void body_reader_init(struct body_reader *b);
+/* `aheads`: the account's count of readers that read ahead; NULL: this one never does. */
+void body_reader_init(struct body_reader *b, atomic_uint *aheads);
 void body_reader_free(struct body_reader *b);
 bool body_read(struct body_reader *b, struct connection *c, int64_t body, uint64_t size, uint64_t offset,
                uint64_t n, struct buf *out, struct err *e);

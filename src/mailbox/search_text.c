@@ -12,7 +12,7 @@
 void search_text_init(struct search_text *t, struct connection *c)
 {
     *t = (struct search_text){.connection = c, .arena = ARENA_INIT};
-    body_reader_init(&t->body);
+    body_reader_init(&t->body, NULL);
     buf_init(&t->header, BUF_MAX_DEFAULT); /* bounded where it is read */
     buf_init(&t->raw, BUF_MAX_DEFAULT);
     buf_init(&t->decoded, BUF_MAX_DEFAULT);

@@ -361,8 +361,10 @@ enum fetch_want {
     WANT_ENVELOPE = 1 << 0,  /* the three texts are computed once, on arrival, and stored ready to send */
     WANT_STRUCTURE = 1 << 1, /* BODYSTRUCTURE, with extension data */
     WANT_PARTS = 1 << 2,     /* the packed part table of message/parts.h: where each part's bytes lie */
-    WANT_BODY = 1 << 4,      /* store_fetch_body will be called for most rows: short bodies come with them */
-    WANT_PREVIEW = 1 << 3,   /* message/preview.h; of what came before there were previews: not there yet */
+    /* store_fetch_body will be called for most rows, one right after the other: short bodies come with them,
+     * and what follows is read ahead. */
+    WANT_BODY = 1 << 4,
+    WANT_PREVIEW = 1 << 3, /* message/preview.h; of what came before there were previews: not there yet */
 };
 struct fetch_row {
     struct message_row row;

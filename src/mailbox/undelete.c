@@ -208,7 +208,7 @@ enum store_result store_lost_bytes(struct store *s, const struct store_lost *l, 
     struct connection *c = store_take(s, e);
     if (!c)
         return STORE_FAILED;
-    body_reader_init(&b);
+    body_reader_init(&b, NULL);
     bool good = body_read(&b, c, l->row.body, l->row.size, 0, n, out, e);
     body_reader_free(&b);
     pool_give(&s->pool, c);

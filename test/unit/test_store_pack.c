@@ -2,6 +2,8 @@
 #include "store_fixture.h"
 
 #include "base/mem.h"
+#include "mailbox/body_ahead.h"
+#include "mailbox/body_pack.h"
 #include "mailbox/search.h"
 
 #include <time.h>
@@ -141,6 +143,169 @@ static void a_damaged_pack_is_told(void **state)
     assert_int_equal(out.n, 0);
 }
 
+/* --- the pack behind the one that is being read --- */
+
+/* A pack with the one body 5. */
+static struct str make_pack(struct fixture *f, struct str bytes)
+{
+    struct pack p;
+    CLEAN_BUF struct buf out;
+    buf_init(&out, BUF_MAX_DEFAULT);
+    pack_init(&p);
+    pack_add(&p, 5, bytes.n);
+    buf_add(&p.bytes, bytes);
+    assert_true(pack_make(&p, &out, &f->e));
+    pack_free(&p);
+    return arena_copy(&f->arena, buf_str(&out));
+}
+
+static void a_pack_is_expanded_beside(void **state)
+{
+    struct fixture *f = *state;
+    struct str packed = make_pack(f, letter(f, 11)), bytes;
+    atomic_uint count = 0;
+    CLEAN_BUF struct buf out;
+    buf_init(&out, BODY_CHUNK);
+    buf_add(&out, STR("the last pack"));
+    struct body_ahead *a = ahead_new(&count);
+    assert_int_equal(ahead_take(a, chunk_id(5, 0), &out), 0); /* nothing was begun */
+    for (int i = 0; i < 200; i++) {                           /* both the thread and the reader come first */
+        ahead_begin(a, pack_id(3), pack_id(5), packed);
+        assert_int_equal(ahead_take(a, chunk_id(3, 0), &out), 0);
+        assert_int_equal(ahead_take(a, chunk_id(6, 0), &out), 0);
+        assert_int_equal(ahead_take(a, chunk_id(5, 0), &out), pack_id(5));
+        assert_true(pack_find(buf_str(&out), 5, &bytes));
+        assert_true(str_eq(bytes, letter(f, 11)));
+        assert_int_equal(ahead_take(a, chunk_id(5, 0), &out), 0); /* it is the reader's now */
+    }
+    ahead_begin(a, pack_id(3), pack_id(5), packed); /* nobody wants it */
+    ahead_begin(a, pack_id(5), pack_id(6), str_slice(packed, 0, packed.n - 5));
+    buf_reset(&out);
+    buf_add(&out, STR("the last pack"));
+    assert_int_equal(ahead_take(a, chunk_id(6, 0), &out), 0); /* damaged */
+    assert_true(str_eq(buf_str(&out), STR("the last pack")));
+    ahead_begin(a, pack_id(3), pack_id(5), packed);
+    ahead_free(a); /* with the thread at work */
+    assert_int_equal(count, 0);
+}
+
+static void few_read_ahead(void **state)
+{
+    struct body_ahead *a[AHEAD_MAX];
+    atomic_uint count = 0;
+    (void)state;
+    for (size_t i = 0; i < AHEAD_MAX; i++)
+        assert_non_null(a[i] = ahead_new(&count));
+    assert_null(ahead_new(&count));
+    ahead_free(a[0]);
+    assert_non_null(a[0] = ahead_new(&count));
+    for (size_t i = 0; i < AHEAD_MAX; i++)
+        ahead_free(a[i]);
+    assert_int_equal(count, 0);
+}
+
+enum { SMALL = 200 }; /* three packs and more */
+
+static void fill_small(struct fixture *f)
+{
+    for (unsigned i = 1; i <= SMALL; i++)
+        append(f, 1, letter(f, i % 9 ? 10 : 11), 0, "");
+    catch_up(f);
+}
+
+/* The bodies of the next `n` rows are those that were filled in. */
+static void read_small(struct fixture *f, struct store_fetch *fetch, size_t n)
+{
+    const struct fetch_row *row;
+    CLEAN_BUF struct buf out;
+    buf_init(&out, BUF_MAX_DEFAULT);
+    while (n-- > 0) {
+        assert_true(store_fetch_next(fetch, &row));
+        buf_reset(&out);
+        assert_int_equal(store_fetch_body(fetch, 0, UINT64_MAX, &out, &f->e), STORE_OK);
+        assert_true(str_eq(buf_str(&out), letter(f, row->row.uid % 9 ? 10 : 11)));
+    }
+}
+
+/* All readers are right, also the one too many, and they leave no thread. */
+static void readers_in_a_row(void **state)
+{
+    struct fixture *f = *state;
+    struct store_fetch *fetch[AHEAD_MAX + 1];
+    fill_small(f);
+    for (size_t i = 0; i < AHEAD_MAX + 1; i++)
+        assert_int_equal(store_fetch_open(f->store, 1, NULL, 0, WANT_BODY, &fetch[i], &f->e), STORE_OK);
+    assert_int_equal(f->store->aheads, 0); /* not before it is seen that one pack follows the other */
+    for (size_t at = 0; at < SMALL / 2; at += 20)
+        for (size_t i = 0; i < AHEAD_MAX + 1; i++)
+            read_small(f, fetch[i], 20);
+    assert_int_equal(f->store->aheads, AHEAD_MAX);
+    for (size_t i = 0; i < AHEAD_MAX + 1; i++)
+        assert_int_equal(store_fetch_close(fetch[i], &f->e), STORE_OK); /* in the middle of it */
+    assert_int_equal(f->store->aheads, 0);
+}
+
+/* Others take out and purge messages of the pack that has been read ahead: the rest comes as it was. */
+static void read_ahead_and_purged(void **state)
+{
+    struct fixture *f = *state;
+    struct store_fetch *fetch;
+    const struct fetch_row *row;
+    uint32_t uids[SMALL], *gone;
+    size_t n = 0, expunged, left = 0;
+    CLEAN_BUF struct buf out;
+    buf_init(&out, BUF_MAX_DEFAULT);
+    fill_small(f);
+    assert_int_equal(store_fetch_open(f->store, 1, NULL, 0, WANT_BODY, &fetch, &f->e), STORE_OK);
+    read_small(f, fetch, SMALL / 2);
+    assert_int_equal(f->store->aheads, 1);
+    for (uint32_t uid = SMALL / 2 + 1; uid <= SMALL; uid++)
+        if (uid % 2 == 0)
+            uids[n++] = uid;
+    assert_int_equal(store_expunge(f->store, 1, uids, n, true, &f->arena, &gone, &expunged, &f->e), STORE_OK);
+    assert_int_equal(store_purge(f->store, (int64_t)time(NULL) + 15 * 24 * 3600, EXPUNGED_KEPT_S, &f->e),
+                     STORE_OK);
+    while (store_fetch_next(fetch, &row)) {
+        buf_reset(&out);
+        enum store_result r = store_fetch_body(fetch, 0, UINT64_MAX, &out, &f->e);
+        assert_true(r == STORE_OK || row->row.uid % 2 == 0); /* a row of the batch that is gone by now */
+        if (r == STORE_OK)
+            assert_true(str_eq(buf_str(&out), letter(f, row->row.uid % 9 ? 10 : 11)));
+        left += row->row.uid % 2;
+    }
+    assert_int_equal(left, SMALL / 4);
+    assert_int_equal(store_fetch_close(fetch, &f->e), STORE_OK);
+}
+
+static void a_damaged_pack_ahead_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct store_fetch *fetch;
+    const struct fetch_row *row;
+    fill_small(f);
+    static const struct sql_statement BREAK = {
+        "UPDATE body_chunk SET data = substr(data, 1, 100)"
+        " WHERE id IN (SELECT max(id) FROM body_chunk WHERE id % 1048576 = 1048575)",
+        .schema = "mail"};
+    struct sql *db = fixture_sql(f);
+    assert_true(sql_exec(db, &BREAK, SQL_NONE, NULL, &f->e));
+    sql_close(db);
+    CLEAN_BUF struct buf out;
+    buf_init(&out, BUF_MAX_DEFAULT);
+    assert_int_equal(store_fetch_open(f->store, 1, NULL, 0, WANT_BODY, &fetch, &f->e), STORE_OK);
+    read_small(f, fetch, SMALL / 2);
+    assert_int_equal(f->store->aheads, 1);
+    enum store_result r = STORE_OK;
+    while (r == STORE_OK && store_fetch_next(fetch, &row)) {
+        buf_reset(&out);
+        r = store_fetch_body(fetch, 0, UINT64_MAX, &out, &f->e);
+    }
+    assert_int_equal(r, STORE_FAILED);
+    assert_int_equal(f->e.kind, ERR_INTERNAL);
+    assert_int_equal(out.n, 0);
+    assert_int_equal(store_fetch_close(fetch, &f->e), STORE_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +313,11 @@ int main(void)
         STORE_TEST(a_few_wait_for_more),
         STORE_TEST(packed_bodies_are_purged),
         STORE_TEST(a_damaged_pack_is_told),
+        STORE_TEST(a_pack_is_expanded_beside),
+        STORE_TEST(few_read_ahead),
+        STORE_TEST(readers_in_a_row),
+        STORE_TEST(read_ahead_and_purged),
+        STORE_TEST(a_damaged_pack_ahead_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
