@@ -187,7 +187,7 @@ static bool take_partial(struct imap_cursor *c, struct fetch_section *s)
     s->is_partial = true;
     if (!imap_take_byte(c, '<') || !imap_take_number64(c, &s->from))
         return false;
-    s->length = UINT64_MAX - s->from;
+    s->length = INT64_MAX; /* the most that a number64 can say */
     if (imap_peek(c) == '.' && (!imap_take_byte(c, '.') || !imap_take_number64(c, &s->length)))
         return false;
     return (s->length > 0 || fail(c, "the number of bytes may not be 0")) && imap_take_byte(c, '>');
