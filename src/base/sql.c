@@ -194,3 +194,9 @@ int64_t sql_data_version(struct sql *db)
 {
     return db->engine->data_version(db);
 }
+
+bool sql_give_back(struct sql *db, bool *more, struct err *e)
+{
+    *more &= db->engine->give_back != NULL;
+    return !db->engine->give_back || db->engine->give_back(db, more, e);
+}

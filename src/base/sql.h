@@ -154,4 +154,9 @@ int64_t sql_last_id(struct sql *db); /* of the last INSERT */
 /* Changes whenever another connection committed: for caches and for commands that poke a running server. */
 int64_t sql_data_version(struct sql *db);
 
+/* SQLite: where much of the file is free, since more stood there once, some of that is given back to the file
+ * system, in a transaction of some milliseconds. *more is false at first; true afterwards: call again, with
+ * it, when nobody waits. PostgreSQL has autovacuum, and this does nothing. */
+bool sql_give_back(struct sql *db, bool *more, struct err *e);
+
 #endif

@@ -27,6 +27,7 @@ struct sql_engine {
     void (*savepoint_rollback)(struct sql *db);
     int64_t (*last_id)(struct sql *db);
     int64_t (*data_version)(struct sql *db);
+    bool (*give_back)(struct sql *db, bool *more, struct err *e); /* NULL: nothing to do */
 };
 
 struct sql { /* the first member of an engine's own */

@@ -297,4 +297,5 @@ const struct sql_engine SQLITE_ENGINE = {
     .savepoint_rollback = savepoint_rollback,
     .last_id = last_id,
     .data_version = data_version,
+    .give_back = sqlite_give_back,
 };

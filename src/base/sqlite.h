@@ -23,7 +23,8 @@ bool sqlite_fail(struct sqlite *db, int rc, struct err *e);
 
 void sqlite_forget_statements(struct sqlite *db);
 
-/* SQLITE_ENGINE's close. */
+/* SQLITE_ENGINE's close and give_back. */
 void sqlite_shut(struct sql *db);
+bool sqlite_give_back(struct sql *db, bool *more, struct err *e);
 
 #endif

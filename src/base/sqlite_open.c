@@ -127,7 +127,8 @@ static bool bring_up_to_date(struct sqlite *db, const struct sql_schema *schema,
         return true;
     if (version > schema->count)
         return sql_refuse_newer(db->path, schema, version, e);
-    if (version == 0 && !run(db, "PRAGMA journal_mode=WAL", e)) /* the file remembers it */
+    /* The file remembers both. What is free in it: sqlite_room.c. */
+    if (version == 0 && !run(db, "PRAGMA auto_vacuum=INCREMENTAL;PRAGMA journal_mode=WAL", e))
         return false;
     if (version > 0 && !copy_before(db, version, e))
         return false;

@@ -233,6 +233,20 @@ static bool make_words(struct store *s, bool *more, struct err *e)
            (*more || word_index_merge(s, more, e));
 }
 
+/* Of the room that a burst has taken, once its bodies are in packs. */
+static bool give_back(struct store *s, bool *more, struct err *e)
+{
+    struct connection *c = store_take(s, e);
+    if (!c)
+        return false;
+    pthread_mutex_lock(&s->writer);
+    bool good = sql_give_back(c->db, &s->gives_back, e);
+    pthread_mutex_unlock(&s->writer);
+    pool_give(&s->pool, c);
+    *more = s->gives_back;
+    return good;
+}
+
 enum store_result store_catch_up(struct store *s, bool *more, struct err *e)
 {
     bool packs_more = false;
@@ -242,7 +256,7 @@ enum store_result store_catch_up(struct store *s, bool *more, struct err *e)
     /* First: the pages that it frees are used by the others. They go on without it, should it fail. */
     bool packed = pack_more(s, BATCH_PACKED, &packs_more, &failure);
     packs_more &= packed;
-    bool good = packs_more || make_words(s, more, e);
+    bool good = packs_more || (make_words(s, more, e) && (*more || give_back(s, more, e)));
     pthread_mutex_unlock(&s->catching_up);
     *more |= packs_more;
     if (good && !packed)

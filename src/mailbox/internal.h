@@ -132,6 +132,7 @@ struct store {
      * sleep and try again. Taken before a connection, so that writers who wait hold none. */
     pthread_mutex_t writer;
     pthread_mutex_t catching_up; /* one at a time works behind delivery (catch_up.c); taken before `writer` */
+    bool gives_back;             /* under that: sql_give_back has begun */
     atomic_uint aheads;          /* body_ahead.h */
     _Atomic uint64_t rights_version; /* rights.c */
     _Atomic int64_t last_modseq;     /* 0: not known yet */

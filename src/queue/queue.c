@@ -116,10 +116,19 @@ static void look_for_overdue(struct server *s)
         LOG_ERROR("queue.read", F_C("reason", e.text));
 }
 
+/* Of the file, when a backlog has gone. */
+static void give_back(struct server *s)
+{
+    struct err e = ERR_INIT;
+    if (!sql_give_back(s->db, &s->gives_back, &e))
+        LOG_ERROR("queue.room", F_C("reason", e.text));
+}
+
 static void tick(void *context)
 {
     struct server *s = context;
     server_settle(s);
+    give_back(s);
     notice_changes(s);
     s->is_blocked = false;
     look_for_overdue(s);

@@ -35,6 +35,7 @@ struct server {
     struct enqueue *enqueues, **last_enqueue;
     struct outcome *outcomes, **last_outcome;
     bool has_work;   /* jobs may be waiting for somebody who can take them */
+    bool gives_back; /* sql_give_back has begun */
     bool is_blocked; /* the disk refused: outcomes are kept, and tried again at the next tick */
     bool is_stopping;
 };

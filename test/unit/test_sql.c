@@ -265,6 +265,52 @@ static void is_private_and_one_file_when_closed(void **state)
     assert_int_equal(count(f->db), 1);
 }
 
+static off_t closed_size(struct fixture *f)
+{
+    struct err e = ERR_INIT;
+    struct stat st;
+    sql_close(f->db);
+    assert_int_equal(stat(f->path, &st), 0);
+    f->db = sql_open(f->path, &ONE, &e);
+    assert_non_null(f->db);
+    return st.st_size;
+}
+
+/* In steps, with everything that is still there at the end of the file; and a little is kept. */
+static void room_is_given_back(void **state)
+{
+    enum { ROWS = 3000, KEPT = 50, LEAST = 1024 * 1024 };
+    static const struct sql_statement DELETE_FIRST = {"DELETE FROM item WHERE id <= $1"};
+    static const struct sql_statement INTACT = {"PRAGMA integrity_check"};
+    static const char DATA[4000] = "x";
+    struct fixture *f = *state;
+    struct err e = ERR_INIT;
+    bool more = false;
+    assert_true(sql_begin_write(f->db, &e));
+    for (int i = 0; i < ROWS; i++) {
+        char name[20];
+        snprintf(name, sizeof name, "%d", i);
+        assert_true(sql_exec(f->db, &INSERT,
+                             SQL(sql_text(str_from_c(name)), sql_blob(str_from(DATA, sizeof DATA))), NULL,
+                             &e));
+    }
+    assert_true(sql_commit(f->db, &e));
+    assert_true(sql_give_back(f->db, &more, &e) && !more); /* nothing is free */
+    off_t full = closed_size(f);
+    assert_true(sql_exec(f->db, &DELETE_FIRST, SQL(sql_int(ROWS - KEPT)), NULL, &e));
+    assert_true(closed_size(f) == full);
+    int steps = 0;
+    for (more = true; more; steps++)
+        assert_true(sql_give_back(f->db, &more, &e));
+    assert_true(steps > 2);
+    assert_in_range(closed_size(f), KEPT * sizeof DATA, LEAST + 2 * KEPT * sizeof DATA);
+    assert_int_equal(count(f->db), KEPT);
+    struct sql_rows rows;
+    assert_true(sql_query(f->db, &INTACT, SQL_NONE, &rows, &e));
+    assert_true(sql_next(&rows) && str_eq(sql_get_str(&rows, 0), STR("ok")));
+    assert_true(sql_end(&rows, &e));
+}
+
 static void an_older_schema_is_copied_and_brought_up_to_date(void **state)
 {
     struct fixture *f = *state;
@@ -372,6 +418,7 @@ int main(void)
         TEST(a_second_connection_sees_commits),
         TEST(what_was_rolled_back_is_written_nowhere),
         TEST(is_private_and_one_file_when_closed),
+        TEST(room_is_given_back),
         TEST(an_older_schema_is_copied_and_brought_up_to_date),
         TEST(what_is_no_database_is_internal),
         TEST(a_full_disk_is_temporary),
