@@ -197,6 +197,5 @@ int64_t sql_data_version(struct sql *db)
 
 bool sql_give_back(struct sql *db, bool *more, struct err *e)
 {
-    *more &= db->engine->give_back != NULL;
     return !db->engine->give_back || db->engine->give_back(db, more, e);
 }

@@ -4,9 +4,9 @@
 #include "command/question.h"
 #include "command/records.h"
 #include "dns/dns.h"
+#include "dns/libunbound.h"
 #include "dns/resolver.h"
 
-#include "dns/libunbound.h"
 #include <string.h>
 
 /* A TXT record that begins so. Its strings stand one after another, each behind its length. */

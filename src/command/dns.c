@@ -3,10 +3,10 @@
 #include "command/question.h"
 #include "command/records.h"
 #include "directory/address.h"
+#include "dns/libunbound.h"
 #include "dns/rdata.h"
 #include "dns/resolver.h"
 
-#include "dns/libunbound.h"
 #include <stdio.h>
 
 #define RDATA_TEXT_MAX 70000

@@ -3,12 +3,12 @@
 #include "command/question.h"
 #include "command/stores.h"
 #include "directory/trail.h"
+#include "dns/libunbound.h"
 #include "dns/rdata.h"
 #include "dns/resolver.h"
 #include "mailbox/store.h"
 #include "relay/route.h"
 
-#include "dns/libunbound.h"
 #include <stdio.h>
 
 #define RDATA_TEXT_MAX 70000 /* of one record */

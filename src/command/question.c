@@ -1,8 +1,8 @@
 #include "command/question.h"
 
 #include "base/clock.h"
-
 #include "dns/libunbound.h"
+
 #include <poll.h>
 
 #define PATIENCE_MS (10 * 1000)

@@ -4,11 +4,11 @@
 #include "base/mem.h"
 #include "base/sandbox.h"
 #include "config/config.h"
+#include "dns/libunbound.h"
 #include "dns/rdata.h"
 #include "dns/resolver.h"
 #include "role/role.h"
 
-#include "dns/libunbound.h"
 #include <sys/epoll.h>
 
 /* libunbound works in a thread of its own; this one only carries questions and answers. */

@@ -2,8 +2,8 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-
 #include "dns/libunbound.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -13,8 +13,8 @@ bool imap_take_partial(struct imap_cursor *c, struct imap_partial *out)
         c->problem = "expected a range like 1:500 or -1:-500";
         return false;
     }
-    out->from =
-        from < to ? from : to; /* 500:400 is 400:500, and is answered as that (RFC 5267 section 4.4) */
+    /* 500:400 is 400:500, and is answered as that (RFC 5267 section 4.4). */
+    out->from = from < to ? from : to;
     out->to = from < to ? to : from;
     return true;
 }

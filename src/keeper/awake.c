@@ -394,6 +394,13 @@ static void control_closed(void *context, struct loop_channel *c)
     all->handlers.gone(all->context);
 }
 
+/* Its process was given something: it has to have seen that before it goes. */
+static void note_handed(struct account *a)
+{
+    a->handed++;
+    a->offers = 0;
+}
+
 /* --- handing over --- */
 
 /* Gives the account's process what waits for it, in order. False: it cannot take more now. */
@@ -406,8 +413,7 @@ static bool hand_all(struct account *a)
         } else if (r != IPC_OK) { /* full, or gone, which control_closed will notice */
             return false;
         } else {
-            a->handed++;
-            a->offers = 0;
+            note_handed(a);
             answer(a->all, take_first(a), NULL);
         }
     }
@@ -425,8 +431,7 @@ static bool thaw_all(struct account *a)
         if (ipc_send(loop_channel_fd(a->control), &f, deadline_in(0)) != IPC_OK)
             return false;
         parked_given(s);
-        a->handed++;
-        a->offers = 0;
+        note_handed(a);
     }
     return true;
 }

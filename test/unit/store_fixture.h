@@ -34,6 +34,13 @@ static inline struct sql *fixture_sql(struct fixture *f)
     return db;
 }
 
+/* One statement of those. */
+static inline void fixture_exec(struct fixture *f, const struct sql_statement *s, struct sql_params params)
+{
+    CLEAN_SQL struct sql *db = fixture_sql(f);
+    assert_true(sql_exec(db, s, params, NULL, &f->e));
+}
+
 static inline int fixture_set_up(void **state)
 {
     static unsigned accounts; /* in this program's database */

@@ -72,6 +72,16 @@ static int64_t count(struct sql *db)
     return n;
 }
 
+static void assert_intact(struct sql *db)
+{
+    static const struct sql_statement CHECK = {"PRAGMA integrity_check"};
+    struct sql_rows rows;
+    struct err e = ERR_INIT;
+    assert_true(sql_query(db, &CHECK, SQL_NONE, &rows, &e));
+    assert_true(sql_next(&rows) && str_eq(sql_get_str(&rows, 0), STR("ok")));
+    assert_true(sql_end(&rows, &e));
+}
+
 static bool insert(struct sql *db, const char *name, struct err *e)
 {
     return sql_exec(db, &INSERT, SQL(sql_text(str_from_c(name)), sql_null()), NULL, e);
@@ -238,12 +248,8 @@ static void what_was_rolled_back_is_written_nowhere(void **state)
         assert_int_equal(count(f->db), (rows + 1) * 30);
         assert_int_equal(count(other), (rows + 1) * 30);
     }
-    static const struct sql_statement INTACT = {"PRAGMA integrity_check"};
-    struct sql_rows rows;
     CLEAN_SQL struct sql *fresh = sql_open(f->path, &ONE, &e);
-    assert_true(sql_query(fresh, &INTACT, SQL_NONE, &rows, &e));
-    assert_true(sql_next(&rows) && str_eq(sql_get_str(&rows, 0), STR("ok")));
-    assert_true(sql_end(&rows, &e));
+    assert_intact(fresh);
     assert_int_equal(count(fresh), 13 * 30);
 }
 
@@ -281,7 +287,6 @@ static void room_is_given_back(void **state)
 {
     enum { ROWS = 3000, KEPT = 50, LEAST = 1024 * 1024 };
     static const struct sql_statement DELETE_FIRST = {"DELETE FROM item WHERE id <= $1"};
-    static const struct sql_statement INTACT = {"PRAGMA integrity_check"};
     static const char DATA[4000] = "x";
     struct fixture *f = *state;
     struct err e = ERR_INIT;
@@ -305,10 +310,7 @@ static void room_is_given_back(void **state)
     assert_true(steps > 2);
     assert_in_range(closed_size(f), KEPT * sizeof DATA, LEAST + 2 * KEPT * sizeof DATA);
     assert_int_equal(count(f->db), KEPT);
-    struct sql_rows rows;
-    assert_true(sql_query(f->db, &INTACT, SQL_NONE, &rows, &e));
-    assert_true(sql_next(&rows) && str_eq(sql_get_str(&rows, 0), STR("ok")));
-    assert_true(sql_end(&rows, &e));
+    assert_intact(f->db);
 }
 
 static void an_older_schema_is_copied_and_brought_up_to_date(void **state)

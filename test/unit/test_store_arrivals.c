@@ -626,16 +626,23 @@ static void a_frame_with_a_wrong_byte_is_lost_alone(void **state)
 
 /* --- journals that are not as ours --- */
 
+/* Six messages of a process that was killed; returns its journal, as if of another golub. */
+static struct str leave_as(struct fixture *f, struct remains *r, const char *format)
+{
+    size_t ends[16];
+    die_after(f, 1, 6, ends);
+    f->store = NULL;
+    collect(f, r);
+    struct str journal = arena_copy(&f->arena, r->journal);
+    memcpy((char *)(uintptr_t)journal.p, format, 16);
+    return journal;
+}
+
 static void a_newer_golubs_journal_is_refused_and_kept(void **state)
 {
     struct fixture *f = *state;
     struct remains r;
-    size_t ends[16];
-    die_after(f, 1, 6, ends);
-    f->store = NULL;
-    collect(f, &r);
-    struct str newer = arena_copy(&f->arena, r.journal);
-    memcpy((char *)(uintptr_t)newer.p, "golub journal 3", 16);
+    struct str newer = leave_as(f, &r, "golub journal 3");
     write_file(r.journal_path, newer);
     assert_null(store_open(f->path, &f->e));
     assert_int_equal(f->e.kind, ERR_PERMANENT);
@@ -651,12 +658,7 @@ static void a_former_golubs_journal_is_taken_up(void **state)
     struct fixture *f = *state;
     struct remains r;
     struct stat st;
-    size_t ends[16];
-    die_after(f, 1, 6, ends);
-    f->store = NULL;
-    collect(f, &r);
-    struct str former = arena_copy(&f->arena, r.journal);
-    memcpy((char *)(uintptr_t)former.p, "golub journal 1", 16);
+    struct str former = leave_as(f, &r, "golub journal 1");
     restore(f, &r, former);
     check_first(f, 6);
     arrive_many(f, 7, 200);

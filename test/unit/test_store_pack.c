@@ -154,9 +154,7 @@ static void a_damaged_pack_is_told(void **state)
     static const struct sql_statement BREAK = {
         "UPDATE body_chunk SET data = substr(data, 1, 100) WHERE id IN (SELECT min(id) FROM body_chunk)",
         .schema = "mail"};
-    struct sql *db = fixture_sql(f);
-    assert_true(sql_exec(db, &BREAK, SQL_NONE, NULL, &f->e));
-    sql_close(db);
+    fixture_exec(f, &BREAK, SQL_NONE);
     CLEAN_BUF struct buf out;
     buf_init(&out, BUF_MAX_DEFAULT);
     assert_int_equal(read_body(f, 1, 5, 0, 10, &out), STORE_FAILED);
@@ -308,9 +306,7 @@ static void a_damaged_pack_ahead_is_told(void **state)
         "UPDATE body_chunk SET data = substr(data, 1, 100)"
         " WHERE id IN (SELECT max(id) FROM body_chunk WHERE id % 1048576 = 1048575)",
         .schema = "mail"};
-    struct sql *db = fixture_sql(f);
-    assert_true(sql_exec(db, &BREAK, SQL_NONE, NULL, &f->e));
-    sql_close(db);
+    fixture_exec(f, &BREAK, SQL_NONE);
     CLEAN_BUF struct buf out;
     buf_init(&out, BUF_MAX_DEFAULT);
     assert_int_equal(store_fetch_open(f->store, 1, NULL, 0, WANT_BODY, &fetch, &f->e), STORE_OK);

@@ -61,9 +61,7 @@ static void a_body_stays_for_what_was_expunged_later(void **state)
     assert_int_equal(store_copy(f->store, inbox, &uid, 1, trash, true, NULL, &f->arena, &from, &to, &n,
                                 &uidvalidity, &f->e),
                      STORE_OK);
-    struct sql *db = fixture_sql(f);
-    assert_true(sql_exec(db, &AGE, SQL(sql_int(EXPUNGED_KEPT_S + 60)), NULL, &f->e));
-    sql_close(db);
+    fixture_exec(f, &AGE, SQL(sql_int(EXPUNGED_KEPT_S + 60)));
     assert_int_equal(store_expunge(f->store, trash, NULL, 0, true, &f->arena, &gone, &n, &f->e), STORE_OK);
     assert_int_equal(store_purge(f->store, clock_wall(), EXPUNGED_KEPT_S, &f->e), STORE_OK);
     assert_int_equal(count(f, &EXPUNGED), 1);

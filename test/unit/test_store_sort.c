@@ -112,9 +112,7 @@ static void what_has_no_keys_yet_is_read(void **state)
     static const struct sql_statement REMOVE = {.text = "DELETE FROM body_key"};
     fill(f);
     assert_int_equal(SORT({SORT_SUBJECT, false}), 51342);
-    struct sql *db = fixture_sql(f);
-    assert_true(sql_exec(db, &REMOVE, SQL_NONE, NULL, &f->e));
-    sql_close(db);
+    fixture_exec(f, &REMOVE, SQL_NONE);
     assert_int_equal(SORT({SORT_SUBJECT, false}), 51342);
     assert_int_equal(SORT({SORT_ARRIVAL, true}), 12345);
 }
